@@ -1,0 +1,44 @@
+# `make help` lists the targets. Only make and Python 3.11 or newer need to be on the machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+install: $(STAMP) ## make .venv with the tested versions
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("dispatchgym needs Python 3.11 or newer; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,sb3,log]'
+	touch $@
+
+demo: $(STAMP) ## train two minutes, then compare the policy with rules, tabu search and CP-SAT
+	rm -rf runs/demo results/demo
+	$(BIN)/python train.py jobshop --minutes 2 --out runs/demo
+	$(BIN)/python evaluate.py jobshop --instances ft06 ft10 "la01..la05" "ta01..ta03" \
+		--methods spt mwkr fdd-mwkr tabu:1s cpsat:10s policy@runs/demo policy@runs/demo:x64 --out results/demo --plot
+
+test: lint ## lint, types, tests and coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(STAMP) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## rewrite the sources as the linter wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## steps per second of the environments
+	$(BIN)/python benchmarks/throughput.py
+
+clean: ## remove .venv, caches, runs and results
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage runs results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

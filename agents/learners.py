@@ -1,0 +1,169 @@
+"""Two learners on the same rollouts: PPO, and self-labelling. Each turns one batch of episodes into weight updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from dispatchgym.agents.advantages import extremes, generalised, relative
+from dispatchgym.agents.network import Choices, Graph, Policy
+from dispatchgym.agents.rollout import Rollout
+
+
+@dataclass
+class Batch:
+    """Recorded episodes of `group` samples on each of the loaded instances."""
+
+    rollout: Rollout
+    group: int
+
+    @property
+    def instances(self) -> int:
+        return self.rollout.copies // self.group
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """Proximal policy optimisation (Schulman et al. 2017)."""
+
+    advantage: str = "group"  # "group": relative to the samples of the same instance; "gae": from the critic
+    keep: int = 8  # episodes of each group to learn from, half the best, half the worst; 0 = all
+    epochs: int = 3
+    minibatches: int = 1  # each a set of whole instances, so that the encoder runs once for all their episodes
+    clip: float = 0.2
+    value_clip: float = 0.0  # 0 = off
+    value_weight: float = 0.5
+    entropy: float = 0.0
+    gae_decay: float = 0.97
+    kl_stop: float = 0.05  # leave the epochs early when the approximate KL divergence passes this; 0 = never
+
+
+class Stepper(Protocol):
+    """One clipped optimiser step."""
+
+    def __call__(self, loss: Tensor) -> float: ...
+
+
+def optimiser_step(policy: nn.Module, optimiser: torch.optim.Optimizer, limit: float = 1.0) -> Stepper:
+    def step(loss: Tensor) -> float:
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), limit)
+        optimiser.step()
+        return float(norm)
+
+    return step
+
+
+Forward = Callable[[Graph, Choices], tuple[Tensor, Tensor]]
+
+
+def ppo(forward: Forward, batch: Batch, step: Stepper, config: PPOConfig, order: torch.Generator) -> dict[str, float]:
+    """PPO epochs on a batch; returns what to log."""
+    rollout, group = batch.rollout, batch.group
+    objective = rollout.record.objective.clone()
+    keep = config.keep if 0 < config.keep < group else group
+    advantage = relative(objective, group)
+    copies = None
+    if keep < group:
+        copies = extremes(objective, group, keep)
+        advantage = advantage[copies]
+    choices, examples = rollout.recall(copies)
+    graph = rollout.graph()
+    decisions = rollout.record.decisions[: len(advantage)].long()
+    chosen = examples.chosen
+    with torch.no_grad():
+        before, value = forward(graph, choices)
+        before = before[chosen].float()
+        value = value.float()
+    returns = value
+    if config.advantage == "gae":
+        adv, returns = generalised(examples.reward, value, decisions, config.gae_decay)
+    else:
+        adv = advantage[examples.copy]
+    adv = (adv - adv.mean()) / (adv.std() + 1e-6)
+
+    log: dict[str, float] = {}
+    owner = examples.copy // keep  # instance of each decision
+    for _ in range(config.epochs):
+        for part, rows, at in minibatches(choices, chosen, owner, batch.instances, config.minibatches, order):
+            logp, guess = forward(graph, part)
+            new = logp[at]
+            ratio = (new - before[rows]).exp()
+            gain = torch.min(ratio * adv[rows], ratio.clamp(1 - config.clip, 1 + config.clip) * adv[rows]).mean()
+            entropy = -(logp.exp() * logp).sum() / len(rows)
+            loss = -gain - config.entropy * entropy
+            if config.advantage == "gae":
+                error = (guess - returns[rows]) ** 2
+                if config.value_clip > 0:
+                    near = value[rows] + (guess - value[rows]).clamp(-config.value_clip, config.value_clip)
+                    error = torch.max(error, (near - returns[rows]) ** 2)
+                loss = loss + config.value_weight * error.mean() / (returns.var() + 1e-6)
+                log["value_error"] = float(error.detach().mean())
+            norm = step(loss)
+            shift = float((ratio - 1 - (new - before[rows])).detach().mean())
+            log |= {"loss": float(loss.detach()), "entropy": float(entropy.detach()), "kl": shift, "gradient": norm}
+        if 0 < config.kl_stop < log["kl"]:
+            break
+    return log
+
+
+def minibatches(
+    choices: Choices, chosen: Tensor, owner: Tensor, instances: int, parts: int, order: torch.Generator
+) -> Iterator[tuple[Choices, Tensor, Tensor]]:
+    """Split decisions by whole instances: (choices of the part, its decisions, its chosen rows within the part)."""
+    if parts <= 1:
+        yield choices, torch.arange(len(chosen), device=chosen.device), chosen
+        return
+    shuffled = torch.randperm(instances, generator=order).to(owner.device)
+    for block in shuffled.chunk(parts):
+        decisions = torch.isin(owner, block).nonzero().squeeze(1)
+        rank = torch.full_like(owner, -1)
+        rank[decisions] = torch.arange(len(decisions), device=owner.device)
+        rows = (rank[choices.decision] >= 0).nonzero().squeeze(1)
+        at = torch.searchsorted(rows, chosen[decisions])
+        part = Choices(
+            choices.features[rows],
+            choices.task[rows],
+            choices.resource[rows],
+            rank[choices.decision[rows]],
+            choices.context[decisions],
+        )
+        yield part, decisions, at
+
+
+def self_label(forward: Forward, batch: Batch, step: Stepper) -> dict[str, float]:
+    """Cross-entropy on the best of each group (Corsini et al. 2024, section 4.2): no reward, no critic."""
+    rollout, group = batch.rollout, batch.group
+    best = rollout.record.objective.view(-1, group).argmin(dim=1)
+    copies = best + torch.arange(0, rollout.copies, group, device=best.device)
+    choices, examples = rollout.recall(copies)
+    return imitate(forward, rollout.graph(), choices, examples, step)
+
+
+def imitate(forward: Forward, graph: Graph, choices: Choices, examples: Any, step: Stepper) -> dict[str, float]:
+    """One cross-entropy step towards the recorded actions."""
+    logp, _ = forward(graph, choices)
+    loss = -logp[examples.chosen].mean()
+    norm = step(loss)
+    return {"loss": float(loss.detach()), "gradient": norm}
+
+
+def accelerated(policy: Policy, precision: str, compiled: bool, device: str) -> Forward:
+    """The policy's forward pass under autocast and torch.compile, if asked for."""
+    run: Forward = torch.compile(policy, dynamic=True) if compiled else policy
+    if precision == "float32":
+        return run
+
+    def forward(graph: Graph, choices: Choices) -> tuple[Tensor, Tensor]:
+        context: AbstractContextManager[Any] = torch.autocast(device, dtype=torch.bfloat16)
+        with context:
+            logp, value = run(graph, choices)
+        return logp.float(), value.float()
+
+    return forward

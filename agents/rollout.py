@@ -1,0 +1,221 @@
+"""Playing whole episodes with a policy: encode once in torch, then one compiled call for all copies.
+
+`Rollout` owns the arrays for B copies of one padded size; `play` writes actions and objectives, `recall` turns played
+actions (the policy's, or any schedule's) into what the learners need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dispatchgym.agents.network import Choices, DecoderWeights, Graph, Policy
+from dispatchgym.envs.core.compile import compile_kernels, kernel_files, place
+from dispatchgym.envs.core.contract import Array, Problem, Sizes, observation
+from dispatchgym.envs.core.engine import Device, check_device
+
+KERNEL = Path(__file__).with_name("decode_kernel.py")
+ENTRIES = ("survey", "play", "recall", "weigh", "push", "follow", "start")
+
+
+class Embeddings(NamedTuple):
+    task: Array  # (G, N, H) float32
+    resource: Array  # (G, R, H) float32
+
+
+class Workspace(NamedTuple):
+    """Scratch of `decode_kernel.score`, one row a copy."""
+
+    context: Array  # (B, Fx) float32
+    base: Array  # (B, H) float32
+    pool: Array  # (B, H) float32
+    hidden: Array  # (B, K, H) float32
+    raw: Array  # (B, Fc) float32
+    logit: Array  # (B, K) float32
+
+
+class Record(NamedTuple):
+    """What was played."""
+
+    seed: Array  # (B,) int64 stream of the sampling; negative = greedy
+    prefix: Array  # (B,) int32 actions that are given, the policy continues
+    actions: Array  # (B, T) int32
+    length: Array  # (B,) int32
+    decisions: Array  # (B,) int32 steps with more than one legal choice
+    rows: Array  # (B,) int32 legal choices in those
+    objective: Array  # (B,) int32
+
+
+class Table(NamedTuple):
+    logp: Array  # (B, K) float32
+
+
+class Actions(NamedTuple):
+    action: Array  # (B,) int64
+
+
+class Goal(NamedTuple):
+    start: Array  # (B, N) int64 ticks at which each task should start
+
+
+class Examples(NamedTuple):
+    """Every real decision of the recalled episodes: D decisions, Q choices in all."""
+
+    tasks: int  # N, so that task = instance * N + node
+    resources: int  # R
+    first_decision: Array  # (B,) int64
+    first_row: Array  # (B,) int64
+    begin: Array  # (D,) int64 first row of the decision
+    copy: Array  # (D,) int64
+    chosen: Array  # (D,) int64 row that was played
+    reward: Array  # (D,) float64 from this decision up to the next
+    context: Array  # (D, Fx) float32
+    features: Array  # (Q, Fc) float32
+    task: Array  # (Q,) int64
+    resource: Array  # (Q,) int64
+    decision: Array  # (Q,) int64
+
+
+class Rollout:
+    """Arrays and kernels for `copies` episodes of `problem` at the padded `sizes`."""
+
+    def __init__(self, problem: Problem, sizes: Sizes, copies: int, hidden: int, device: Device = "cpu") -> None:
+        self.problem, self.sizes, self.copies = problem, sizes, copies
+        self.target = check_device(device)
+        self.torch_device = "cuda" if device == "cuda" and torch.cuda.is_available() else "cpu"
+        files = kernel_files(problem.kernel, [KERNEL])
+        self._launch = compile_kernels(files, ENTRIES, self.target)
+        f, k = problem.features, sizes.actions
+
+        def zeros(*shape: int) -> Array:
+            return np.zeros((copies, *shape), np.float32)
+
+        work = Workspace(zeros(f.context), zeros(hidden), zeros(hidden), zeros(k, hidden), zeros(f.candidate), zeros(k))
+        self._work, _ = place(work, self.target)
+        self._state, self.state = place(problem.state(sizes, copies), self.target)
+        self._seen, _ = place(observation(problem.features, sizes, copies, graph=False), self.target)
+        ints = [np.zeros(copies, np.int32) for _ in range(4)]
+        record = Record(np.zeros(copies, np.int64), np.zeros(copies, np.int32), np.zeros((copies, sizes.steps), np.int32), *ints)
+        self._record, self.record = place(record, self.target)
+
+    def load(self, pool: Sequence[Any] | Any) -> None:
+        """Use these instances: a list, or what `problem.pack` returns."""
+        packed = pool if isinstance(pool, tuple) else self.problem.pack(pool, self.sizes)
+        self._instances, self.instances = place(packed, self.target)
+
+    def graph(self) -> Graph:
+        """The typed graphs of all loaded instances before their first decision."""
+        g = self._instances.pool
+        state, tensors = place(self.problem.state(self.sizes, g), self.target)
+        tensors.row.copy_(torch.arange(g))
+        seen, o = place(observation(self.problem.features, self.sizes, g, graph=True), self.target)
+        self._launch["survey"](g, self._instances, state, seen)
+        return flatten(o)
+
+    def play(self, policy: Policy, rows: Any, seeds: Any, temperature: float = 1.0, embeddings: Embeddings | None = None) -> Any:
+        """One episode of every copy on instance rows[b]; temperature 0 is greedy. Returns the record."""
+        self.state.row.copy_(torch.as_tensor(rows))
+        self.record.seed.copy_(torch.as_tensor(seeds))
+        if embeddings is None:
+            embeddings = self.embed(policy)
+        emb, _ = self._share(embeddings)
+        net, _ = self._share(policy.decoder.weights())
+        self._launch["play"](
+            self.copies, self._instances, self._state, self._seen, net, emb, self._work, self._record, float(temperature)
+        )
+        return self.record
+
+    @torch.no_grad()
+    def embed(self, policy: Policy) -> Embeddings:
+        """The encoder's vectors for every loaded instance."""
+        tasks, resources = policy.encoder(self.graph())
+        g = self._instances.pool
+        return Embeddings(tasks.float().view(g, self.sizes.tasks, -1), resources.float().view(g, self.sizes.resources, -1))
+
+    def expand(self, policy: Policy) -> Iterator[Tensor]:
+        """Step all copies of instance 0 in lockstep: yields log-probabilities (B, K); `branch` plays before the next."""
+        emb, _ = self._share(self.embed(policy))
+        net, _ = self._share(policy.decoder.weights())
+        table, logp = place(Table(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
+        self.state.row.zero_()
+        self._launch["start"](self.copies, self._instances, self._state)
+        for _ in range(self.sizes.steps):
+            self._launch["weigh"](self.copies, self._instances, self._state, self._seen, net, emb, self._work, table)
+            if not torch.isfinite(logp.logp).any():
+                return
+            yield logp.logp
+
+    def branch(self, parents: Tensor, actions: Tensor) -> None:
+        """Copy b becomes a copy of parents[b] and plays actions[b]."""
+        for tensor in self.state:
+            tensor.copy_(tensor[parents.to(tensor.device)])
+        chosen, _ = place(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
+        self._launch["push"](self.copies, self._instances, self._state, self._seen, chosen, self._record)
+
+    def follow(self, rows: Any, goal: Any) -> Any:
+        """Play copy b on instance rows[b] towards start times goal (B, N ticks by task node). Returns the record."""
+        self.state.row.copy_(torch.as_tensor(rows))
+        starts, _ = place(Goal(np.ascontiguousarray(goal, dtype=np.int64)), self.target)
+        self._launch["follow"](self.copies, self._instances, self._state, self._seen, self._record, starts)
+        return self.record
+
+    def recall(self, copies: Tensor | None = None) -> tuple[Choices, Any]:
+        """Decisions of the recorded episodes as network input, and the Examples (torch).
+
+        With `copies` (their indices) only those: they are moved to the front first, so the record changes.
+        """
+        count = self.copies
+        if copies is not None:
+            count = len(copies)
+            for tensor in self.record:
+                tensor[:count] = tensor[copies].clone()
+            self.state.row[:count] = self.state.row[copies].clone()
+        decisions, rows = self.record.decisions[:count].long(), self.record.rows[:count].long()
+        examples = self._examples(decisions.cpu(), rows.cpu())
+        raw, x = place(examples, self.target)
+        self._launch["recall"](count, self._instances, self._state, self._seen, self._record, raw)
+        return Choices(x.features, x.task, x.resource, x.decision, x.context), x
+
+    def _examples(self, decisions: Tensor, rows: Tensor) -> Examples:
+        d, q, f = int(decisions.sum()), int(rows.sum()), self.problem.features
+
+        def integers(count: int) -> Array:
+            return np.zeros(count, np.int64)
+
+        return Examples(
+            tasks=self.sizes.tasks,
+            resources=self.sizes.resources,
+            first_decision=(decisions.cumsum(0) - decisions).numpy(),
+            first_row=(rows.cumsum(0) - rows).numpy(),
+            begin=integers(d),
+            copy=integers(d),
+            chosen=integers(d),
+            reward=np.zeros(d),
+            context=np.zeros((d, f.context), np.float32),
+            features=np.zeros((q, f.candidate), np.float32),
+            task=integers(q),
+            resource=integers(q),
+            decision=integers(q),
+        )
+
+    def _share(self, tensors: Embeddings | DecoderWeights) -> tuple[Any, Any]:
+        if self.torch_device == "cuda":
+            from numba import cuda
+
+            return type(tensors)(*(cuda.as_cuda_array(t.contiguous(), sync=False) for t in tensors)), tensors
+        return type(tensors)(*(t.contiguous().numpy() for t in tensors)), tensors
+
+
+def flatten(o: Any) -> Graph:
+    """Observation tensors (G, ...) as one disjoint union; padded edges dropped."""
+    n, r = o.tasks.shape[1], o.resources.shape[1]
+    shift = torch.arange(o.tasks.shape[0], device=o.tasks.device).view(-1, 1)
+    chain = (o.precedes + (shift * n).unsqueeze(-1))[o.precedes[..., 0] >= 0]
+    real = o.runs_on[..., 0] >= 0
+    link = torch.stack([o.runs_on[..., 0] + shift * n, o.runs_on[..., 1] + shift * r], dim=-1)[real]
+    return Graph(o.tasks.flatten(0, 1), o.resources.flatten(0, 1), chain.t(), link.t(), o.runs_on_features[real])

@@ -1,0 +1,137 @@
+"""The same network as a policy class of sb3-contrib, so that MaskablePPO trains it on the SB3 adapter.
+
+Stable-Baselines3 knows no encode-once: the graph observation of every step is encoded again, which is the slow but
+universal way. Use the graph observation: `policy=DispatchPolicy` with `make_vec(..., observation="graph")`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import numpy as np
+import torch
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.distributions import MaskableCategoricalDistribution
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from torch import Tensor
+
+from dispatchgym.agents import checkpoint
+from dispatchgym.agents.families import family
+from dispatchgym.agents.network import Choices, Graph, Policy, PolicyConfig
+from dispatchgym.agents.rollout import flatten
+from dispatchgym.envs.core.contract import Features, Observation
+from dispatchgym.instances.errors import InputError
+
+if TYPE_CHECKING:
+    from dispatchgym.agents.trainer import TrainConfig
+
+
+class DispatchPolicy(MaskableActorCriticPolicy):
+    """Actor and critic of `network.Policy` on the suite's graph observations; any family, any size.
+
+    `network` may carry `width`, `layers`, `hidden` of PolicyConfig.
+    """
+
+    def __init__(self, observation_space: gymnasium.spaces.Dict, action_space: Any, lr_schedule: Any, **options: Any) -> None:
+        self.shape = options.pop("network", {})
+        if "tasks" not in observation_space.spaces:
+            raise InputError('DispatchPolicy needs observation="graph"')
+        super().__init__(observation_space, action_space, lr_schedule, **options)
+
+    def _build(self, lr_schedule: Callable[[float], float]) -> None:
+        size = {name: space.shape[-1] for name, space in self.observation_space.spaces.items()}  # type: ignore[attr-defined]
+        features = Features(size["candidates"], size["context"], size["tasks"], size["resources"], size["runs_on_features"])
+        self.network = Policy(PolicyConfig(features, **self.shape))
+        self.action_dist = MaskableCategoricalDistribution(int(self.action_space.n))  # type: ignore[attr-defined]
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    def judge(self, obs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits (B, K), very negative where illegal, and values (B,)."""
+        graph, choices, where = as_input(obs)
+        logp, value = self.network(graph, choices)
+        logits = logp.new_full(obs["action_mask"].shape, -1e8)
+        logits[where] = logp
+        return logits, value
+
+    def _distribution(self, logits: Tensor, masks: Any) -> MaskableCategoricalDistribution:
+        distribution = MaskableCategoricalDistribution(logits.shape[1])
+        distribution.proba_distribution(logits)
+        if masks is not None:
+            distribution.apply_masking(masks)
+        return distribution
+
+    def forward(self, obs: Any, deterministic: bool = False, action_masks: Any = None) -> tuple[Tensor, Tensor, Tensor]:
+        logits, value = self.judge(obs)
+        distribution = self._distribution(logits, action_masks)
+        actions = distribution.get_actions(deterministic=deterministic)
+        return actions, value.unsqueeze(-1), distribution.log_prob(actions)
+
+    def evaluate_actions(self, obs: Any, actions: Tensor, action_masks: Any = None) -> tuple[Tensor, Tensor, Tensor | None]:
+        logits, value = self.judge(obs)
+        distribution = self._distribution(logits, action_masks)
+        return value.unsqueeze(-1), distribution.log_prob(actions), distribution.entropy()
+
+    def get_distribution(self, obs: Any, action_masks: Any = None) -> MaskableCategoricalDistribution:
+        return self._distribution(self.judge(obs)[0], action_masks)
+
+    def predict_values(self, obs: Any) -> Tensor:
+        return self.judge(obs)[1].unsqueeze(-1)
+
+
+def as_input(obs: dict[str, Tensor]) -> tuple[Graph, Choices, tuple[Tensor, Tensor]]:
+    """Batched dictionary observations as network input, and the (row, choice) of every legal choice.
+
+    A copy without legal choices (after its last step) gets its first choice, so that its value exists.
+    """
+    indices = ("candidate_task", "candidate_resource", "precedes", "runs_on")
+    o = Observation(
+        mask=obs["action_mask"], **{k: obs[k].long() if k in indices else obs[k].float() for k in Observation._fields[1:]}
+    )
+    mask = o.mask > 0
+    mask[:, 0] |= ~mask.any(dim=1)
+    row, choice = mask.nonzero(as_tuple=True)
+    task = row * o.tasks.shape[1] + o.candidate_task[row, choice].clamp(min=0)
+    resource = row * o.resources.shape[1] + o.candidate_resource[row, choice].clamp(min=0)
+    return flatten(o), Choices(o.candidates[row, choice], task, resource, row, o.context), (row, choice)
+
+
+def train(config: TrainConfig, out: Path, *, initial: Path | None = None) -> None:
+    """Train with MaskablePPO for config.steps environment steps (or config.minutes) and save a policy like every learner's."""
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    from dispatchgym.agents.trainer import validate
+    from dispatchgym.envs.core.sb3 import to_sb3
+
+    validate(config)
+    kind = family(config.problem)
+    sizes = config.sizes or kind.default_sizes
+    rng = np.random.default_rng(config.seed)
+    pool = [x for _ in range(16) for x in kind.draw(rng, 16, sizes, config.hard)]
+    vector = gymnasium.make_vec(
+        kind.gymnasium_id, num_envs=config.instances, instance=pool, observation="graph", device=config.device
+    )
+    shape = {"width": config.width, "layers": config.layers, "hidden": config.hidden}
+    model = MaskablePPO(
+        DispatchPolicy, to_sb3(vector), seed=config.seed, n_steps=128, batch_size=256, gamma=1.0, learning_rate=config.rate,
+        gae_lambda=config.ppo.gae_decay, clip_range=config.ppo.clip, ent_coef=config.ppo.entropy,
+        policy_kwargs={"network": shape},
+        device="cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu", verbose=1,
+    )  # fmt: skip
+    network: Policy = model.policy.network  # type: ignore[assignment]
+    if initial is not None:
+        network.load_state_dict(checkpoint.load_policy(initial, config.problem)[0].state_dict())
+
+    class Deadline(BaseCallback):
+        """Stop after the minutes asked for."""
+
+        def _on_step(self) -> bool:
+            return config.minutes is None or time.time_ns() - self.model.start_time < config.minutes * 60e9
+
+    model.learn(config.steps or 10**12, callback=Deadline())
+    about = {"problem": config.problem, "config": asdict(config), "environment_steps": int(model.num_timesteps)}
+    checkpoint.save_policy(out, network, network.state_dict(), about)

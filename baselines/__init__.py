@@ -1,0 +1,1 @@
+"""Baselines: dispatching rules, local search and CP-SAT models, one folder a problem."""

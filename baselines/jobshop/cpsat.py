@@ -1,0 +1,102 @@
+"""Constraint programming: OR-Tools CP-SAT with one interval for each operation and one no-overlap for each machine."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dispatchgym.baselines.jobshop.dispatch import dispatch
+from dispatchgym.baselines.result import Result, Status
+from dispatchgym.instances.jobshop import JobShop, Schedule
+
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model
+
+
+def build_model(instance: JobShop, horizon: int, hint: Schedule | None) -> tuple[cp_model.CpModel, list[list[cp_model.IntVar]]]:
+    """The model and its start variables [job][operation]; no schedule longer than `horizon` ticks is a solution.
+
+    Operations of duration 0 occupy nothing, so they are in no no-overlap constraint.
+    """
+    from ortools.sat.python import cp_model
+
+    model = cp_model.CpModel()
+    makespan = model.new_int_var(0, horizon, "makespan")
+    on_machine: list[list[cp_model.IntervalVar]] = [[] for _ in range(instance.machines)]
+    starts: list[list[cp_model.IntVar]] = []
+    for j in range(instance.jobs):
+        row: list[cp_model.IntVar] = []
+        ready: cp_model.LinearExprT = int(instance.release[j])
+        for k in range(int(instance.operations[j])):
+            duration = int(instance.duration[j, k])
+            start = model.new_int_var(int(instance.release[j]), horizon - duration, f"start_{j}_{k}")
+            model.add(start >= ready)
+            if duration:
+                on_machine[instance.machine[j, k]].append(model.new_fixed_size_interval_var(start, duration, f"op_{j}_{k}"))
+            if hint is not None:
+                model.add_hint(start, int(hint.start[j, k]))
+            ready = start + duration
+            row.append(start)
+        model.add(makespan >= ready)
+        starts.append(row)
+    for intervals in on_machine:
+        model.add_no_overlap(intervals)
+    if hint is not None:
+        model.add_hint(makespan, int(np.where(instance.machine >= 0, hint.start + instance.duration, 0).max()))
+    model.minimize(makespan)
+    return model, starts
+
+
+def cpsat(instance: JobShop, *, seconds: float = 10.0, workers: int = 1, seed: int = 0, hint: Result | None = None) -> Result:
+    """Solve with a limit of `seconds` wall seconds, counting the time that `hint` took.
+
+    Status optimal, feasible, or timeout when no schedule was found. An interrupt stops the solver and is raised.
+    """
+    from ortools.sat.python import cp_model
+
+    spent = hint.seconds if hint is not None else 0.0
+    began = time.perf_counter() - spent
+    quick = dispatch(instance, "fdd-mwkr")
+    known = [r.objective for r in (quick, hint) if r is not None and r.objective is not None]
+    model, starts = build_model(instance, min(known), hint.schedule if hint is not None else None)
+    solver = cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = max(seconds - (time.perf_counter() - began), 0.001)
+    solver.parameters.num_workers = workers
+    solver.parameters.random_seed = seed
+    solver.parameters.catch_sigint_signal = False
+    curve: list[tuple[float, int | None, int | None]] = []
+
+    def record(objective: int | None, bound: int | None) -> None:
+        _, last_objective, last_bound = curve[-1] if curve else (0.0, None, None)
+        now = time.perf_counter() - began
+        curve.append((now, last_objective if objective is None else objective, last_bound if bound is None else bound))
+
+    class OnSolution(cp_model.CpSolverSolutionCallback):
+        def on_solution_callback(self) -> None:
+            record(round(self.objective_value), None)
+
+    solver.best_bound_callback = lambda bound: record(None, round(bound))
+    # Python raises an interrupt in the main thread only, and only between two steps of it: it must not be in the solver.
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(solver.solve, model, OnSolution())
+        try:
+            while not future.done():
+                wait([future], timeout=0.1)
+        except BaseException:
+            solver.stop_search()
+            raise
+    names: dict[str, Status] = {"OPTIMAL": "optimal", "FEASIBLE": "feasible", "UNKNOWN": "timeout"}
+    outcome = names.get(future.result().name, "error")
+    bound = round(solver.best_objective_bound)
+    notes = {"workers": workers}
+    if outcome not in ("optimal", "feasible"):
+        return Result(None, None, outcome, time.perf_counter() - began, bound, tuple(curve), notes)
+    start = np.full(instance.machine.shape, -1, np.int64)
+    for j, row in enumerate(starts):
+        start[j, : len(row)] = [solver.value(x) for x in row]
+    objective = round(solver.objective_value)
+    record(objective, bound)
+    return Result(objective, Schedule(start), outcome, time.perf_counter() - began, bound, tuple(curve), notes)

@@ -1,0 +1,171 @@
+"""Tabu search and simulated annealing by inserting operations within critical blocks.
+
+The neighbourhood is N7 of Zhang, Li, Guan & Rao (Computers & Operations Research 34, 2007) with the feasibility tests and
+estimates of Balas & Vazacopoulos (Management Science 44, 1998); the tabu list holds reversed arcs, as in Dell'Amico &
+Trubian (Annals of Operations Research 41, 1993).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import numba
+import numpy as np
+
+from dispatchgym.baselines.jobshop.graph import Graph, build_graph, makespan, rebuild, to_schedule
+from dispatchgym.baselines.jobshop.moves import (
+    BEST,
+    IDLE,
+    MOVES,
+    Memory,
+    apply_move,
+    candidates,
+    draw,
+    estimate,
+    forbid,
+    fraction,
+    new_memory,
+    pick,
+)
+from dispatchgym.baselines.result import Result, Status
+from dispatchgym.instances.jobshop import JobShop, Schedule, simple_lower_bound
+
+# Tabu search; chosen on generated shops, uniform and two-set, 15x15 to 50x20.
+TENURE = 10  # moves for which a reversed arc stays forbidden,
+SPREAD = 10  # plus a random number below this
+PATIENCE = 20_000  # moves without a new best after which the search returns to the best schedule
+KICK = 20  # and makes up to this many random moves from it
+# Simulated annealing: temperatures in mean durations, falling geometrically.
+HOT = 1.0
+COLD = 0.05
+SLICE = 0.01  # CPU-seconds between two looks at the clock
+FIRST_CHUNK = 100  # moves before the first look
+
+
+@numba.njit(cache=True)
+def tabu_moves(g, m, moves, target, tenure, spread, patience, kick):  # type: ignore[no-untyped-def]
+    """Make up to `moves` moves, fewer once the best makespan is `target` or below."""
+    length = makespan(g)
+    for _ in range(moves):
+        if m.tally[BEST] <= target:
+            break
+        count = candidates(g, m, length)
+        m.tally[MOVES] += 1
+        m.tally[IDLE] += 1
+        if count:
+            c = pick(g, m, count)
+            if c < 0:
+                c = draw(m, count)
+            u, v, forward = m.moves[c, 0], m.moves[c, 1], m.moves[c, 2]
+            forbid(g, m, u, v, forward, m.tally[MOVES] + tenure + draw(m, spread))
+            apply_move(g, u, v, forward)
+            length = makespan(g)
+            if length < m.tally[BEST]:
+                m.tally[BEST] = length
+                m.tally[IDLE] = 0
+                m.best[:] = g.order
+        if count == 0 or m.tally[IDLE] >= patience:
+            m.tally[IDLE] = 0
+            length = rebuild(g, m.best)
+            for _ in range(draw(m, kick) + 1):
+                count = candidates(g, m, length)
+                if count:
+                    c = draw(m, count)
+                    apply_move(g, m.moves[c, 0], m.moves[c, 1], m.moves[c, 2])
+                    length = makespan(g)
+
+
+@numba.njit(cache=True)
+def anneal_moves(g, m, moves, target, temperature):  # type: ignore[no-untyped-def]
+    """Try `moves` random moves at one temperature (ticks), fewer once the best makespan is `target` or below."""
+    length = makespan(g)
+    for _ in range(moves):
+        if m.tally[BEST] <= target:
+            break
+        m.tally[MOVES] += 1
+        count = candidates(g, m, length)
+        if count == 0:
+            length = rebuild(g, m.best)
+            continue
+        c = draw(m, count)
+        u, v, forward = m.moves[c, 0], m.moves[c, 1], m.moves[c, 2]
+        limit = length - temperature * np.log(1.0 - fraction(m))
+        if estimate(g, u, v, forward, np.int64(limit)) <= limit:
+            apply_move(g, u, v, forward)
+            length = makespan(g)
+            if length < m.tally[BEST]:
+                m.tally[BEST] = length
+                m.best[:] = g.order
+
+
+Step = Callable[[Graph, Memory, int, int, float], None]  # graph, memory, moves, target, share of the budget that is used
+
+
+def tabu_step(graph: Graph, memory: Memory, moves: int, target: int, used: float) -> None:
+    tabu_moves(graph, memory, moves, target, TENURE, SPREAD, PATIENCE, KICK)
+
+
+def anneal_step(graph: Graph, memory: Memory, moves: int, target: int, used: float) -> None:
+    mean = float(graph.duration[: len(graph.machine)].mean())
+    anneal_moves(graph, memory, moves, target, mean * HOT * (COLD / HOT) ** used)
+
+
+STEPS: dict[str, Step] = {"tabu": tabu_step, "sa": anneal_step}
+
+
+@lru_cache(maxsize=1)
+def load() -> float:
+    """Compile the searches, or load them from numba's cache; return the CPU-seconds that took."""
+    began = time.thread_time()
+    pair = np.array([[0, 1], [0, 1]])
+    tiny = JobShop(pair, pair + 1)
+    graph = build_graph(tiny, Schedule(np.array([[0, 1], [1, 3]])))
+    for step in STEPS.values():
+        step(graph, new_memory(graph, seed=0), 2, 0, 0.0)
+    return time.thread_time() - began
+
+
+def search(
+    instance: JobShop, start: Result, name: str, *, seconds: float = 1.0, moves: int | None = None, seed: int = 0
+) -> Result:
+    """Improve the schedule of `start` by `name`, one of STEPS.
+
+    Ends after `seconds` CPU-seconds of this thread, which count the time that `start` took, or after `moves` moves if
+    given (then the seed alone decides the result), or when the makespan meets the simple lower bound (status optimal).
+    Compiling or loading the compiled code is not counted; notes["load_seconds"] has it.
+    """
+    load_seconds = load()
+    began, cpu = time.perf_counter() - start.seconds, time.thread_time() - start.seconds
+    bound = simple_lower_bound(instance)
+    graph = build_graph(instance, start.schedule)
+    memory = new_memory(graph, seed)
+    step = STEPS[name]
+    curve: list[tuple[float, int | None, int | None]] = [(start.seconds, start.objective, bound)]
+    used, chunk = 0.0, FIRST_CHUNK
+    while used < 1.0 and memory.tally[BEST] > bound:
+        before, slice_began = int(memory.tally[BEST]), time.thread_time()
+        made = int(memory.tally[MOVES])
+        step(graph, memory, chunk if moves is None else min(1000, moves - made), bound, used)
+        made = int(memory.tally[MOVES])
+        if moves is None:
+            now = time.thread_time()
+            used = (now - cpu) / seconds
+            chunk = max(FIRST_CHUNK, int(chunk * min(2.0, SLICE / max(now - slice_began, 1e-6))))
+        else:
+            used = made / moves
+        if memory.tally[BEST] < before:
+            curve.append((time.perf_counter() - began, int(memory.tally[BEST]), bound))
+    rebuild(graph, memory.best)
+    schedule = to_schedule(instance, graph)
+    objective = int(np.where(instance.machine >= 0, schedule.start + instance.duration, 0).max())
+    if objective != curve[-1][1]:  # the start was not shifted to the left, or waited for an operation of duration 0
+        curve.append((time.perf_counter() - began, objective, bound))
+    notes = {
+        "moves": int(memory.tally[MOVES]),
+        "cpu_seconds": time.thread_time() - cpu,
+        "load_seconds": load_seconds,
+    }
+    status: Status = "optimal" if objective == bound else "feasible"
+    return Result(objective, schedule, status, time.perf_counter() - began, bound, tuple(curve), notes)

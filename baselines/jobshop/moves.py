@@ -1,0 +1,192 @@
+"""The moves of local search: insertions within the blocks of a critical path, and the memory that guides them, compiled."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from dispatchgym.baselines.jobshop.graph import (
+    Graph,
+    NodeArray,
+    estimate_after,
+    estimate_before,
+    insert_after,
+    insert_before,
+    makespan,
+    may_follow,
+    may_precede,
+)
+
+
+class Memory(NamedTuple):
+    """What a search remembers between calls."""
+
+    best: NodeArray  # (N,) topological order of the best schedule
+    tabu: npt.NDArray[np.int64]  # (N, most operations on one machine) move until which x may not be put before y
+    path: NodeArray  # (N,) work space: operations of a critical path, first to last
+    moves: NodeArray  # (4N, 3) work space: u, v, and 1 if u moves right after v, 0 if v right before u
+    tally: npt.NDArray[np.int64]  # moves made, makespan of `best`, moves since it improved
+    random: npt.NDArray[np.uint64]  # (1,) state of the generator
+
+
+MOVES, BEST, IDLE = 0, 1, 2  # positions in Memory.tally
+
+
+def new_memory(graph: Graph, seed: int) -> Memory:
+    """Nothing tabu, and the schedule of `graph` the best so far."""
+    n = len(graph.machine)
+    visits = int(graph.local.max()) + 1 if n else 0
+    return Memory(
+        best=graph.order.copy(),
+        tabu=np.zeros((n, visits), np.int64),
+        path=np.zeros(n, np.uint32),
+        moves=np.zeros((4 * n, 3), np.uint32),
+        tally=np.array([0, makespan(graph), 0], np.int64),
+        random=np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64),
+    )
+
+
+@numba.njit(cache=True, forceinline=True)
+def draw(m, n):  # type: ignore[no-untyped-def]
+    """A whole number below n (splitmix64: Steele, Lea & Flood, OOPSLA 2014)."""
+    m.random[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = m.random[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.int64(((z >> np.uint64(33)) * np.uint64(n)) >> np.uint64(31))
+
+
+@numba.njit(cache=True, forceinline=True)
+def fraction(m):  # type: ignore[no-untyped-def]
+    """A number in [0, 1), a multiple of 2**-31."""
+    return draw(m, 2**31) / 2.0**31
+
+
+@numba.njit(cache=True, forceinline=True)
+def critical_path(g, m, length):  # type: ignore[no-untyped-def]
+    """Write a critical path, branches chosen at random, into m.path[first:]; return first."""
+    pred, before, end, duration = g.prev, g.before, g.end, g.duration
+    path = m.path
+    n = path.size
+    x, ties = g.final[0], 0
+    for f in g.final:
+        if end[f] == length:
+            ties += 1
+            if ties == 1 or draw(m, ties) == 0:
+                x = f
+    first = n
+    none = np.uint32(n)
+    while x < n:
+        first -= 1
+        path[first] = x
+        head = end[x] - duration[x]
+        p, b = pred[x], before[x]
+        by_machine = p < n and end[p] == head
+        if by_machine and (b > n or end[b] != head or draw(m, 2) == 0):
+            x = p
+        else:
+            x = b if b < n and end[b] == head else none
+    return first
+
+
+@numba.njit(cache=True, forceinline=True)
+def is_tabu(g, m, u, v, forward, now):  # type: ignore[no-untyped-def]
+    """Whether moving u right after v (forward) or v right before u puts back an arc that was reversed lately."""
+    succ, local = g.next, g.local
+    x = u
+    if forward:
+        while x != v:
+            x = succ[x]
+            if m.tabu[x, local[u]] > now:
+                return True
+    else:
+        while x != v:
+            if m.tabu[v, local[x]] > now:
+                return True
+            x = succ[x]
+    return False
+
+
+@numba.njit(cache=True, forceinline=True)
+def forbid(g, m, u, v, forward, until):  # type: ignore[no-untyped-def]
+    succ, local = g.next, g.local
+    x = u
+    if forward:
+        while x != v:
+            x = succ[x]
+            m.tabu[u, local[x]] = until
+    else:
+        while x != v:
+            m.tabu[x, local[v]] = until
+            x = succ[x]
+
+
+@numba.njit(cache=True, forceinline=True)
+def apply_move(g, u, v, forward):  # type: ignore[no-untyped-def]
+    if forward:
+        insert_after(g, u, v)
+    else:
+        insert_before(g, v, u)
+
+
+@numba.njit(cache=True, forceinline=True)
+def estimate(g, u, v, forward, limit):  # type: ignore[no-untyped-def]
+    return estimate_after(g, u, v, limit) if forward else estimate_before(g, v, u, limit)
+
+
+@numba.njit(cache=True, forceinline=True)
+def candidates(g, m, length):  # type: ignore[no-untyped-def]
+    """List the moves (u, v, forward) in the blocks of a random critical path in m.moves; return their number."""
+    machine, before, after, duration, end, tail = g.machine, g.before, g.after, g.duration, g.end, g.tail
+    path, moves = m.path, m.moves
+    n = machine.size
+    first = critical_path(g, m, length)
+    count = 0
+    low = first
+    while low < n:
+        high = low + 1
+        while high < n and machine[path[high]] == machine[path[low]]:
+            high += 1
+        high -= 1
+        opens, closes = path[low], path[high]
+        if high < n - 1:
+            for i in range(low, high):
+                if may_follow(after, duration, tail, path[i], closes):
+                    moves[count, 0], moves[count, 1], moves[count, 2] = path[i], closes, 1
+                    count += 1
+        if low > first or end[opens] > duration[opens]:
+            for i in range(low + (2 if high < n - 1 else 1), high + 1):
+                if may_precede(before, duration, end, path[i], opens):
+                    moves[count, 0], moves[count, 1], moves[count, 2] = opens, path[i], 0
+                    count += 1
+        for i in range(low + 1, high):
+            if may_follow(after, duration, tail, opens, path[i]):
+                moves[count, 0], moves[count, 1], moves[count, 2] = opens, path[i], 1
+                count += 1
+            if (i < high - 1 or high == n - 1) and may_precede(before, duration, end, closes, path[i]):
+                moves[count, 0], moves[count, 1], moves[count, 2] = path[i], closes, 0
+                count += 1
+        low = high + 1
+    return count
+
+
+@numba.njit(cache=True, forceinline=True)
+def pick(g, m, count):  # type: ignore[no-untyped-def]
+    """The listed move with the smallest estimate that is not tabu or promises a new best, ties at random; -1 if none."""
+    moves, now, record = m.moves, m.tally[MOVES], m.tally[BEST]
+    best = np.int64(2**40)
+    chosen, ties = -1, 0
+    for c in range(count):
+        u, v, forward = moves[c, 0], moves[c, 1], moves[c, 2]
+        e = estimate(g, u, v, forward, best)
+        if e > best or (e >= record and is_tabu(g, m, u, v, forward, now)):
+            continue
+        ties = ties + 1 if e == best else 1
+        if ties == 1 or draw(m, ties) == 0:
+            best = np.int64(e)
+            chosen = c
+    return chosen

@@ -1,0 +1,97 @@
+"""The text that names a method: `name[@target][:option[,option]]`.
+
+Options are seconds (`10s`, `0.5s`), a number of samples (`x128`) or `key=value`:
+`spt`, `random:x128`, `tabu:1s`, `cpsat:10s,workers=2,hint=fdd-mwkr`, `policy@runs/mine:x64,beam=4`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from dispatchgym.instances.errors import InputError
+
+_SECONDS = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))s")
+_SAMPLES = re.compile(r"x([+-]?\d+)")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A parsed method text."""
+
+    text: str  # as typed
+    name: str
+    target: str | None = None  # after '@': a checkpoint or run folder
+    seconds: float | None = None
+    samples: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)  # key=value, in the order typed
+
+    def error(self, problem: str) -> InputError:
+        return InputError(f"method '{self.text}': {problem}")
+
+    def integer(self, key: str, default: int) -> int:
+        """The positive whole number given for option `key`; raises InputError for anything else."""
+        value = self.options.get(key)
+        if value is None:
+            return default
+        if not value.isdecimal() or int(value) < 1:
+            raise self.error(f"option {key}={value} is not a positive whole number")
+        return int(value)
+
+    def choice(self, key: str, choices: Collection[str]) -> str:
+        """The value of option `key`, which must be one of `choices`; the first of them is the default."""
+        value = self.options.get(key, next(iter(choices)))
+        if value not in choices:
+            raise self.error(f"option {key}={value} is not one of {', '.join(choices)}")
+        return value
+
+    def accept(self, *, seconds: bool = False, samples: bool = False, keys: Collection[str] = (), target: bool = False) -> None:
+        """Raise InputError for any option outside those listed, naming the ones that are valid."""
+        given = [(f"option {k}={v}", k in keys) for k, v in self.options.items()]
+        given += [(f"option {self.seconds}s", seconds)] if self.seconds is not None else []
+        given += [(f"option x{self.samples}", samples)] if self.samples is not None else []
+        given += [(f"target @{self.target}", target)] if self.target is not None else []
+        valid = ["SECONDS as 10s"] * seconds + ["SAMPLES as x128"] * samples + [f"{k}=..." for k in keys] + ["@PATH"] * target
+        for what, allowed in given:
+            if not allowed:
+                raise self.error(f"{what} does not apply to '{self.name}'; valid: {', '.join(valid) or 'no option'}")
+
+
+def parse_method(text: str) -> Method:
+    """Split a method text into its parts. Raises InputError on an empty name, a malformed, repeated or non-positive option."""
+    name, colon, rest = text.partition(":")
+    target = None
+    if "@" in name:
+        name, _, tail = text.partition("@")
+        target, colon, rest = tail.rpartition(":")
+        if not colon or "/" in rest or "\\" in rest:  # the colon, if any, belongs to the path
+            target, colon, rest = tail, "", ""
+        if not target:
+            raise InputError(f"method '{text}': nothing follows '@'")
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+        raise InputError(f"method '{text}': '{name}' is not a method name")
+    if colon and not rest:
+        raise InputError(f"method '{text}': nothing follows ':'")
+    seconds: float | None = None
+    samples: int | None = None
+    options: dict[str, str] = {}
+    for option in rest.split(",") if rest else ():
+        key, equals, value = option.partition("=")
+        if found := _SECONDS.fullmatch(option):
+            repeated, seconds = seconds is not None, float(found[1])
+            wrong = not (0 < seconds < math.inf)
+        elif found := _SAMPLES.fullmatch(option):
+            repeated, samples = samples is not None, int(found[1])
+            wrong = samples < 1
+        elif equals and re.fullmatch(r"[a-z][a-z0-9_-]*", key) and value:
+            repeated, wrong = key in options, False
+            options[key] = value
+        else:
+            raise InputError(f"method '{text}': option '{option}' is not SECONDS (10s), SAMPLES (x128) or KEY=VALUE")
+        if wrong:
+            raise InputError(f"method '{text}': option '{option}' must be positive")
+        if repeated:
+            raise InputError(f"method '{text}': option '{option}' repeats an earlier one")
+    return Method(text, name, target, seconds, samples, options)

@@ -1,0 +1,25 @@
+"""What every method returns: the common currency of `evaluate.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Status = Literal["optimal", "feasible", "infeasible", "timeout", "error"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One method's answer to one instance.
+
+    `objective` is None unless a schedule was found; whoever prints it passes `schedule` through the problem's
+    referee first. `curve` is the anytime record: (seconds, objective or None, lower bound or None).
+    """
+
+    objective: int | None
+    schedule: Any  # the problem's schedule type, None if none was found
+    status: Status
+    seconds: float  # wall seconds spent by the method
+    lower_bound: int | None = None  # proved by the method itself
+    curve: tuple[tuple[float, int | None, int | None], ...] = ()
+    notes: dict[str, Any] = field(default_factory=dict)  # e.g. {"builder": "non-delay", "samples": 128}

@@ -1,0 +1,102 @@
+"""Regenerates the results table of the README: every standard method on the classic job-shop sets.
+
+    python benchmarks/quality.py                                    # everything; hours
+    python benchmarks/quality.py --instances ta --methods spt mwkr  # a part; parts add up in --out
+
+Runs `evaluate.py` in --out, continuing what is there, then writes benchmarks/results/quality.jsonl and quality.md and
+replaces what stands between the two `results` comments of the README.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from dispatchgym import evaluate, report
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import read_text, write_text
+from dispatchgym.problems import PROBLEMS
+from dispatchgym.record import Row
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+IN_README = ("", "by set", "ta")  # titles of the tables that the README shows; quality.md has them all
+KEPT = (
+    "problem", "instance", "group", "method", "objective", "lower_bound", "lower_bound_known", "best_known", "gap", "status",
+    "seconds", "cpu_seconds", "seed", "workers", "builder", "notes", "reason", "version",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    instances: tuple[str, ...] = ("ta", "dmu", "la", "ft", "abz", "orb", "swv", "yn")
+    """Sets, ranges or names to run."""
+    methods: tuple[str, ...] = (
+        "spt", "mwkr", "fdd-mwkr", "mwkr:x128", "policy", "policy:x128", "tabu:1s", "cpsat:10s",
+    )  # fmt: skip
+    """Methods to run."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = ROOT / "results" / "quality"
+    """Where the runs are kept, so that the next call continues them."""
+    tables: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = ROOT / "benchmarks" / "results"
+    """Where quality.jsonl and quality.md go."""
+    workers: int = 1
+    """Pairs solved at a time, one core each."""
+    readme: Annotated[Path, tyro.conf.arg(metavar="FILE")] = ROOT / "README.md"
+    """The file whose results table is replaced."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the benchmark. Exits with 2 on bad input and 130 on Ctrl-C, like evaluate.py."""
+    options = tyro.cli(Options, args=argv, description=__doc__)
+    try:
+        benchmark(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def benchmark(options: Options) -> None:
+    """Evaluate, then write the three files. Raises InputError, before any work, when the README has no place for the table."""
+    replace_block(read_text(options.readme), "", options.readme)
+    problem = PROBLEMS["jobshop"]
+    request = evaluate.Options(options.instances, options.methods, options.out, workers=options.workers, resume=True)
+    rows = evaluate.evaluate(problem, request, ["jobshop", *evaluate_arguments(request)])
+    run = json.loads(read_text(options.out / "run.json"))
+    built = report.build(problem, rows, report.header(problem, run, rows))
+    options.tables.mkdir(parents=True, exist_ok=True)
+    write_text(options.tables / "quality.jsonl", "".join(compact(row) for row in rows))
+    write_text(options.tables / "quality.md", report.markdown(built))
+    shown = dataclasses.replace(built, grids=[grid for grid in built.grids if grid.title in IN_README])
+    table = f"{report.markdown(shown)}\nRegenerate with `python benchmarks/quality.py`."
+    write_text(options.readme, replace_block(read_text(options.readme), table, options.readme))
+
+
+def evaluate_arguments(request: evaluate.Options) -> list[str]:
+    """The command line of evaluate.py that does the same."""
+    listed = ["--instances", *request.instances, "--methods", *request.methods, "--out", str(request.out)]
+    return [*listed, "--workers", str(request.workers), "--resume"]
+
+
+def compact(row: Row) -> str:
+    return json.dumps({name: row[name] for name in KEPT}) + "\n"
+
+
+def replace_block(text: str, table: str, source: Path) -> str:
+    """`text` with `table` between the two comments; raises InputError unless both stand there once, in order."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or BEGIN in rest or END in after:
+        raise InputError(f"{source}: needs one '{BEGIN}' and after it one '{END}'")
+    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    main()

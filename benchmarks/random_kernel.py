@@ -1,0 +1,51 @@
+# ruff: noqa: F821
+"""Random legal play as kernel functions, compiled together with a problem's kernel and the engine's."""
+
+
+def random_legal(mask, count, bits):
+    """The choice of rank `bits` modulo `count` among the `count` legal ones."""
+    left = bits % count
+    for k in range(mask.shape[0]):
+        if mask[k] == 1:
+            if left == 0:
+                return k
+            left -= 1
+    return -1
+
+
+def episode(b, inst, s, e):
+    """One whole episode of copy `b` without observations: the bare rules."""
+    s.row[b] = b % inst.pool
+    reset(inst, s, b)
+    mask = e.legal[b]
+    t = 0
+    while not finished(inst, s, b):
+        count = legal(inst, s, b, mask)
+        step(inst, s, b, random_legal(mask, count, draw(e.seed[b], t)))
+        t += 1
+    e.final_objective[b] = objective(inst, s, b)
+    e.final_length[b] = t
+
+
+def scatter(b, inst, s, e, most):
+    """From a reset state to one met after fewer than `most` random decisions: copies stand at every stage of an episode."""
+    mask = e.legal[b]
+    until = draw(e.seed[b], 2**30) % most
+    t = 0
+    while t < until:
+        count = legal(inst, s, b, mask)
+        step(inst, s, b, random_legal(mask, count, draw(e.seed[b], t)))
+        t += 1
+        if finished(inst, s, b):
+            reset(inst, s, b)
+    e.length[b] = t
+    legal(inst, s, b, mask)
+
+
+def pick(b, e, t):
+    """A random legal action of copy `b` into e.action."""
+    mask = e.legal[b]
+    count = 0
+    for k in range(mask.shape[0]):
+        count += mask[k]
+    e.action[b] = random_legal(mask, count, draw(e.seed[b] + 1, t))

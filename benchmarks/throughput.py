@@ -1,0 +1,225 @@
+"""How fast environments and policies are on this machine, and how much memory a copy takes.
+
+python benchmarks/throughput.py [--quick] [--out benchmarks/results/throughput] [--compare OLD.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+if not __package__:  # run as a script: import the project from the folder above
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+
+from benchmarks import results_file as results
+from benchmarks import workloads
+from benchmarks.results_file import Figure, Grid
+from benchmarks.workloads import describe
+from dispatchgym.agents import checkpoint
+from dispatchgym.agents.families import parse_size
+from dispatchgym.agents.network import Policy, PolicyConfig
+from dispatchgym.instances.errors import InputError
+
+OPERATIONS, SCHEDULES, BYTES = "operations/CPU-s", "schedules/CPU-s", "bytes"
+OBSERVATIONS = ("candidates", "graph")
+SHIPPED = checkpoint.PRETRAINED / "jobshop"
+KERNEL_COPIES = 4096
+HELD = 3  # observations alive at once behind a vector face: the engine's, the caller's old one, the new one
+
+
+class Shape(NamedTuple):
+    """How many episodes a policy plays at once."""
+
+    instances: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure and how long."""
+
+    sizes: tuple[str, ...] = ("6x6", "10x10", "20x20", "100x20")
+    batches: tuple[int, ...] = (64, 1024, 4096, 16384, 65536)
+    engine_batches: tuple[int, ...] = (64, 4096)
+    policy_sizes: tuple[str, ...] = ("6x6", "10x10", "20x20", "100x20")
+    seconds: float = 0.3  # CPU time of one timing
+    repeats: int = 3  # of which the best counts
+    memory: int = 2 * 2**30  # bytes that the copies of one measurement may take
+    seed: int = 0
+
+
+QUICK = Plan(
+    sizes=("6x6", "10x10"), batches=(64, 4096), engine_batches=(4096,), policy_sizes=("10x10",), seconds=0.1, memory=2**30
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0; 1 if a figure fell below 0.7 of the compared one; 2 for bad input."""
+    options = parse(arguments)
+    try:
+        return run(options)
+    except InputError as error:
+        print(f"throughput.py: {error}", file=sys.stderr)
+        return 2
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer sizes and copies, under a minute")
+    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="print ratios to an older result; exit 1 if one is below 0.7"
+    )
+    parser.add_argument("--sizes", nargs="+", metavar="JOBSxMACHINES", help="instead of the usual ones")
+    parser.add_argument("--batches", nargs="+", type=int, metavar="COPIES", help="instead of the usual ones")
+    parser.add_argument("--seconds", type=float, help="CPU time of one timing")
+    parser.add_argument("--memory", type=float, metavar="GIB", help="memory that the copies of one measurement may take")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(arguments)
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The plan that the command line asks for; InputError for sizes and numbers that cannot be measured."""
+    plan = replace(QUICK if options.quick else Plan(), seed=options.seed)
+    if options.sizes:
+        plan = replace(plan, sizes=tuple(options.sizes), policy_sizes=tuple(options.sizes))
+    if options.batches:
+        plan = replace(plan, batches=tuple(options.batches), engine_batches=tuple(options.batches))
+    if options.seconds is not None:
+        plan = replace(plan, seconds=options.seconds)
+    if options.memory is not None:
+        plan = replace(plan, memory=int(options.memory * 2**30))
+    for size in plan.sizes:
+        parse_size(size)
+    if min(plan.batches) < 1 or plan.seconds <= 0 or plan.memory <= 0 or plan.seed < 0:
+        raise InputError("--batches, --seconds and --memory must be positive, --seed not negative")
+    return plan
+
+
+def run(options: argparse.Namespace) -> int:
+    plan, console = plan_of(options), Console()
+    old = results.load_figures(options.compare) if options.compare else None
+    about = results.header(plan.seed)
+    figures = []
+    with console.status("measuring") as status:
+        for figure in measure(plan):
+            figures.append(figure)
+            status.update(f"{figure.key}: {describe(figure.value) if figure.value else figure.note}")
+    grids = tables(figures)
+    console.print(results.describe_header(about), style="dim", highlight=False)
+    for grid in grids:
+        grid.show(console)
+    if options.out:
+        results.save_figures(options.out, about, figures, page(about, grids, figures, plan))
+    return 0 if old is None else report_changes(console, about, old, figures)
+
+
+def measure(plan: Plan) -> Iterator[Figure]:
+    """All figures of `plan`, one after another."""
+    for size in plan.sizes:
+        yield from environment_figures(plan, size)
+    for size in plan.policy_sizes:
+        yield from policy_figures(plan, size)
+
+
+def environment_figures(plan: Plan, size: str) -> Iterator[Figure]:
+    """Memory and speed of every way into the environment at one size."""
+    pool = workloads.draw_pool(*parse_size(size), plan.seed)
+    timing = (plan.seed, plan.seconds, plan.repeats)
+    yield Figure("kernel", size, "-", KERNEL_COPIES, workloads.kernel_rate(pool, KERNEL_COPIES, *timing), OPERATIONS)
+    for observation in OBSERVATIONS:
+        graph = observation == "graph"
+        weight = workloads.bytes_per_copy(pool, graph)
+        yield Figure("memory", size, observation, 1, weight, BYTES)
+        yield Figure("make", size, observation, 1, workloads.single_rate(pool, observation, *timing), OPERATIONS)
+        for face, batches, held in (("engine", plan.engine_batches, 1), ("make_vec", plan.batches, HELD)):
+            for copies in batches:
+                value, note = None, ""
+                if copies * weight * held > plan.memory:
+                    note = f"would take {copies * weight * held / 2**30:.1f} GiB"
+                elif face == "engine":
+                    value = workloads.engine_rate(pool, copies, graph, *timing)
+                else:
+                    value = workloads.vector_rate(pool, copies, observation, *timing)
+                yield Figure(face, size, observation, copies, value, OPERATIONS, note)
+
+
+def policy_figures(plan: Plan, size: str) -> Iterator[Figure]:
+    """Speed of whole episodes under an untrained policy of the default shape, and under the shipped one if there is one."""
+    jobs, machines = parse_size(size)
+    shape = Shape(16, 16) if jobs * machines <= 100 else Shape(4, 8)
+    pool = workloads.draw_pool(jobs, machines, plan.seed)[: shape.instances]
+    torch.manual_seed(plan.seed)
+    torch.set_num_threads(1)  # waiting threads would be counted as CPU time
+    policies = {"untrained": Policy(PolicyConfig(workloads.PROBLEM.features))}
+    if (SHIPPED / "policy.safetensors").exists():
+        policies["shipped"], _ = checkpoint.load_policy(SHIPPED, "jobshop")
+    for name, policy in policies.items():
+        for mode, samples, temperature in (("greedy", 1, 0.0), ("sampled", shape.samples, 1.0)):
+            rate = workloads.policy_rate(policy, pool, samples, plan.seed, plan.seconds, plan.repeats, temperature=temperature)
+            yield Figure(f"{name} policy, {mode}", size, "-", len(pool) * samples, rate, SCHEDULES)
+
+
+def tables(figures: Sequence[Figure]) -> list[Grid]:
+    """Speed of the environments, memory, speed of the policies."""
+    speed = [f for f in figures if f.unit == OPERATIONS]
+    columns = sorted({f.copies for f in speed})
+    rows = dict.fromkeys((f.size, f.face, f.observation) for f in speed)
+    cell = {(f.size, f.face, f.observation, f.copies): f for f in speed}
+    body = tuple((f"{r[0]} {r[1]}", r[2], *(show(cell.get((*r, copies))) for copies in columns)) for r in rows)
+    heads = ("size, way in", "observation", *(f"{c} {'copy' if c == 1 else 'copies'}" for c in columns))
+    grids = [Grid("Random legal play: operations per CPU-second", heads, body)]
+    memory = tuple((f.size, f.observation, f"{int(f.value or 0):,}") for f in figures if f.unit == BYTES)
+    grids.append(Grid("Memory: bytes per copy", ("size", "observation", "bytes"), memory))
+    played = [f for f in figures if f.unit == SCHEDULES]
+    if played:
+        faces = tuple(dict.fromkeys(f.face for f in played))
+        found = {(f.size, f.face): f for f in played}
+        body = tuple((size, *(show(found.get((size, face))) for face in faces)) for size in dict.fromkeys(f.size for f in played))
+        grids.append(Grid("Policy in the loop: schedules per CPU-second", ("size", *faces), body))
+    return grids
+
+
+def show(figure: Figure | None) -> str:
+    if figure is None:
+        return ""
+    return describe(figure.value) if figure.value is not None else f"- ({figure.note})"
+
+
+def page(about: dict[str, object], grids: Sequence[Grid], figures: Sequence[Figure], plan: Plan) -> str:
+    """The result as markdown."""
+    skipped = sum(f.value is None for f in figures)
+    notes = (
+        f"CPU time of all threads, the best of {plan.repeats} timings of {plan.seconds} CPU-seconds or more, once compiled. "
+        f"{skipped} measurements left out: their copies would take more than {plan.memory / 2**30:g} GiB."
+    )
+    return "\n".join(["# Throughput", "", results.describe_header(about), "", notes, "", *(g.markdown() for g in grids)])
+
+
+def report_changes(
+    console: Console, about: dict[str, object], old: tuple[dict[str, object], list[Figure]], figures: Sequence[Figure]
+) -> int:
+    """Print the ratios to an older result; 1 if a figure fell too far."""
+    ratios = results.compare(old[1], figures)
+    if not ratios:
+        raise InputError("the compared result has no figure in common with this run")
+    if old[0].get("machine") != about["machine"]:
+        console.print(f"The older result is of another machine: {escape(str(old[0].get('machine')))}", style="yellow")
+    worse = results.regressions(ratios)
+    rows = tuple((f.key, describe(f.value), f"{ratio:.2f}", "worse" if (f, ratio) in worse else "") for f, ratio in ratios)
+    Grid("Now against before (above 1 is better)", ("figure", "now", "ratio", ""), rows).show(console)
+    if worse:
+        console.print(f"{len(worse)} of {len(ratios)} figures fell below {results.WORSE} of what they were", style="red")
+    return 1 if worse else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

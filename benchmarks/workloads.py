@@ -1,0 +1,157 @@
+"""What is measured: random legal play through every way into an environment, and policies that play whole episodes.
+
+Choosing the random actions is not timed. Copies are first scattered over all stages of an episode, so that a short
+measurement sees the same mix of states as a long one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from benchmarks.timing import best_rate, best_window
+from dispatchgym.agents.network import Policy
+from dispatchgym.agents.rollout import Rollout
+from dispatchgym.envs.core.compile import Launch, compile_kernels, kernel_files
+from dispatchgym.envs.core.engine import Engine
+from dispatchgym.envs.jobshop.problem import JobShopProblem
+from dispatchgym.instances.jobshop import JobShop
+from dispatchgym.instances.jobshop_generate import generate_arrays
+
+ID = "dispatchgym:dispatchgym/JobShop-v0"
+PROBLEM = JobShopProblem()
+KERNEL = Path(__file__).with_name("random_kernel.py")
+
+
+def draw_pool(jobs: int, machines: int, seed: int) -> list[JobShop]:
+    """Random instances of one size, fewer if they are large."""
+    count = max(4, min(64, 6400 // (jobs * machines)))
+    routes, ticks = generate_arrays(np.random.default_rng(seed), count, jobs, machines)
+    return [JobShop(m, d, machines) for m, d in zip(routes, ticks, strict=True)]
+
+
+def kernels() -> dict[str, Launch]:
+    """The entries of random_kernel.py."""
+    return compile_kernels(kernel_files(PROBLEM.kernel, [KERNEL]), ("episode", "scatter", "pick"), "cpu")
+
+
+def make_engine(pool: Sequence[JobShop], copies: int, graph: bool, seed: int) -> Engine:
+    return Engine(PROBLEM, pool, copies, seed=seed, graph=graph)
+
+
+def bytes_per_copy(pool: Sequence[JobShop], graph: bool) -> int:
+    return make_engine(pool, 1, graph, 0).bytes_per_copy()
+
+
+def scatter(engine: Engine) -> None:
+    """Put the copies of `engine` into states at every stage of an episode; the next step brings their observations."""
+    engine.reset()
+    kernels()["scatter"](engine.copies, engine._instances, engine._state, engine._episodes, engine.sizes.steps)
+
+
+class Picker:
+    """Random legal actions of an engine's copies, written into its action array."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.time, self.pick = engine, 0, kernels()["pick"]
+
+    def __call__(self) -> None:
+        self.time += 1
+        self.pick(self.engine.copies, self.engine._episodes, self.time)
+
+
+def kernel_rate(pool: Sequence[JobShop], copies: int, seed: int, seconds: float, repeats: int) -> float:
+    """Operations per CPU-second of the rules alone: whole random episodes without observations or rewards kept."""
+    engine = make_engine(pool, copies, False, seed)
+    episode = kernels()["episode"]
+
+    def play() -> int:
+        episode(copies, engine._instances, engine._state, engine._episodes)
+        return int(engine.episodes.final_length.sum())
+
+    return best_rate(play, seconds, repeats)
+
+
+def engine_rate(pool: Sequence[JobShop], copies: int, graph: bool, seed: int, seconds: float, repeats: int) -> float:
+    """Operations per CPU-second of the batch engine without a Gymnasium face."""
+    engine = make_engine(pool, copies, graph, seed)
+    scatter(engine)
+
+    def step() -> int:
+        engine.step()
+        return copies
+
+    return best_window(Picker(engine), step, seconds, repeats)
+
+
+def vector_rate(pool: Sequence[JobShop], copies: int, observation: str, seed: int, seconds: float, repeats: int) -> float:
+    """Operations per CPU-second through `gymnasium.make_vec`: fresh numpy observations and infos, autoreset included."""
+    env = gymnasium.make_vec(ID, num_envs=copies, instance=list(pool), observation=observation)
+    env.reset(seed=seed)
+    engine: Engine = env.unwrapped.engine  # type: ignore[attr-defined]
+    scatter(engine)
+    picker = Picker(engine)
+    actions = np.zeros(copies, np.int64)
+
+    def choose() -> None:
+        picker()
+        actions[:] = engine.episodes.action.numpy()
+
+    def step() -> int:
+        env.step(actions)
+        return copies
+
+    rate = best_window(choose, step, seconds, repeats)
+    env.close()
+    return rate
+
+
+def single_rate(pool: Sequence[JobShop], observation: str, seed: int, seconds: float, repeats: int) -> float:
+    """Operations per CPU-second through `gymnasium.make`: whole episodes with their resets, actions known beforehand."""
+    env = gymnasium.make(ID, instance=list(pool), observation=observation)
+    rng = np.random.default_rng(seed)
+    seen, _ = env.reset(seed=seed)
+    actions: list[int] = []
+    over = False
+    while not over:
+        actions.append(int(rng.choice(np.flatnonzero(seen["action_mask"]))))
+        seen, _, over, _, _ = env.step(actions[-1])
+
+    def play() -> int:
+        env.reset(seed=seed)
+        for action in actions:
+            result = env.step(action)
+        assert result[2]
+        return len(actions)
+
+    rate = best_rate(play, seconds, repeats)
+    env.close()
+    return rate
+
+
+def policy_rate(
+    policy: Policy, pool: Sequence[JobShop], samples: int, seed: int, seconds: float, repeats: int, *, temperature: float
+) -> float:
+    """Schedules per CPU-second with a policy in the loop: one encoder pass an instance, `samples` episodes of each."""
+    rollout = Rollout(PROBLEM, PROBLEM.sizes(pool), len(pool) * samples, policy.config.hidden)
+    rollout.load(list(pool))
+    rows = np.repeat(np.arange(len(pool)), samples)
+    seeds = np.random.default_rng(seed).integers(2**62, size=len(rows))
+
+    def play() -> int:
+        rollout.play(policy, rows, seeds, temperature)
+        return len(rows)
+
+    return best_rate(play, seconds, repeats)
+
+
+def describe(rate: Any) -> str:
+    """A rate in few digits: 12.3 M, 45.6 k, 789."""
+    for scale, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if rate >= scale:
+            return f"{rate / scale:.3g}{letter}"
+    return f"{rate:.3g}"

@@ -1,0 +1,19 @@
+"""dispatchgym: reinforcement-learning environments for combinatorial scheduling.
+
+Importing this package registers the environments with Gymnasium and loads nothing heavy.
+"""
+
+import gymnasium
+
+__version__ = "0.1.0"
+
+# The environments end episodes of illegal actions themselves; this only bounds what wrappers may count.
+MAX_EPISODE_STEPS = 10_000_000
+
+for _name, _class in {"JobShop-v0": "JobShop", "JobShopFlat-v0": "JobShopFlat"}.items():
+    gymnasium.register(
+        id=f"dispatchgym/{_name}",
+        entry_point=f"dispatchgym.envs.jobshop.env:{_class}Env",
+        vector_entry_point=f"dispatchgym.envs.jobshop.env:{_class}VectorEnv",
+        max_episode_steps=MAX_EPISODE_STEPS,
+    )

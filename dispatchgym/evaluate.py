@@ -1,0 +1,277 @@
+"""The command `evaluate.py`: methods against instances in one honest table.
+
+Everything that can be wrong with the request is found before any work starts; what was found since is never lost.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import difflib
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from dispatchgym import report, runner
+from dispatchgym.baselines.method import parse_method
+from dispatchgym.baselines.result import Result
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import read_text, write_text
+from dispatchgym.problems import PROBLEMS, Problem, digest
+from dispatchgym.record import Pair, Results, Row, judge, key
+
+MAX_WORKERS = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    instances: Annotated[tuple[str, ...], tyro.conf.arg(metavar="INSTANCE ...")]
+    """What to solve: names (ta01), ranges ("ta01..ta10"), sets (la), files (mine.txt, many.txt#3)."""
+    methods: Annotated[tuple[str, ...], tyro.conf.arg(metavar="METHOD ...")]
+    """Who solves it; see the list above."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    """Where results.jsonl, table.md, run.json and schedules/ go."""
+    workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Pairs solved at a time, each in a process of its own. More than the cores you have makes seconds dishonest."""
+    solver_workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Cores that each method may use on a pair, the same for all."""
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    """Seed of every pair."""
+    resume: bool = False
+    """Continue in a FOLDER that has results: finished pairs are skipped, errors tried again, new methods and instances added."""
+    plot: bool = False
+    """Draw schedules, anytime curves and gap against time into FOLDER/plots/."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command with `argv` (default: the process's own). Exits with 2 on bad input and 130 on Ctrl-C."""
+    arguments = sys.argv[1:] if argv is None else argv
+    problem, options = _parse(arguments)
+    try:
+        evaluate(problem, options, arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print(f"interrupted; what is finished is in {options.out}, continue with --resume", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _parse(arguments: list[str]) -> tuple[Problem, Options]:
+    asked = next((name for name in arguments if name in PROBLEMS), None)
+    choices: dict[str, Callable[..., Any]] = {name: _command(PROBLEMS[name], teach=name == asked) for name in PROBLEMS}
+    chosen: tuple[Problem, Options] = tyro.extras.subcommand_cli_from_dict(
+        choices,
+        prog="evaluate.py",
+        description="Run rules, heuristics, exact solvers and learned policies on the same instances, for equal time, and "
+        "print one table of mean gaps.\nEvery schedule is checked by a referee that knows none of them.",
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    return chosen
+
+
+def _command(problem: Problem, *, teach: bool) -> Callable[..., Any]:
+    """The subcommand of `problem`; its help lists the methods if `teach`, as that imports them."""
+
+    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> tuple[Problem, Options]:
+        return problem, options
+
+    command.__doc__ = _teach(problem) if teach else f"Compare methods for the {problem.title}."
+    return command
+
+
+def _teach(problem: Problem) -> str:
+    shared: dict[str, dict[str, str]] = {}  # options -> the methods that take them, with their meanings
+    for name, text in problem.methods().items():
+        meaning, _, options = text.removesuffix("]").partition(" [")
+        shared.setdefault(options, {})[name] = meaning
+    width = max(len(name) for methods in shared.values() for name in methods)
+    lines = []
+    for options, methods in shared.items():
+        lines += [f"  {name:{width}}  {meaning}" for name, meaning in methods.items()]
+        lines += [f"  {'':{width}}  options{' of these' if len(methods) > 1 else ''}: {options}"] if options else []
+    listing = "\n".join(lines)
+    return f"""Compare methods for the {problem.title}: mean gap of the {problem.objective} to the best known one.
+
+METHOD is name[:option[,option]]:
+{listing}
+
+Rules against search on ten instances, in half a minute:
+  python evaluate.py {problem.name} --instances "ta01..ta10" --methods spt fdd-mwkr fdd-mwkr:x128 tabu:1s --out results/first
+
+Four at a time, with pictures, adding to the folder if it exists:
+  python evaluate.py {problem.name} --instances la ta01 mine.txt --methods policy policy:x128 cpsat:10s --out results/all
+      --workers 4 --plot --resume"""
+
+
+def evaluate(problem: Problem, options: Options, arguments: Sequence[str] = ()) -> list[Row]:
+    """Do what the command does; returns the lines of OUT/results.jsonl.
+
+    Raises InputError for anything wrong in `options`, before OUT is touched, and KeyboardInterrupt with all that is
+    finished on disk and tabulated.
+    """
+    pairs = plan(problem, options)
+    with Results(options.out, resume=options.resume) as results:
+        run = describe_run(options, arguments)
+        done = results.keep(pairs, seed=options.seed, cores=options.solver_workers)
+        write_text(options.out / "run.json", json.dumps(run, indent=2) + "\n")
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        if done:
+            console.print(f"{len(done)} of {len(pairs)} pairs were finished before", highlight=False)
+        try:
+            _work(problem, options, [pair for pair in pairs if pair.key not in done], results, console)
+        finally:
+            rows = _in_order(results.rows, pairs)
+            if rows:
+                summary = report.build(problem, rows, report.header(problem, run, rows))
+                write_text(options.out / "table.md", report.markdown(summary))
+                report.show(summary, console)
+        if options.plot:
+            _plot(problem, pairs, rows, results, console)
+    return rows
+
+
+def _plot(problem: Problem, pairs: list[Pair], rows: list[Row], results: Results, console: Console) -> None:
+    from dispatchgym import plots
+
+    asked = {pair.key for pair in pairs}
+    instances = {pair.instance.name: pair.instance for pair in pairs}
+    folder = results.out / "plots"
+    for line in plots.draw_all(problem, [row for row in rows if key(row) in asked], instances, results.read_schedule, folder):
+        console.print(f"{folder}: {line}", highlight=False, soft_wrap=True)
+
+
+def plan(problem: Problem, options: Options) -> list[Pair]:
+    """Every pair that `options` ask for, method by method; raises InputError for whatever could not run."""
+    for name, value in (("--workers", options.workers), ("--solver-workers", options.solver_workers)):
+        if not 1 <= value <= MAX_WORKERS:
+            raise InputError(f"{name} {value} is not between 1 and {MAX_WORKERS}")
+    if not 0 <= options.seed < 2**31:
+        raise InputError(f"--seed {options.seed} is not between 0 and 2**31 - 1")
+    for name, given in (("--instances", options.instances), ("--methods", options.methods)):
+        if not given:
+            raise InputError(f"{name}: nothing is given")
+    methods = {method: _check_method(problem, method) for method in options.methods}
+    loaded: dict[str, tuple[str, Any, str]] = {}  # name -> what was asked for, instance, digest
+    for what in problem.expand(options.instances):
+        instance = problem.load(what)
+        content = digest(instance)
+        first = loaded.setdefault(instance.name, (what, instance, content))
+        if first[2] != content:
+            raise InputError(f"{first[0]} and {what} are different instances, both called '{instance.name}'; rename one")
+    return [
+        Pair(instance, content, problem.group(what, instance), method, weights)
+        for method, weights in methods.items()
+        for what, instance, content in loaded.values()
+    ]
+
+
+def _check_method(problem: Problem, method: str) -> str | None:
+    """The hash of the weights that `method` loads, if any; raises InputError when it cannot run."""
+    name = parse_method(method).name
+    known = problem.methods()
+    if name not in known and not name.startswith("policy"):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
+        raise InputError(f"method '{method}': unknown '{name}'; {hint}")
+    return problem.validate(method)
+
+
+def describe_run(options: Options, arguments: Sequence[str]) -> dict[str, Any]:
+    """What OUT/run.json says: the command, the versions, the machine. Runs that `--resume` continued are listed in it."""
+    path = options.out / "run.json"
+    earlier: list[Any] = []
+    if path.exists():
+        try:
+            previous = json.loads(read_text(path))
+            earlier = [*previous.pop("earlier", []), previous]
+        except (ValueError, AttributeError) as error:
+            raise InputError(f"{path}: is not the record of a run; remove it") from error
+    packages = ("dispatchgym", "numpy", "numba", "torch", "torch-geometric", "ortools")
+    return {
+        "command": shlex.join(["python", "evaluate.py", *arguments]),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": options.seed,
+        "workers": options.workers,
+        "solver_workers": options.solver_workers,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "machine": {"cpu": _processor(), "cores": _cores(), "system": platform.platform()},
+        "earlier": earlier,
+    }
+
+
+def version(package: str) -> str:
+    """The installed version of `package`; for a clone of this one that is not installed, its own."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        if package == "dispatchgym":
+            import dispatchgym
+
+            return str(getattr(dispatchgym, "__version__", "unknown"))
+        return "not installed"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _work(problem: Problem, options: Options, todo: list[Pair], results: Results, console: Console) -> None:
+    """Solve `todo`, storing and announcing every answer as it comes."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    own = version("dispatchgym")
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(problem.title, total=len(todo))
+        finished = 0
+
+        def answer(pair: Pair, result: Result, cpu_seconds: float) -> None:
+            nonlocal finished
+            row = judge(
+                problem, pair, result, cpu_seconds=cpu_seconds, seed=options.seed, cores=options.solver_workers, version=own
+            )
+            results.add(row, result.schedule, result.curve)
+            finished += 1
+            progress.update(bar, advance=1, description=f"{pair.method} {pair.instance.name}")
+            if not console.is_terminal or row["status"] == "error":
+                console.print(f"[{finished}/{len(todo)}] {_said(row)}", markup=False, highlight=False, soft_wrap=True)
+                console.file.flush()
+
+        runner.run(problem, todo, seed=options.seed, processes=options.workers, cores=options.solver_workers, report=answer)
+
+
+def _said(row: Row) -> str:
+    if row["objective"] is None:
+        return f"{row['instance']} {row['method']}: {row['status']}{': ' if row['reason'] else ''}{row['reason'] or ''}"
+    gap = "" if row["gap"] is None else f", gap {row['gap']:.2f} %"
+    return f"{row['instance']} {row['method']}: {row['objective']} ({row['status']}{gap}) in {row['seconds']:.3f} s"
+
+
+def _in_order(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[Row]:
+    """`rows` as the request lists their instances and methods; those of earlier requests come first."""
+    methods = {pair.method: i for i, pair in enumerate(pairs)}
+    instances = {pair.instance.name: i for i, pair in enumerate(pairs)}
+    return sorted(rows, key=lambda row: (methods.get(row["method"], -1), instances.get(row["instance"], -1)))
+
+
+if __name__ == "__main__":
+    main()

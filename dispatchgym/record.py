@@ -1,0 +1,263 @@
+"""What an evaluation writes: one judged line for each instance and method, and the schedules behind them.
+
+`results.jsonl` only ever grows by whole lines, each on disk before the next begins, so a run that is killed at any
+moment loses at most the pairs that were being solved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import write_text
+from dispatchgym.problems import Group, Problem, fields
+
+Row = dict[str, Any]  # one line of results.jsonl
+Key = tuple[str, str, str, str | None]  # instance, digest of its content, method, hash of the method's weights
+
+_REQUIRED = ("instance", "digest", "method", "status", "seed", "cores", "group", "seconds", "cpu_seconds")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One instance and one method: the unit of work."""
+
+    instance: Any
+    digest: str
+    group: Group
+    method: str
+    weights: str | None = None  # hash of the weights that the method loads
+
+    @property
+    def key(self) -> Key:
+        return self.instance.name, self.digest, self.method, self.weights
+
+
+def key(row: Row) -> Key:
+    """The `Pair.key` of the pair that `row` answers."""
+    return row["instance"], row["digest"], row["method"], row.get("weights")
+
+
+def judge(problem: Problem, pair: Pair, result: Any, *, cpu_seconds: float, seed: int, cores: int, version: str) -> Row:
+    """The line of results.jsonl for a Result. Only what the referee has accepted gets an objective and a gap."""
+    instance, notes = pair.instance, dict(result.notes)
+    reason = notes.pop("reason", None)
+    objective, referee, refusal = None, None, None
+    status, bound = result.status, result.lower_bound
+    if result.schedule is not None and status != "error":
+        try:
+            objective = int(problem.check(instance, result.schedule))
+            referee = "ok"
+            refusal = _contradiction(instance, result, objective)
+        except Exception as error:  # whatever a schedule does to the referee, it is refused
+            referee = f"refused: {one_line(error)}"
+            refusal = referee
+    elif status in ("optimal", "feasible"):
+        refusal = f"status {status} without a schedule"
+    if refusal is not None:
+        objective, bound, status, reason = None, None, "error", refusal
+    if status == "optimal":
+        bound = objective
+    return {
+        "problem": problem.name,
+        "instance": instance.name,
+        "method": pair.method,
+        "objective": objective,
+        "lower_bound": bound,
+        "best_known": instance.best_known,
+        "gap": gap(objective, instance.best_known),
+        "seconds": round(result.seconds, 6),
+        "status": status,
+        "seed": seed,
+        "workers": notes.pop("workers", cores),
+        "cores": cores,
+        "cpu_seconds": round(cpu_seconds, 6),
+        "referee": referee,
+        "reason": reason,
+        "record": objective is not None and instance.best_known is not None and objective < instance.best_known,
+        "lower_bound_known": instance.lower_bound,
+        "builder": notes.pop("builder", None),
+        "notes": notes,
+        "group": list(pair.group),
+        "digest": pair.digest,
+        "weights": pair.weights,
+        "version": version,
+    }
+
+
+def _contradiction(instance: Any, result: Any, objective: int) -> str | None:
+    """Why an accepted schedule and what is said of it cannot all be true, or None."""
+    lower, best = instance.lower_bound, instance.best_known
+    if result.objective != objective:
+        return f"the method says {result.objective}, the referee {objective}"
+    if lower is not None and objective < lower:
+        return f"{objective} undercuts the published bound {lower}: a wrong instance, bound or referee"
+    claimed = objective if result.status == "optimal" else result.lower_bound
+    if claimed is not None and claimed > objective:
+        return f"claims the lower bound {claimed} above its own schedule of {objective}"
+    if claimed is not None and best is not None and claimed > best:
+        return f"claims the lower bound {claimed} above the published schedule of {best}"
+    return None
+
+
+def gap(objective: int | None, best_known: int | None) -> float | None:
+    """100 * (objective / best_known - 1), the percentage above the best published objective; None where one is unknown."""
+    if objective is None or best_known is None or (best_known == 0 and objective > 0):
+        return None
+    return round(100 * (objective / best_known - 1), 4) if best_known else 0.0
+
+
+def one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:300]
+
+
+class Results:
+    """The folder OUT of one evaluation; `with Results(...)` holds it exclusively, as it must be while it is written."""
+
+    def __init__(self, out: Path, *, resume: bool) -> None:
+        """Make the folder and read what it has.
+
+        Raises InputError when it cannot be written, is in use, holds lines that are no results, or anything without `resume`.
+        """
+        self.out = out
+        self.log = out / "results.jsonl"
+        self._make_folder(resume)
+        self._lock = _lock(out)
+        try:
+            self.rows: list[Row] = self._read() if self.log.exists() else []
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Results:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _make_folder(self, resume: bool) -> None:
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            occupied = any(self.out.iterdir())
+            probe = self.out / f".write-test.{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(f"--out {self.out}: cannot be written: {error.strerror}") from error
+        if occupied and not resume:
+            raise InputError(f"--out {self.out}: is not empty; add --resume to continue it, or choose another folder")
+
+    def _read(self) -> list[Row]:
+        data = self.log.read_bytes()
+        whole, _, torn = data.rpartition(b"\n")
+        rows = [self._parse(line, number) for number, line in enumerate(whole.split(b"\n"), 1) if line.strip()]
+        if torn:  # the process died while writing its last line
+            self._rewrite(rows)
+        return rows
+
+    def _parse(self, line: bytes, number: int) -> Row:
+        try:
+            row = json.loads(line)
+            if isinstance(row, dict) and all(name in row for name in _REQUIRED):
+                return row
+        except ValueError:
+            pass
+        raise InputError(f"{self.log} line {number}: is not a result; remove the line, or choose another --out")
+
+    def _rewrite(self, rows: Iterable[Row]) -> None:
+        write_text(self.log, "".join(_line(row) for row in rows))
+
+    def keep(self, pairs: Iterable[Pair], *, seed: int, cores: int) -> set[Key]:
+        """The keys of `pairs` that are finished; lines about errors and about instances or weights of old are dropped.
+
+        Raises InputError when the folder was made with another seed or number of cores, as means over both say nothing.
+        """
+        for row in self.rows:
+            for name, asked, option in (("seed", seed, "--seed"), ("cores", cores, "--solver-workers")):
+                if row[name] != asked:
+                    held = f"--out {self.out}: holds results with {option} {row[name]}"
+                    raise InputError(f"{held}, not {asked}; choose another folder")
+        digests = {pair.instance.name: pair.digest for pair in pairs}
+        weights = {pair.method: pair.weights for pair in pairs}
+        wanted = {pair.key for pair in pairs}
+
+        def stands(row: Row) -> bool:
+            _, digest, method, loaded = key(row)
+            same = digests.get(row["instance"], digest) == digest and weights.get(method, loaded) == loaded
+            return same and not (row["status"] == "error" and key(row) in wanted)
+
+        kept = [row for row in self.rows if stands(row)]
+        if len(kept) < len(self.rows):
+            self._rewrite(kept)
+            self.rows = kept
+        return {key(row) for row in kept} & wanted
+
+    def add(self, row: Row, schedule: Any, curve: Iterable[tuple[float, int | None, int | None]]) -> None:
+        """Store one answer: its schedule first, so that a line never speaks of a file that is not there."""
+        if row["objective"] is not None:
+            head = {name: row[name] for name in ("problem", "instance", "digest", "method", "seed", "objective")}
+            body = {**head, **fields(schedule), "curve": [list(point) for point in curve]}
+            path = self.schedule_path(row)
+            path.parent.mkdir(exist_ok=True)
+            write_text(path, json.dumps(body) + "\n")
+        try:
+            with self.log.open("ab", buffering=0) as stream:
+                stream.write(_line(row).encode())
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise InputError(f"{self.log}: cannot be written: {error.strerror}") from error
+        self.rows.append(row)
+
+    def schedule_path(self, row: Row) -> Path:
+        return self.out / "schedules" / f"{file_name(row['instance'], row['method'])}.json"
+
+    def read_schedule(self, row: Row) -> dict[str, Any] | None:
+        """What `add` stored beside `row`; None if it is missing or is about something else."""
+        try:
+            data = json.loads(self.schedule_path(row).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        matches = isinstance(data, dict) and all(data.get(name) == row[name] for name in ("digest", "method", "objective"))
+        return data if matches else None
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row, default=str) + "\n"
+
+
+def file_name(instance: str, method: str | None = None) -> str:
+    """`INSTANCE--METHOD`, or `INSTANCE`, with nothing in it that a file system minds; no two are given the same name."""
+    full = instance if method is None else f"{instance}--{method}"
+    plain = instance if method is None else f"{instance}--{method.replace(':', '_', 1)}"
+    safe = re.sub(r"[^A-Za-z0-9.,=_#-]+", "_", plain)[:150]
+    return safe if safe == plain else f"{safe}-{hashlib.sha256(full.encode()).hexdigest()[:8]}"
+
+
+def _lock(out: Path) -> int | None:
+    """Hold `out` until the descriptor is closed, so that two evaluations never write to one folder."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    descriptor = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InputError(f"--out {out}: another evaluation is writing to it") from None
+    except OSError:  # a file system without locks
+        pass
+    return descriptor

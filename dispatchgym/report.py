@@ -1,0 +1,238 @@
+"""Tables of an evaluation: methods down, groups of instances across, in the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from dispatchgym.baselines.method import parse_method
+from dispatchgym.problems import Problem
+from dispatchgym.record import Row
+
+WIDEST = 9  # groups in one table; more are shown set by set
+
+
+@dataclass
+class Grid:
+    """One table of cells, before anybody draws it."""
+
+    title: str
+    columns: list[str]  # a line break separates set and size
+    rows: list[list[str]] = field(default_factory=list)
+    best: set[tuple[int, int]] = field(default_factory=set)  # (row, column) of the best means
+
+
+@dataclass
+class Report:
+    """All that an evaluation says at its end."""
+
+    head: list[str]
+    grids: list[Grid]
+    legend: list[str]  # what each method was
+    notes: list[str]
+    alarms: list[str]  # records and refusals: never to be overlooked
+
+
+def build(problem: Problem, rows: Sequence[Row], head: Sequence[str]) -> Report:
+    """The report on `rows`, lines of results.jsonl."""
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    groups = list(dict.fromkeys((row["group"][0], row["group"][1]) for row in rows))
+    sets = list(dict.fromkeys(name for name, _ in groups))
+    maker = _GridMaker(problem, rows, methods)
+    if len(groups) <= WIDEST:
+        grids = [maker.grid("", [("\n".join(group), _in_group(*group)) for group in groups])]
+    else:
+        grids = [maker.grid("by set", [(name, _in_set(name)) for name in sets])]
+        for name in sets:
+            sizes = [size for family, size in groups if family == name]
+            if len(sizes) > 1:
+                grids.append(maker.grid(name, [(size, _in_group(name, size)) for size in sizes]))
+    alarms = [*_alarms(problem, rows), *_starved(rows)]
+    return Report(list(head), grids, [_describe(m, rows) for m in methods], maker.notes(), alarms)
+
+
+Test = Callable[[Row], bool]
+
+
+def _in_group(name: str, size: str) -> Test:
+    return lambda row: row["group"][0] == name and row["group"][1] == size
+
+
+def _in_set(name: str) -> Test:
+    return lambda row: bool(row["group"][0] == name)
+
+
+class _GridMaker:
+    def __init__(self, problem: Problem, rows: Sequence[Row], methods: list[str]) -> None:
+        self.problem, self.rows, self.methods = problem, rows, methods
+        self.partial = self.unknown = False
+
+    def grid(self, title: str, columns: list[tuple[str, Test]]) -> Grid:
+        """Mean gaps in `columns`, then over all of them; mean objectives where no best known value is published."""
+        selected = [row for row in self.rows if any(test(row) for _, test in columns)]
+        values, heads, gaps = [], [], 0
+        for head, test in columns:
+            inside = [row for row in selected if test(row)]
+            what = "gap" if any(row["best_known"] is not None for row in inside) else "objective"
+            self.unknown |= what == "objective"
+            gaps += what == "gap"
+            heads.append(head if what == "gap" else f"{head}\n{self.problem.objective}")
+            values.append([self._mean(inside, method, what) for method in self.methods])
+        if gaps > 1:
+            heads.append("all")
+            values.append([self._mean(selected, method, "gap") for method in self.methods])
+        grid = Grid(title, ["method", *heads, "optimal", "seconds"])
+        for i, method in enumerate(self.methods):
+            mine = [row for row in selected if row["method"] == method]
+            cells = [column[i][1] for column in values]
+            seconds = _figure(fmean(row["seconds"] for row in mine)) if mine else "-"
+            grid.rows.append([method, *cells, f"{sum(map(is_optimal, mine))}/{len(mine)}", seconds])
+        for j, column in enumerate(values, 1):
+            means = [mean for mean, _ in column if mean is not None]
+            if len(self.methods) > 1:
+                grid.best |= {(i, j) for i, (mean, _) in enumerate(column) if means and mean == min(means)}
+        return grid
+
+    def _mean(self, rows: list[Row], method: str, what: str) -> tuple[float | None, str]:
+        """The mean of one cell, if it is over the same instances as everybody's, and its text."""
+        possible = {row["instance"] for row in rows if what == "objective" or row["best_known"] is not None}
+        values = [row[what] for row in rows if row["method"] == method and row[what] is not None]
+        if not values:
+            return None, "-"
+        text = f"{fmean(values):.2f}" if what == "gap" else f"{fmean(values):.1f}"
+        if len(values) < len(possible):
+            self.partial = True
+            return None, f"{text}*"
+        return fmean(values), text
+
+    def notes(self) -> list[str]:
+        objective = self.problem.objective
+        notes = [
+            f"Cells: mean of 100 * ({objective} / best known {objective} - 1), in percent; lower is better. "
+            "Every schedule passed the referee.",
+            f"optimal: {objective}s that meet a proved bound, the method's own or the published one. seconds: mean wall time.",
+        ]
+        if self.unknown:
+            notes.append(f"Columns headed '{objective}': mean {objective}, because no best known value is published.")
+        if self.partial:
+            notes.append("*: no answer to some instances of the column, so this mean compares with no other.")
+        return notes
+
+
+def is_optimal(row: Row) -> bool:
+    return row["status"] == "optimal" or (row["objective"] is not None and row["objective"] == row["lower_bound_known"])
+
+
+def _figure(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds:.1g}" if seconds < 0.01 else f"{seconds:.3f}"
+    return f"{seconds:.2f}" if seconds < 100 else f"{seconds:.0f}"
+
+
+def _describe(method: str, rows: Sequence[Row]) -> str:
+    """What a method was: its builder, sampling width, time limit and whatever else its solver noted of every answer."""
+    mine = [row for row in rows if row["method"] == method and row["objective"] is not None]
+    parts = []
+    builders = sorted({str(row["builder"]) for row in mine if row["builder"]})
+    if builders:
+        parts.append(f"{'/'.join(builders)} builder")
+    limit = parse_method(method).seconds
+    if limit is not None:
+        parts.append(f"time limit {limit:g} s")
+    for name in dict.fromkeys(name for row in mine for name in row["notes"]):
+        found = [row["notes"].get(name) for row in mine]
+        seen = {str(value) for value in found}
+        if len(seen) == 1 and isinstance(found[0], (str, int)):
+            value = seen.pop()
+            parts.append(("1 sample" if value == "1" else f"best of {value} samples") if name == "samples" else f"{name} {value}")
+    if mine:
+        parts.append(f"mean {_figure(fmean(row['cpu_seconds'] for row in mine))} CPU-seconds")
+    return f"{method}: {', '.join(parts) or 'no answer'}"
+
+
+def _alarms(problem: Problem, rows: Sequence[Row]) -> list[str]:
+    alarms = []
+    for row in rows:
+        who = f"{row['instance']} by {row['method']}"
+        if row["status"] == "error":
+            alarms.append(f"ERROR {who}: {row['reason']}")
+        elif row.get("record"):
+            alarms.append(f"NEW RECORD {who}: {problem.objective} {row['objective']}, best known was {row['best_known']}")
+    return alarms
+
+
+def _starved(rows: Sequence[Row]) -> list[str]:
+    """Methods that waited for the processor: their wall-time limits bought them less than they say."""
+    warnings = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        mine = [row for row in rows if row["method"] == method and row["objective"] is not None and row["seconds"] >= 0.1]
+        share = sum(row["cpu_seconds"] for row in mine) / sum(row["seconds"] for row in mine) if mine else 1.0
+        if share < 0.8:
+            warnings.append(
+                f"WARNING {method} had a processor for only {100 * share:.0f} % of its wall time: the machine is busy, "
+                "or --workers is more than its cores"
+            )
+    return warnings
+
+
+def show(report: Report, console: Console) -> None:
+    """Print `report`."""
+    console.print()
+    for line in report.head:
+        console.print(f"[bold]{escape(line)}[/]" if line is report.head[0] else escape(line), soft_wrap=True, highlight=False)
+    for grid in report.grids:
+        table = Table(title=grid.title or None, title_justify="left", title_style="bold", header_style="bold")
+        for j, column in enumerate(grid.columns):
+            side: Literal["left", "right"] = "right" if j else "left"
+            table.add_column(escape(column), justify=side, no_wrap=j > 0, overflow="fold", vertical="bottom")
+        for i, row in enumerate(grid.rows):
+            cells = [Text(cell, "bold green" if (i, j) in grid.best else "") for j, cell in enumerate(row)]
+            table.add_row(*cells)
+        console.print(table)
+    for line in (*report.legend, "", *report.notes):
+        console.print(escape(line), style="dim", soft_wrap=True, highlight=False)
+    for line in report.alarms:
+        console.print(escape(line), style="bold red", soft_wrap=True, highlight=False)
+
+
+def markdown(report: Report) -> str:
+    """`report` as Markdown."""
+    blocks = ["  \n".join(report.head)]
+    for grid in report.grids:
+        cells = [
+            [f"**{cell}**" if (i, j) in grid.best else cell.replace("*", "\\*").replace("|", "\\|") for j, cell in enumerate(row)]
+            for i, row in enumerate(grid.rows)
+        ]
+        columns = [column.replace("\n", " ") for column in grid.columns]
+        lines = [columns, ["---", *["--:"] * (len(columns) - 1)], *cells]
+        heading = [f"**{grid.title}**", ""] if grid.title else []
+        blocks.append("\n".join([*heading, *("| " + " | ".join(line) + " |" for line in lines)]))
+    blocks.append("\n".join(f"- {line}" for line in report.legend))
+    blocks.append("\n".join(f"- {line}".replace("*", "\\*") for line in report.notes))
+    if report.alarms:
+        blocks.append("\n".join(f"- **{line}**" for line in report.alarms))
+    return "\n\n".join(blocks) + "\n"
+
+
+def header(problem: Problem, run: dict[str, Any], rows: Sequence[Row]) -> list[str]:
+    """The lines above the tables: what was run, on what."""
+    machine = run["machine"]
+    instances = _count(len({row["instance"] for row in rows}), "instance")
+    methods = _count(len({row["method"] for row in rows}), "method")
+    cores = _count(run["solver_workers"], "core")
+    return [
+        f"{problem.title}: mean gap to the best known {problem.objective}, %",
+        f"{instances}, {methods}, seed {run['seed']}, {cores} a method, {run['workers']} at a time; bounds: {problem.bounds}",
+        f"{machine['cpu']}, {_count(machine['cores'], 'core')}; dispatchgym {run['versions']['dispatchgym']}, {run['date'][:10]}",
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

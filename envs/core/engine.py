@@ -1,0 +1,238 @@
+"""The batch engine: B copies of a problem stepped by compiled kernels, on CPU threads or on the GPU.
+
+Both Gymnasium faces and the agents stand on it. A single environment is a batch of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatchgym.envs.core.compile import Target, compile_kernels, kernel_files, place
+from dispatchgym.envs.core.contract import Array, Observation, Problem, Sizes, observation
+from dispatchgym.instances.errors import InputError
+
+Device = Literal["cpu", "cuda", "python"]
+DEVICES = ("cpu", "cuda", "python")
+ENTRIES = ("restart", "advance")
+PLACED = ("_launch", "_instances", "instances", "_state", "state", "_episodes", "episodes", "_observation", "observation")
+ILLEGAL_PENALTY = -0.01
+
+
+class Episodes(NamedTuple):
+    """The engine's own record of each copy."""
+
+    seed: Array  # (B,) int64 stream of random numbers
+    fixed: Array  # (B,) int32 instance to use at every reset, -1 = draw one
+    episode: Array  # (B,) int64 episodes begun since the seed was set
+    action: Array  # (B,) int64 input of the next step
+    reward: Array  # (B,) float64 of the last step
+    terminated: Array  # (B,) int8
+    truncated: Array  # (B,) int8
+    illegal: Array  # (B,) int8 the last action was refused and nothing changed
+    length: Array  # (B,) int32 steps in this episode
+    total: Array  # (B,) float64 gains of this episode's legal moves so far
+    final_objective: Array  # (B,) int32 of the last episode that ended, -1 = truncated
+    final_return: Array  # (B,) float64 its gains, without penalties
+    final_length: Array  # (B,) int32
+    legal: Array  # (B, K) int8 the mask, out of reach of whoever changes an observation
+
+
+class Options(NamedTuple):
+    max_steps: int
+    autoreset: int
+    terminal_reward: int
+    penalty: float
+
+
+class Engine:
+    """B copies of `problem` over a pool of instances.
+
+    The result of copy b depends on its own seed and actions alone, not on B and not on the device. After `reset` and
+    `step`, `observation` and `episodes` (NamedTuples of torch tensors, updated in place) hold the outcome; `arrays`
+    gives the same memory as numpy where it is on the CPU.
+
+    Raises InputError for an unknown device, an empty pool, or one that does not fit `sizes`.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        pool: Sequence[Any],
+        copies: int,
+        *,
+        device: Device = "cpu",
+        seed: int = 0,
+        graph: bool = True,
+        max_steps: int | None = None,
+        terminal_reward: bool = False,
+        sizes: Sizes | None = None,
+    ) -> None:
+        if device not in DEVICES:
+            raise InputError(f"device {device!r} is not one of {', '.join(DEVICES)}")
+        if not pool:
+            raise InputError("an environment needs at least one instance")
+        if copies < 1:
+            raise InputError(f"number of copies must be at least 1, not {copies}")
+        self.problem, self.copies, self.graph, self.target = problem, copies, graph, check_device(device)
+        self.sizes = sizes or problem.sizes(pool)
+        self.max_steps = max_steps or 2 * self.sizes.steps
+        self._options = tuple(Options(self.max_steps, autoreset, int(terminal_reward), ILLEGAL_PENALTY) for autoreset in (0, 1))
+        self._place(problem.state(self.sizes, copies), _episodes(copies, self.sizes.actions), self.blank())
+        self.set_pool(pool)
+        self.seed(seed + np.arange(copies))
+
+    def _place(self, state: Any, episodes: Episodes, seen: Observation) -> None:
+        self._launch = compile_kernels(kernel_files(self.problem.kernel), ENTRIES, self.target)
+        self._state, self.state = place(state, self.target)
+        self._episodes, self.episodes = place(episodes, self.target)
+        self._observation, self.observation = place(seen, self.target)
+        self.episodes: Episodes
+        self.observation: Observation
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {k: v for k, v in self.__dict__.items() if k not in PLACED}
+        placed = (self.state, self.episodes, self.observation)
+        return kept | {"arrays": [type(x)(*(np.array(a) for a in self._host(x))) for x in placed]}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        arrays = kept.pop("arrays")
+        self.__dict__.update(kept)
+        self._place(*arrays)
+        self.invite(self.guests)
+
+    def set_pool(self, pool: Sequence[Any]) -> None:
+        """Replace the instances; until a copy is reset, all its actions are illegal."""
+        self.pool = list(pool)
+        self.invite(())
+        self.state.row.zero_()
+        self.episodes.legal.zero_()
+
+    def invite(self, guests: Sequence[Any]) -> None:
+        """Instances whose rows follow the pool's: never drawn, played by copies that are fixed to them."""
+        packed = self.problem.pack([*self.pool, *guests], self.sizes)
+        self._instances, self.instances = place(packed._replace(pool=len(self.pool)), self.target)
+        self.guests = list(guests)
+
+    def seed(self, seeds: npt.ArrayLike) -> None:
+        """Give copy b the random stream seeds[b] and start counting its episodes at 0; -1 leaves a copy as it is."""
+        values = np.broadcast_to(np.asarray(seeds, np.int64), (self.copies,))
+        record = self.arrays[1]
+        self._fill("seed", np.where(values < 0, record.seed, values))
+        self._fill("episode", np.where(values < 0, record.episode, 0))
+
+    def fix(self, rows: npt.ArrayLike) -> None:
+        """From its next reset on, copy b plays instance rows[b] of the pool and its guests; -1 draws one of the pool."""
+        values = np.broadcast_to(np.asarray(rows, np.int32), (self.copies,))
+        known = len(self.pool) + len(self.guests)
+        if values.min() < -1 or values.max() >= known:
+            raise InputError(f"instance row {values.min() if values.min() < -1 else values.max()} is not in a pool of {known}")
+        self._fill("fixed", values)
+
+    def blank(self) -> Observation:
+        """Numpy arrays like those of `observation`."""
+        return observation(self.problem.features, self.sizes, self.copies, self.graph)
+
+    def show(self, seen: Observation, tensors: Observation) -> None:
+        """From the next call on, write observations to `seen` (on the host) and its torch views.
+
+        Rows of candidates whose mask is 0 must be zero there.
+        """
+        self._observation, self.observation = seen, tensors
+
+    def reset(self) -> Observation:
+        """Start a new episode in every copy."""
+        self._launch["restart"](self.copies, self._instances, self._state, self._episodes, self._observation, 0)
+        return self.observation
+
+    def step(self, actions: Any = None, *, autoreset: bool = True) -> Observation:
+        """One step of every copy; `actions` (B,) integers (numpy or torch), or None if episodes.action is set already.
+
+        With `autoreset` a copy whose episode ended shows the first observation of the next (SAME_STEP); without, it
+        shows the last one until `restart`.
+        """
+        if actions is not None:
+            self._fill("action", actions)
+        options = self._options[autoreset]
+        self._launch["advance"](self.copies, self._instances, self._state, self._episodes, self._observation, options)
+        return self.observation
+
+    def restart(self, where: npt.NDArray[np.bool_] | None = None) -> Observation:
+        """Start a new episode in the copies of the (B,) mask `where`, or in those whose last step ended theirs."""
+        if where is not None:
+            self._fill("terminated", where.astype(np.int8))
+            self._fill("truncated", np.zeros(self.copies, np.int8))
+        self._launch["restart"](self.copies, self._instances, self._state, self._episodes, self._observation, 1)
+        return self.observation
+
+    @property
+    def arrays(self) -> tuple[Observation, Episodes]:
+        """Observation and episodes as numpy arrays: the same memory on the CPU, copies from the GPU."""
+        if self.on_host:
+            return self._observation, self._episodes
+        return self._host(self.observation), self._host(self.episodes)
+
+    @property
+    def on_host(self) -> bool:
+        """Whether kernels work on numpy arrays, which `arrays` shares."""
+        return isinstance(self._observation.mask, np.ndarray)
+
+    def bytes_per_copy(self) -> int:
+        """Memory of one copy: state, observation and record, without the shared pool."""
+        groups = (self.state, self.observation, self.episodes)
+        return sum(t.element_size() * t[0].numel() for group in groups for t in group)
+
+    @staticmethod
+    def _host(tensors: Any) -> Any:
+        return type(tensors)(*(t.cpu().numpy() for t in tensors))
+
+    def _fill(self, field: str, values: Any) -> None:
+        """Set one array of the record; InputError unless there is one value a copy."""
+        target = getattr(self._episodes, field) if self.on_host else getattr(self.episodes, field)
+        if np.shape(values) != (self.copies,):
+            raise InputError(f"expected {self.copies} values, one a copy, not {np.shape(values)}")
+        if self.on_host:
+            target[:] = values
+        else:
+            import torch
+
+            target.copy_(torch.as_tensor(values))
+
+
+def check_device(device: Device) -> Target:
+    """`device` as a compilation target; InputError if a GPU is asked for and none can be used."""
+    if device == "cuda":
+        try:
+            from numba import cuda
+
+            usable = cuda.is_available()
+        except ImportError:
+            usable = False
+        if not usable:
+            raise InputError("device 'cuda' needs an NVIDIA GPU and the extra 'cuda' (pip install dispatchgym[cuda])")
+    return device
+
+
+def _episodes(copies: int, actions: int) -> Episodes:
+    def zeros(dtype: npt.DTypeLike) -> Array:
+        return np.zeros(copies, dtype)
+
+    types = (
+        np.int64,
+        np.int32,
+        np.int64,
+        np.int64,
+        np.float64,
+        *(np.int8,) * 3,
+        np.int32,
+        np.float64,
+        np.int32,
+        np.float64,
+        np.int32,
+    )
+    episodes = Episodes(*(zeros(t) for t in types), legal=np.zeros((copies, actions), np.int8))
+    episodes.fixed[:] = -1
+    return episodes

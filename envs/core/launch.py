@@ -1,0 +1,79 @@
+"""The engine's own kernel functions: one reset or step of copy `b`, around the functions of the problem.
+
+They are compiled together with a problem's kernel and `random.py`, whose names they use.
+"""
+
+
+def observe(b, inst, s, e, o):
+    """Write mask, features and (if its arrays have rows) the graph of copy `b`.
+
+    A row of o.candidates is cleared only if o.mask says that it was in use: large batches cost what they write.
+    """
+    legal_now = e.legal[b]
+    mask = o.mask[b]
+    over = finished(inst, s, b)
+    if over:
+        for k in range(mask.shape[0]):
+            legal_now[k] = 0
+    else:
+        legal(inst, s, b, legal_now)
+    context(inst, s, b, o.context[b])
+    for k in range(mask.shape[0]):
+        row = o.candidates[b, k]
+        if legal_now[k] == 1:
+            candidate(inst, s, b, k, row)
+        elif mask[k] == 1:
+            for f in range(row.shape[0]):
+                row[f] = 0.0
+        mask[k] = legal_now[k]
+    if o.tasks.shape[1] > 0:
+        for k in range(mask.shape[0]):
+            o.candidate_task[b, k] = task_of(inst, s, b, k) if mask[k] == 1 else -1
+            o.candidate_resource[b, k] = resource_of(inst, s, b, k) if mask[k] == 1 else -1
+        graph(inst, s, b, o)
+
+
+def begin(b, inst, s, e, o):
+    """Start the next episode of copy `b`: draw its instance, reset, observe."""
+    if e.fixed[b] >= 0:
+        s.row[b] = e.fixed[b]
+    else:
+        s.row[b] = draw(e.seed[b], e.episode[b]) % inst.pool
+    e.episode[b] += 1
+    e.length[b] = 0
+    e.total[b] = 0.0
+    reset(inst, s, b)
+    observe(b, inst, s, e, o)
+
+
+def restart(b, inst, s, e, o, ended):
+    """`begin` in every copy, or only in those whose last step ended their episode."""
+    if ended == 0 or e.terminated[b] == 1 or e.truncated[b] == 1:
+        begin(b, inst, s, e, o)
+
+
+def advance(b, inst, s, e, o, options):
+    """One step of copy `b` with e.action[b]; observes, and starts the next episode if options.autoreset."""
+    action = e.action[b]
+    ok = action >= 0 and action < e.legal.shape[1] and e.legal[b, action] == 1
+    gained = step(inst, s, b, action) if ok else 0.0
+    total = e.total[b] + gained
+    length = e.length[b] + 1
+    over = finished(inst, s, b)
+    cut = length >= options.max_steps and not over
+    if options.terminal_reward == 1:
+        gained = total if over else 0.0
+    e.reward[b] = gained if ok else options.penalty
+    e.total[b] = total
+    e.length[b] = length
+    e.illegal[b] = 0 if ok else 1
+    e.terminated[b] = 1 if over else 0
+    e.truncated[b] = 1 if cut else 0
+    if over or cut:
+        e.final_objective[b] = objective(inst, s, b) if over else -1
+        e.final_return[b] = total
+        e.final_length[b] = length
+        if options.autoreset == 1:
+            begin(b, inst, s, e, o)
+            return
+    observe(b, inst, s, e, o)

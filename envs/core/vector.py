@@ -1,0 +1,164 @@
+"""The vector environment: B copies of the engine behind Gymnasium's VectorEnv, SAME_STEP autoreset."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from dispatchgym.envs.core.compile import place
+from dispatchgym.envs.core.contract import Observation
+from dispatchgym.envs.core.env import Face
+from dispatchgym.instances.errors import InputError
+
+Step = tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]
+
+BUFFERS = 4  # observations handed out earlier that are kept for reuse
+
+
+class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
+    """Row b with seed s equals the single environment with seed s + b, bit for bit.
+
+    Keywords as for the single environment, and `num_envs`, `max_episode_steps`. The tensors underneath are
+    `self.engine.observation` and `self.engine.episodes`; read the former anew after each step. Reset options are
+    `instance`, as in the single environment, and `reset_mask` (B,) bool, as in Gymnasium's vector environments.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+        "render_modes": ["rgb_array"],
+        "render_fps": 4,
+    }
+    autoreset_mode = AutoresetMode.SAME_STEP
+
+    def __init__(
+        self, num_envs: int = 1, max_episode_steps: int | None = None, render_mode: str | None = None, **words: Any
+    ) -> None:
+        self.num_envs = num_envs
+        self._build(num_envs, words, render_mode, max_episode_steps)
+        self.single_observation_space, self.single_action_space = self._spaces()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._buffers: list[tuple[Observation, Observation]] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_buffers": []}
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        one = None if seed is None or isinstance(seed, Sequence) else int(seed)
+        super().reset(seed=one)
+        seeds = seed if isinstance(seed, Sequence) else [None if one is None else one + b for b in range(self.num_envs)]
+        if len(seeds) != self.num_envs:
+            raise InputError(f"{len(seeds)} seeds for {self.num_envs} copies")
+        mask = self._reset_mask(options)
+        self._streams(seeds if mask is None else [s if m else None for s, m in zip(seeds, mask, strict=True)])
+        guest = self._invite(options, slice(None) if mask is None else mask)
+        self._turn()
+        if mask is None:
+            self.engine.reset()
+        else:
+            self.engine.restart(mask)
+        if guest:
+            self.engine.fix(np.full(self.num_envs, -1))
+        where = np.ones(self.num_envs, np.bool_) if mask is None else mask
+        return self._show(), self._infos(where, np.zeros(self.num_envs, np.bool_), np.full(self.num_envs, -1))
+
+    def step(self, actions: Any) -> Step:
+        chosen = np.asarray(actions)
+        if chosen.shape != (self.num_envs,) or chosen.dtype.kind not in "iu":
+            raise InputError(f"actions must be {self.num_envs} whole numbers, not {chosen.dtype} of shape {chosen.shape}")
+        if self.illegal == "raise":
+            self._check(chosen)
+        self._turn()
+        self.engine.step(chosen, autoreset=False)
+        e = self.engine.arrays[1]
+        reward, terminated, truncated, illegal = np.array(e.reward), e.terminated == 1, e.truncated == 1, e.illegal == 1
+        over = terminated | truncated
+        none = np.full(self.num_envs, -1)
+        infos: dict[str, Any] = {}
+        if over.any():
+            infos = self._final(over, illegal, np.where(terminated, e.final_objective, none))
+            self.engine.restart()
+        infos |= self._infos(np.ones(self.num_envs, np.bool_), illegal & ~over, none)
+        return self._show(), reward, terminated, truncated, infos
+
+    def action_masks(self) -> npt.NDArray[np.bool_]:
+        """(B, K) which actions are legal now."""
+        return np.asarray(self.engine.arrays[1].legal == 1)
+
+    def schedule(self, copy: int) -> Any:
+        """The schedule of a copy's running episode."""
+        return self._played(copy)[1]
+
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:  # type: ignore[override]
+        return tuple(self._picture(b) for b in range(self.num_envs)) if self.render_mode == "rgb_array" else None
+
+    def _reset_mask(self, options: dict[str, Any] | None) -> npt.NDArray[np.bool_] | None:
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return None
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,) or not mask.any():
+            raise InputError(f"reset_mask must be a bool array of shape ({self.num_envs},) with at least one True")
+        return mask
+
+    def _check(self, actions: npt.NDArray[Any]) -> None:
+        legal = self.engine.arrays[1].legal
+        inside = (actions >= 0) & (actions < legal.shape[1])
+        wrong = ~inside | (legal[np.arange(self.num_envs), np.where(inside, actions, 0)] == 0)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            self._refuse(row, int(actions[row]))
+
+    def _turn(self) -> None:
+        """Let the engine write to arrays that nobody holds: they can be given away without a copy."""
+        if self.flat or not self.engine.on_host:
+            return
+        # An array is held by its tuple, its tensor and the call that counts; anything more is the user's.
+        free = (x for x in self._buffers if all(sys.getrefcount(getattr(x[0], f)) <= 3 for f in self.fields))
+        found = next(free, None)
+        if found is None:
+            found = place(self.engine.blank(), self.engine.target)
+            self._buffers = [*self._buffers[1 - BUFFERS :], found]
+        seen, tensors = found
+        seen.mask.fill(1)  # whoever had them may have changed them: every row is written
+        self.engine.show(seen, tensors)
+
+    def _show(self) -> Any:
+        if self.flat:
+            return self._rows(slice(None))
+        o = self.engine.arrays[0]
+        return {key: getattr(o, f) for key, f in zip(self._keys, self.fields, strict=True)}
+
+    def _infos(self, where: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
+        """The info of the copies `where`, in Gymnasium's vector format: other rows are blank, and marked in `_key`."""
+        row = np.asarray(self.engine.state.row.cpu())
+        infos: dict[str, Any] = {
+            "action_mask": np.array(self.engine.arrays[1].legal),
+            "illegal": illegal,
+            "objective": objective,
+            "instance": self._names[row],
+            "lower_bound": self._bounds[row],
+        }
+        if not where.all():
+            for key, value in infos.items():
+                blank = np.full(self.num_envs, None, dtype=object) if value.dtype == object else np.zeros_like(value)
+                blank[where] = value[where]
+                infos[key] = blank
+        return infos | {f"_{key}": where.copy() for key in infos}
+
+    def _final(self, over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
+        """`final_obs` and `final_info` of the episodes that just ended."""
+        rows = np.flatnonzero(over)
+        batch = self._rows(rows)
+        final = np.full(self.num_envs, None, dtype=object)
+        for i, row in enumerate(rows):
+            final[row] = batch[i].copy() if self.flat else {key: value[i].copy() for key, value in batch.items()}
+        info = self._infos(over, illegal, objective)
+        return {"final_obs": final, "_final_obs": over.copy(), "final_info": info, "_final_info": over.copy()}

@@ -1,0 +1,81 @@
+"""The job shop's Gymnasium environments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispatchgym.envs.core.env import DispatchEnv, choose
+from dispatchgym.envs.core.vector import DispatchVectorEnv
+from dispatchgym.envs.jobshop.problem import ActionSet, JobShopProblem
+from dispatchgym.instances import catalogue
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.jobshop import JobShop, Schedule
+from dispatchgym.instances.jobshop_generate import generate
+
+GENERATOR = ("jobs", "machines", "duration", "routing", "operations", "recirculation", "release")
+
+
+class JobShopFamily:
+    """Keywords `instance`, or the generator's own with `pool` (how many to make) and `pool_seed`; and `actions`."""
+
+    words = ("instance", *GENERATOR, "pool", "pool_seed", "actions")
+
+    def problem(self, words: dict[str, Any]) -> JobShopProblem:
+        actions: ActionSet = choose(words, "actions", ("active", "semi-active", "non-delay"))  # type: ignore[assignment]
+        return JobShopProblem(actions)
+
+    def pool(self, words: dict[str, Any]) -> list[JobShop]:
+        given = words.pop("instance", None)
+        generator = {name: words.pop(name) for name in GENERATOR if name in words}
+        count, seed = words.pop("pool", 256), words.pop("pool_seed", 0)
+        if given is not None:
+            if generator:
+                raise InputError(f"give either instance or generator words, not both ({', '.join(generator)})")
+            return [self.load(x) for x in (given if isinstance(given, (list, tuple)) else [given])]
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"pool={count!r} is not a positive whole number")
+        sizes = {"jobs": 10, "machines": 10, **generator}
+        return [generate(**sizes, seed=seed + i) for i in range(count)]
+
+    def load(self, instance: Any) -> JobShop:
+        if isinstance(instance, JobShop):
+            return instance
+        if isinstance(instance, (str, Path)):
+            return catalogue.load(instance)
+        raise InputError(f"instance {instance!r} is not a name, a file or a JobShop")
+
+    def schedule(self, instance: JobShop, state: Any, copy: int) -> Schedule:
+        start = np.array(state.start[copy, : instance.jobs, : instance.machine.shape[1]].cpu(), dtype=np.int64)
+        return Schedule(start)
+
+    def draw(self, instance: JobShop, schedule: Schedule, title: str) -> Any:
+        from dispatchgym.envs.jobshop.render import draw
+
+        return draw(instance, schedule, title=title)
+
+
+class JobShopEnv(DispatchEnv):
+    """`dispatchgym/JobShop-v0`, one copy."""
+
+    family = JobShopFamily()
+
+
+class JobShopVectorEnv(DispatchVectorEnv):
+    """`dispatchgym/JobShop-v0`, many copies."""
+
+    family = JobShopFamily()
+
+
+class JobShopFlatEnv(JobShopEnv):
+    """`dispatchgym/JobShopFlat-v0`: one Box of candidates, context and mask."""
+
+    flat = True
+
+
+class JobShopFlatVectorEnv(JobShopVectorEnv):
+    """`dispatchgym/JobShopFlat-v0`, many copies."""
+
+    flat = True

@@ -1,0 +1,3 @@
+from dispatchgym.evaluate import main
+
+raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Problem instances: frozen dataclasses, readers, generators and the catalogue of classic sets."""

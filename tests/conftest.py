@@ -1,0 +1,15 @@
+"""Settings for every test: no display, no time limits for hypothesis on a busy machine, the same examples in CI."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+# Tests are many small calls; threads that wait for each other would make them many times slower on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")

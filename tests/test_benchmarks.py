@@ -1,0 +1,150 @@
+"""The benchmarks measure what they say, notice a regression, and name what they could not measure."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks import peers, results_file, throughput, timing, workloads
+from benchmarks.results_file import Figure
+from dispatchgym.instances.errors import InputError
+
+TINY = throughput.Plan(
+    sizes=("3x2",), batches=(2, 4), engine_batches=(2,), policy_sizes=("3x2",), seconds=1e-3, repeats=1, memory=2**30
+)
+
+
+def figure(value, copies=1, unit=throughput.OPERATIONS):
+    return Figure("engine", "3x2", "graph", copies, value, unit)
+
+
+@pytest.fixture(scope="module")
+def figures():
+    return list(throughput.measure(TINY))
+
+
+def test_every_way_in_is_measured(figures):
+    assert {f.face for f in figures} >= {"kernel", "memory", "make", "engine", "make_vec", "untrained policy, greedy"}
+    assert all(f.value > 0 for f in figures)
+    assert len({f.key for f in figures}) == len(figures)
+    assert {f.copies for f in figures if f.face == "make_vec"} == {2, 4}
+
+
+def test_tables_show_every_measured_figure(figures):
+    text = "".join(grid.markdown() for grid in throughput.tables(figures))
+    for f in figures:
+        assert (f"{int(f.value):,}" if f.unit == "bytes" else workloads.describe(f.value)) in text
+
+
+def test_what_exceeds_the_memory_is_named_and_not_measured():
+    found = list(throughput.measure(replace(TINY, memory=1, policy_sizes=(), batches=(10**9,), engine_batches=(10**9,))))
+    left_out = [f for f in found if f.value is None]
+    assert {f.face for f in left_out} == {"make_vec", "engine"}
+    assert all("GiB" in f.note for f in left_out)
+    assert "GiB" in throughput.tables(found)[0].markdown()
+
+
+def test_results_survive_the_file(figures, tmp_path):
+    about = results_file.header(3)
+    results_file.save_figures(tmp_path / "new" / "run", about, figures, "text")
+    assert results_file.load_figures(tmp_path / "new" / "run.json") == (about, figures)
+    assert (tmp_path / "new" / "run.md").read_text() == "text"
+
+
+def test_only_figures_of_both_runs_are_compared_and_fewer_bytes_are_better():
+    old = [figure(100.0), figure(50.0, copies=2), figure(1000, unit="bytes"), figure(None, copies=3)]
+    new = [figure(60.0), figure(500, unit="bytes"), figure(9.0, copies=3), figure(None, copies=2)]
+    assert results_file.compare(old, new) == [(new[0], 0.6), (new[1], 2.0)]
+
+
+def test_a_regression_is_below_the_stated_share():
+    ratios = results_file.compare([figure(100.0)], [figure(70.0)]) + results_file.compare([figure(100.0)], [figure(69.9)])
+    assert [ratio for _, ratio in results_file.regressions(ratios)] == [pytest.approx(0.699)]
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1e-3, 0), (1e6, 1)])
+def test_the_exit_status_tells_of_a_regression(factor, status, tmp_path, monkeypatch, capsys):
+    now = [figure(100.0), figure(7.0, copies=2)]
+    monkeypatch.setattr(throughput, "measure", lambda plan: iter(now))
+    was = [replace(f, value=f.value * factor) for f in now]
+    results_file.save_figures(tmp_path / "old", results_file.header(0), was, "")
+    assert throughput.main(["--compare", str(tmp_path / "old.json"), "--out", str(tmp_path / "new")]) == status
+    assert ("fell below 0.7" in capsys.readouterr().out) == bool(status)
+    assert json.loads((tmp_path / "new.json").read_text())["figures"][0]["value"] == 100.0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--sizes", "10by10"], ["--batches", "0"], ["--seconds", "0"], ["--seed", "-1"], ["--compare", "missing.json"]],
+)
+def test_bad_arguments_are_one_line_and_status_2(arguments, capsys):
+    assert throughput.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("throughput.py: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "header": {}, "figures": [{}]}'])
+def test_a_file_that_is_no_result_is_refused(text, tmp_path):
+    (tmp_path / "old.json").write_text(text)
+    with pytest.raises(InputError, match=r"old\.json"):
+        results_file.load_figures(tmp_path / "old.json")
+
+
+def test_the_best_window_counts_and_leaves_preparation_out(monkeypatch):
+    clock = iter(np.arange(1000) * 0.5)
+    monkeypatch.setattr(timing.time, "process_time", lambda: next(clock))
+    prepared = []
+    assert timing.best_window(lambda: prepared.append(1), lambda: 10, 1.0, 2) == 20.0
+    assert len(prepared) == 6  # two in the warm-up and two in each of the two timings
+
+
+def test_scattered_copies_stand_at_different_stages_and_have_legal_choices():
+    engine = workloads.make_engine(workloads.draw_pool(4, 3, 0), 40, False, 0)
+    workloads.scatter(engine)
+    stages = engine.state.scheduled.numpy()
+    assert stages.min() < 4
+    assert 8 < stages.max() < 12
+    pick = workloads.Picker(engine)
+    for _ in range(30):
+        pick()
+        engine.step()
+        assert not engine.episodes.illegal.any()
+
+
+def test_random_episodes_of_the_bare_kernel_are_whole():
+    pool = workloads.draw_pool(4, 3, 0)
+    engine = workloads.make_engine(pool, 10, False, 0)
+    workloads.kernels()["episode"](10, engine._instances, engine._state, engine._episodes)
+    assert (engine.episodes.final_length == 12).all()
+    bounds = engine.instances.bound[engine.state.row.long()]
+    assert (engine.episodes.final_objective >= bounds).all()
+
+
+def test_peers_are_shown_with_their_ratio_or_the_reason_for_none():
+    rows = [
+        peers.Row("fast", "1.0", "batched", "batch", "graph", 64, 2000.0, 12345, 8000.0),
+        peers.Row("gone", "", "not installable here: no such package"),
+    ]
+    text = peers.table(rows, "ft10").markdown()
+    assert "| fast | 1.0 | batched | 64 | 2 k | 4 | 12,345 |" in text
+    assert "| gone |  | not installable here: no such package |  | - |  |  |" in text
+
+
+def test_a_peer_is_matched_with_our_rate_in_the_same_mode():
+    own = peers.Row("dispatchgym", "0.1.0", "make_vec", "batch", "graph", 64, 8000.0, 1, 8000.0)
+    peer = peers.Row("fast", "1.0", "batched", "batch", "graph", 64, 2000.0)
+    assert peers.matched(peer, {("batch", "graph", 64): own}).ours == 8000.0
+    assert peers.matched(replace(peer, copies=1), {("batch", "graph", 64): own}).ours is None
+
+
+def test_a_failing_peer_gives_its_last_complaint(tmp_path):
+    broken = peers.Peer("broken", "play_jssenv.py", ())
+    (tmp_path / "broken" / "bin").mkdir(parents=True)
+    (tmp_path / "broken" / "installed").touch()
+    python = tmp_path / "broken" / "bin" / "python"
+    python.write_text("#!/bin/sh\ncase $1 in -c) echo 9.9;; *) echo first >&2; echo 'no module' >&2; exit 1;; esac\n")
+    python.chmod(0o755)
+    pool = workloads.draw_pool(2, 2, 0)
+    assert peers.rows_of(broken, tmp_path, pool[0], 0.1) == [peers.Row("broken", "9.9", "does not run here: no module")]

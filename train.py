@@ -1,0 +1,3 @@
+from dispatchgym.train import main
+
+raise SystemExit(main())
