@@ -33,12 +33,12 @@ class PPOConfig:
 
     advantage: str = "group"  # "group": relative to the samples of the same instance; "gae": from the critic
     keep: int = 8  # episodes of each group to learn from, half the best, half the worst; 0 = all
-    epochs: int = 3
+    epochs: int = 2
     minibatches: int = 1  # each a set of whole instances, so that the encoder runs once for all their episodes
     clip: float = 0.2
     value_clip: float = 0.0  # 0 = off
     value_weight: float = 0.5
-    entropy: float = 0.0
+    entropy: float = 0.01
     gae_decay: float = 0.97
     kl_stop: float = 0.05  # leave the epochs early when the approximate KL divergence passes this; 0 = never
 

@@ -50,7 +50,7 @@ class Arguments:
     sb3: MaskablePPO of sb3-contrib on the same network (extra 'sb3'; slow, for comparison)."""
     advantage: Literal["group", "gae"] = "group"
     """PPO's baseline: the other samples of the same instance, or a critic with GAE."""
-    epochs: int = 3
+    epochs: int = 2
     """PPO passes over a batch."""
     minibatches: int = 1
     """PPO updates a pass; each takes whole instances."""
@@ -60,7 +60,7 @@ class Arguments:
     """PPO's clipping range."""
     value_clip: float = 0.0
     """Clipping range of the critic; 0 = off."""
-    entropy: float = 0.0
+    entropy: float = 0.01
     """Weight of the entropy bonus."""
     gae_decay: float = 0.97
     """Lambda of GAE."""

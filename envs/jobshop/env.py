@@ -48,8 +48,8 @@ class JobShopFamily:
         raise InputError(f"instance {instance!r} is not a name, a file or a JobShop")
 
     def schedule(self, instance: JobShop, state: Any, copy: int) -> Schedule:
-        start = np.array(state.start[copy, : instance.jobs, : instance.machine.shape[1]].cpu(), dtype=np.int64)
-        return Schedule(start)
+        start = state.start[copy, : instance.jobs, : instance.machine.shape[1]]
+        return Schedule(start.cpu().numpy().astype(np.int64))
 
     def draw(self, instance: JobShop, schedule: Schedule, title: str) -> Any:
         from dispatchgym.envs.jobshop.render import draw

@@ -82,13 +82,16 @@ class JobShopProblem:
 
     def pack(self, instances: Sequence[JobShop], sizes: Sizes) -> Instances:
         need = self.sizes(instances)
-        for field in ("actions", "tasks", "resources", "runs_on"):
-            if getattr(need, field) > getattr(sizes, field):
-                raise InputError(
-                    f"instance needs {getattr(need, field)} {field}, this environment was made for {getattr(sizes, field)}"
-                )
-        n, jobs, machines = len(instances), sizes.actions, sizes.resources
         width = sizes.tasks // sizes.actions
+        for what, asked, room in (
+            ("jobs", need.actions, sizes.actions),
+            ("machines", need.resources, sizes.resources),
+            ("operations in one job", need.tasks // need.actions, width),
+            ("operations", need.steps, sizes.steps),
+        ):
+            if asked > room:
+                raise InputError(f"an instance has {asked} {what}, this environment was made for {room}")
+        n, jobs, machines = len(instances), sizes.actions, sizes.resources
         machine = np.full((n, jobs, width), -1, np.int32)
         duration = np.zeros((n, jobs, width), np.int32)
         release = np.zeros((n, jobs), np.int32)

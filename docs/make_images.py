@@ -1,0 +1,93 @@
+"""Draws the pictures of the README.
+
+    python docs/make_images.py                         # the Gantt chart, and the training curve if its data is there
+    python docs/make_images.py --log runs/ship/log.jsonl    # first copy a run's log to docs/data/training.jsonl
+
+The schedule comes from a tabu search with a fixed seed and number of moves, so every run draws the same one; the referee
+checks it. Writes docs/images/gantt-ft10.png and docs/images/training.png and fills the block `training` of the README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from benchmarks import blocks  # noqa: E402
+from dispatchgym.agents.checkpoint import write_atomically  # noqa: E402
+from dispatchgym.baselines.jobshop import solve  # noqa: E402
+from dispatchgym.envs.jobshop.check import check  # noqa: E402
+from dispatchgym.envs.jobshop.render import draw  # noqa: E402
+from dispatchgym.instances import catalogue  # noqa: E402
+from dispatchgym.instances.errors import InputError  # noqa: E402
+from dispatchgym.instances.files import read_text, write_text  # noqa: E402
+
+INSTANCE, METHOD = "ft10", "tabu:moves=300000"
+DATA = ROOT / "docs" / "data" / "training.jsonl"
+IMAGES = ROOT / "docs" / "images"
+CAPTION = "Greedy validation gap to the lower bound while the shipped policy was trained ([log](docs/data/training.jsonl))."
+
+
+def main() -> int:
+    """0; 2 for bad input."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--log", type=Path, help="log.jsonl of the run whose training curve is shown")
+    options = parser.parse_args()
+    try:
+        write_atomically(IMAGES / "gantt-ft10.png", png(gantt()))
+        if options.log:
+            DATA.parent.mkdir(exist_ok=True)
+            write_text(DATA, read_text(options.log))
+        if DATA.exists():
+            write_atomically(IMAGES / "training.png", png(training(DATA)))
+            blocks.fill(ROOT / "README.md", "training", f"![Training curve](docs/images/training.png)\n\n{CAPTION}")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def gantt() -> Figure:
+    instance = catalogue.load(INSTANCE)
+    result = solve(instance, METHOD, seed=0)
+    makespan = check(instance, result.schedule)
+    return draw(instance, result.schedule, title=f"{INSTANCE}, tabu search: makespan {makespan}")
+
+
+def training(path: Path) -> Figure:
+    """Validation gap against the minutes of the run's clock."""
+    try:
+        lines = [json.loads(line) for line in read_text(path).splitlines()]
+        minutes, gap = [x["seconds"] / 60 for x in lines], [x["validation"] for x in lines]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is not the log of a run ({error})") from None
+    figure = Figure((8, 3.2), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(minutes, gap, color="#0072B2", linewidth=1.6)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.set_xlabel("minutes")
+    axes.set_ylabel("makespan above the lower bound, %")
+    axes.grid(which="both", color="#e5e5e5", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    FigureCanvasAgg(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
