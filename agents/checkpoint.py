@@ -26,6 +26,16 @@ FORMAT = 1
 PRETRAINED = Path(__file__).with_name("pretrained")
 
 
+def writable(folder: Path) -> None:
+    """Make `folder`; InputError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace `path` in one step; InputError if its folder cannot be written."""
     temporary = None

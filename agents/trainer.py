@@ -63,6 +63,7 @@ class Trainer:
         self, config: TrainConfig, out: Path, *, resume: bool = False, initial: Path | None = None, expert: Expert | None = None
     ) -> None:
         validate(config)
+        checkpoint.writable(out)
         self.config, self.out, self.expert = config, out, expert
         self.family: Family = family(config.problem)
         self.sizes = config.sizes or self.family.default_sizes

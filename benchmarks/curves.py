@@ -28,7 +28,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks import blocks
-from benchmarks.results_file import describe_header, header
+from benchmarks.results_file import header
 from dispatchgym import evaluate
 from dispatchgym.agents.checkpoint import write_atomically
 from dispatchgym.instances.errors import InputError
@@ -68,7 +68,8 @@ class Run:
     folder: Path
     learner: str
     seed: int
-    minutes: float  # CPU
+    minutes: float  # CPU, spent
+    budget: float  # CPU-minutes asked for
     episodes: int
     log: list[dict[str, float]]  # minutes, episodes, validation (% above the lower bound) of every log line
 
@@ -128,10 +129,13 @@ def train(options: Options) -> None:
 
 
 def find_runs(study: Path) -> list[Run]:
-    """The runs in folder `study`, by learner and seed. Raises InputError if there is none."""
+    """The runs in folder `study`, by learner and seed. Raises InputError if there is none or their budgets differ."""
     found = [find_run(path.parent) for path in sorted(study.glob("*/policy.json"))]
     if not found:
         raise InputError(f"{study}: has no trained policy; add --train")
+    budgets = sorted({run.budget for run in found})
+    if len(budgets) > 1:
+        raise InputError(f"{study}: has runs of {' and '.join(f'{b:g}' for b in budgets)} CPU-minutes, which do not compare")
     return sorted(found, key=lambda run: (run.learner, run.seed))
 
 
@@ -141,11 +145,11 @@ def find_run(folder: Path) -> Run:
     try:
         about = json.loads(read_text(path))
         config = about["config"]
-        if config["clock"] != "cpu":
-            raise InputError(f"{path}: was trained by the {config['clock']} clock, which compares with nothing here")
+        if config["clock"] != "cpu" or config["minutes"] is None:
+            raise InputError(f"{path}: was not trained for CPU-minutes, so it compares with nothing here")
         lines = [json.loads(line) for line in read_text(folder / "log.jsonl").splitlines()]
         log = [{"minutes": x["seconds"] / 60, "episodes": x["episodes"], "validation": x["validation"]} for x in lines]
-        return Run(folder, config["learner"], config["seed"], about["minutes"], about["episodes"], log)
+        return Run(folder, config["learner"], config["seed"], about["minutes"], config["minutes"], about["episodes"], log)
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):
             raise
@@ -178,22 +182,28 @@ def describe(rows: Sequence[dict[str, Any]], about: dict[str, Any], options: Opt
     ]
     for learner in dict.fromkeys(row["learner"] for row in rows):
         mine = [row for row in rows if row["learner"] == learner]
-        lines += [f"| {learner} | {x['seed']} | {x['minutes']:.1f} | {x['episodes']:,} | {x['gap']:.2f} |" for x in mine]
+        lines += [f"| {learner} | {x['seed']} | {spent(x)} | {x['episodes']:,} | {x['gap']:.2f} |" for x in mine]
         if len(mine) > 1:
             gaps = [row["gap"] for row in mine]
             minutes, episodes = fmean(row["minutes"] for row in mine), fmean(row["episodes"] for row in mine)
             spread = f"{fmean(gaps):.2f} ± {stdev(gaps):.2f}"
             lines.append(f"| **{learner}** | mean ± sd | {minutes:.1f} | {episodes:,.0f} | **{spread}** |")
     bounds = PROBLEMS["jobshop"].bounds
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     lines += [
         "",
         f"Gaps: 100 * (makespan / best known - 1), averaged over {count} instances ({', '.join(options.instances)}); bounds: "
         f"{bounds}. One greedy rollout an instance, every schedule passed the referee. "
-        "Regenerate with `python benchmarks/curves.py --train`.",
+        f"Regenerate with `python benchmarks/curves.py --train --minutes {rows[0]['budget']:g}`.",
         "",
-        describe_header(about),
+        f"{about['machine']}, {about['cores']} cores, {about['date']}; {versions}.",
     ]
     return "\n".join(lines)
+
+
+def spent(row: dict[str, Any]) -> str:
+    """The CPU-minutes of a run; of a stopped one, those asked for too."""
+    return f"{row['minutes']:.1f}" + ("" if row["minutes"] >= row["budget"] - 0.01 else f" of {row['budget']:g}")
 
 
 def draw(rows: Sequence[dict[str, Any]]) -> bytes:

@@ -15,15 +15,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 if not __package__:  # run as a script: import the project from the folder above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from rich.console import Console
-
+import dispatchgym
 from benchmarks import results_file as results
 from benchmarks import workloads
 from benchmarks.results_file import Grid
@@ -92,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    instance, console = catalogue.load(options.instance), Console()
+    instance, console = catalogue.load(options.instance), results.console()
     about = results.header(0)
     found: list[Row] = []
     with console.status("measuring") as status:
@@ -183,20 +182,15 @@ def beside_ours(rows: Sequence[Row], instance: JobShop, seconds: float) -> list[
             rate = workloads.vector_rate([instance], copies, observation, 0, seconds, 3)
         face = "gymnasium.make" if mode == "single" else "gymnasium.make_vec"
         memory = workloads.bytes_per_copy([instance], observation == "graph")
-        ours[mode, observation, copies] = Row(
-            "dispatchgym", own_version(), f"{face}, observation {observation}", mode, observation, copies, rate, memory, rate
-        )
+        what = f"{face}, observation {observation}"
+        own = Row("dispatchgym", dispatchgym.__version__, what, mode, observation, copies, rate, memory, rate)
+        ours[mode, observation, copies] = own
     return [matched(row, ours) for row in rows] + list(ours.values())
 
 
 def matched(row: Row, ours: dict[tuple[str, str, int], Row]) -> Row:
     own = ours.get((row.mode, row.observation, row.copies))
-    return row if own is None else Row(**{**asdict(row), "ours": own.rate})
-
-
-def own_version() -> str:
-    number = results.installed("dispatchgym")
-    return number if number[0].isdigit() else "this tree"
+    return row if own is None else replace(row, ours=own.rate)
 
 
 def table(rows: Sequence[Row], instance: str) -> Grid:
@@ -208,7 +202,7 @@ def table(rows: Sequence[Row], instance: str) -> Grid:
         rate = describe(row.rate) if row.rate is not None else "-"
         memory = f"{row.bytes:,}" if row.bytes is not None else ""
         body.append((row.peer, row.version, row.what, str(row.copies or ""), rate, ratio, memory))
-    return Grid(f"Random legal play of {instance} on the CPU", columns, tuple(body))
+    return Grid(f"Random legal play of {instance} on the CPU", columns, tuple(body), words=3)
 
 
 def page(about: dict[str, Any], grid: Grid, seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from dispatchgym.instances.files import read_text, write_text
 
 FORMAT = 1
 PACKAGES = ("gymnasium", "numba", "numpy", "torch", "torch-geometric")
+# CPU time does not cancel contention: on two busy cores one loop was seen at 0.95 M and at 1.7 M within a run.
+BUSY = "The machine was busy: a figure may be low by a factor of two; ratios between figures within that factor decide nothing."
 WORSE = 0.7  # a figure below this share of the old one is a regression
 
 
@@ -47,18 +50,24 @@ class Grid:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: int = 1  # columns of text, before those of numbers
 
     def markdown(self) -> str:
-        lines = [self.columns, tuple("---" if i == 0 else "---:" for i in range(len(self.columns))), *self.rows]
+        lines = [self.columns, tuple("---" if i < self.words else "---:" for i in range(len(self.columns))), *self.rows]
         return f"### {self.title}\n\n" + "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
     def show(self, console: Console) -> None:
         table = Table(title=self.title, title_justify="left")
         for i, column in enumerate(self.columns):
-            table.add_column(column, justify="left" if i == 0 else "right")
+            table.add_column(column, justify="left" if i < self.words else "right")
         for row in self.rows:
             table.add_row(*row)
         console.print(table)
+
+
+def console() -> Console:
+    """Standard output, wide enough for the tables where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=130)
 
 
 def header(seed: int, packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
@@ -96,8 +105,13 @@ def describe_header(about: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     return (
         f"{about['machine']}, {about['cores']} cores (load {about['load']} at the start), {about['system']}, "
-        f"{about['date']}, seed {about['seed']}.\n{versions}."
+        f"{about['date']}, seed {about['seed']}.\n{versions}." + (f"\n{BUSY}" if busy(about) else "")
     )
+
+
+def busy(about: dict[str, Any]) -> bool:
+    """Whether other programs had much of the machine when the measurement began."""
+    return bool(about["load"] > 0.5 * about["cores"])
 
 
 def save(out: Path, about: dict[str, Any], content: dict[str, Any], text: str) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 if not __package__:  # run as a script: import the project from the folder above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -105,7 +105,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
 
 
 def run(options: argparse.Namespace) -> int:
-    plan, console = plan_of(options), Console()
+    plan, console = plan_of(options), results.console()
     old = results.load_figures(options.compare) if options.compare else None
     about = results.header(plan.seed)
     figures = []
@@ -144,7 +144,7 @@ def environment_figures(plan: Plan, size: str) -> Iterator[Figure]:
             for copies in batches:
                 value, note = None, ""
                 if copies * weight * held > plan.memory:
-                    note = f"would take {copies * weight * held / 2**30:.1f} GiB"
+                    note = f"{copies * weight * held / 2**30:.1f} GiB"
                 elif face == "engine":
                     value = workloads.engine_rate(pool, copies, graph, *timing)
                 else:
@@ -175,10 +175,12 @@ def tables(figures: Sequence[Figure]) -> list[Grid]:
     rows = dict.fromkeys((f.size, f.face, f.observation) for f in speed)
     cell = {(f.size, f.face, f.observation, f.copies): f for f in speed}
     body = tuple((f"{r[0]} {r[1]}", r[2], *(show(cell.get((*r, copies))) for copies in columns)) for r in rows)
-    heads = ("size, way in", "observation", *(f"{c} {'copy' if c == 1 else 'copies'}" for c in columns))
-    grids = [Grid("Random legal play: operations per CPU-second", heads, body)]
+    heads = ("size, way in", "observation", *(f"x{copies}" for copies in columns))
+    grids = [
+        Grid("Random legal play: operations per CPU-second, by copies; (GiB) = left out for its memory", heads, body, words=2)
+    ]
     memory = tuple((f.size, f.observation, f"{int(f.value or 0):,}") for f in figures if f.unit == BYTES)
-    grids.append(Grid("Memory: bytes per copy", ("size", "observation", "bytes"), memory))
+    grids.append(Grid("Memory: bytes per copy", ("size", "observation", "bytes"), memory, words=2))
     played = [f for f in figures if f.unit == SCHEDULES]
     if played:
         faces = tuple(dict.fromkeys(f.face for f in played))
@@ -191,10 +193,10 @@ def tables(figures: Sequence[Figure]) -> list[Grid]:
 def show(figure: Figure | None) -> str:
     if figure is None:
         return ""
-    return describe(figure.value) if figure.value is not None else f"- ({figure.note})"
+    return describe(figure.value) if figure.value is not None else f"({figure.note})"
 
 
-def page(about: dict[str, object], grids: Sequence[Grid], figures: Sequence[Figure], plan: Plan) -> str:
+def page(about: dict[str, Any], grids: Sequence[Grid], figures: Sequence[Figure], plan: Plan) -> str:
     """The result as markdown."""
     skipped = sum(f.value is None for f in figures)
     notes = (
@@ -205,7 +207,7 @@ def page(about: dict[str, object], grids: Sequence[Grid], figures: Sequence[Figu
 
 
 def report_changes(
-    console: Console, about: dict[str, object], old: tuple[dict[str, object], list[Figure]], figures: Sequence[Figure]
+    console: Console, about: dict[str, Any], old: tuple[dict[str, Any], list[Figure]], figures: Sequence[Figure]
 ) -> int:
     """Print the ratios to an older result; 1 if a figure fell too far."""
     ratios = results.compare(old[1], figures)
@@ -213,6 +215,8 @@ def report_changes(
         raise InputError("the compared result has no figure in common with this run")
     if old[0].get("machine") != about["machine"]:
         console.print(f"The older result is of another machine: {escape(str(old[0].get('machine')))}", style="yellow")
+    if results.busy(about) or results.busy(old[0]):
+        console.print(results.BUSY, style="yellow")
     worse = results.regressions(ratios)
     rows = tuple((f.key, describe(f.value), f"{ratio:.2f}", "worse" if (f, ratio) in worse else "") for f, ratio in ratios)
     Grid("Now against before (above 1 is better)", ("figure", "now", "ratio", ""), rows).show(console)

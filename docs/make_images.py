@@ -13,41 +13,43 @@ import argparse
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+if not __package__:  # run as a script: import the project from the folder above
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from benchmarks import blocks
+from dispatchgym.agents.checkpoint import write_atomically
+from dispatchgym.baselines.jobshop import solve
+from dispatchgym.envs.jobshop.check import check
+from dispatchgym.envs.jobshop.render import draw
+from dispatchgym.instances import catalogue
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import read_text, write_text
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-
-from benchmarks import blocks  # noqa: E402
-from dispatchgym.agents.checkpoint import write_atomically  # noqa: E402
-from dispatchgym.baselines.jobshop import solve  # noqa: E402
-from dispatchgym.envs.jobshop.check import check  # noqa: E402
-from dispatchgym.envs.jobshop.render import draw  # noqa: E402
-from dispatchgym.instances import catalogue  # noqa: E402
-from dispatchgym.instances.errors import InputError  # noqa: E402
-from dispatchgym.instances.files import read_text, write_text  # noqa: E402
-
-INSTANCE, METHOD = "ft10", "tabu:moves=300000"
+INSTANCE, METHOD = "ft10", "tabu:moves=500000"
 DATA = ROOT / "docs" / "data" / "training.jsonl"
 IMAGES = ROOT / "docs" / "images"
 CAPTION = "Greedy validation gap to the lower bound while the shipped policy was trained ([log](docs/data/training.jsonl))."
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """0; 2 for bad input."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log", type=Path, help="log.jsonl of the run whose training curve is shown")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
+        log = options.log or (DATA if DATA.exists() else None)
+        curve = training(log) if log else None
         write_atomically(IMAGES / "gantt-ft10.png", png(gantt()))
-        if options.log:
-            DATA.parent.mkdir(exist_ok=True)
-            write_text(DATA, read_text(options.log))
-        if DATA.exists():
-            write_atomically(IMAGES / "training.png", png(training(DATA)))
+        if log and curve:
+            write_text(DATA, read_text(log))
+            write_atomically(IMAGES / "training.png", png(curve))
             blocks.fill(ROOT / "README.md", "training", f"![Training curve](docs/images/training.png)\n\n{CAPTION}")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -122,6 +122,12 @@ def test_random_episodes_of_the_bare_kernel_are_whole():
     assert (engine.episodes.final_objective >= bounds).all()
 
 
+@pytest.mark.parametrize(("load", "said"), [(0.1, False), (7.0, True)])
+def test_a_busy_machine_is_told(load, said):
+    about = results_file.header(0) | {"load": load, "cores": 2}
+    assert (results_file.BUSY in results_file.describe_header(about)) == said
+
+
 def test_peers_are_shown_with_their_ratio_or_the_reason_for_none():
     rows = [
         peers.Row("fast", "1.0", "batched", "batch", "graph", 64, 2000.0, 12345, 8000.0),

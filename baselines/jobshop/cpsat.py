@@ -66,6 +66,12 @@ def cpsat(instance: JobShop, *, seconds: float = 10.0, workers: int = 1, seed: i
     solver.parameters.max_time_in_seconds = max(seconds - (time.perf_counter() - began), 0.001)
     solver.parameters.num_workers = workers
     solver.parameters.random_seed = seed
+    # Linear relaxations of no-overlap are weak: with one or two workers they only slow the proof (measured on generated
+    # shops of 10x10 and 12x12). From four workers on, CP-SAT's own portfolio holds a worker without them.
+    if workers == 1:
+        solver.parameters.linearization_level = 0
+    elif workers < 4:
+        solver.parameters.subsolvers.append("no_lp")
     solver.parameters.catch_sigint_signal = False
     curve: list[tuple[float, int | None, int | None]] = []
 

@@ -88,10 +88,10 @@ class Engine:
     def _place(self, state: Any, episodes: Episodes, seen: Observation) -> None:
         self._launch = compile_kernels(kernel_files(self.problem.kernel), ENTRIES, self.target)
         self._state, self.state = place(state, self.target)
-        self._episodes, self.episodes = place(episodes, self.target)
-        self._observation, self.observation = place(seen, self.target)
         self.episodes: Episodes
         self.observation: Observation
+        self._episodes, self.episodes = place(episodes, self.target)
+        self._observation, self.observation = place(seen, self.target)
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {k: v for k, v in self.__dict__.items() if k not in PLACED}
@@ -165,7 +165,8 @@ class Engine:
         if where is not None:
             self._fill("terminated", where.astype(np.int8))
             self._fill("truncated", np.zeros(self.copies, np.int8))
-        self._launch["restart"](self.copies, self._instances, self._state, self._episodes, self._observation, 1)
+        which = 1 if where is None else 2
+        self._launch["restart"](self.copies, self._instances, self._state, self._episodes, self._observation, which)
         return self.observation
 
     @property
@@ -233,6 +234,6 @@ def _episodes(copies: int, actions: int) -> Episodes:
         np.float64,
         np.int32,
     )
-    episodes = Episodes(*(zeros(t) for t in types), legal=np.zeros((copies, actions), np.int8))
+    episodes = Episodes(*[zeros(t) for t in types] + [np.zeros((copies, actions), np.int8)])
     episodes.fixed[:] = -1
     return episodes

@@ -221,7 +221,7 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         """The schedule so far: of the running episode, or of the one that just ended."""
         return self._played(0)[1]
 
-    def render(self) -> npt.NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8] | None:
         return self._picture(0) if self.render_mode == "rgb_array" else None
 
     def _info(self, illegal: bool, objective: int) -> dict[str, Any]:

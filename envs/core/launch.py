@@ -33,8 +33,8 @@ def observe(b, inst, s, e, o):
         graph(inst, s, b, o)
 
 
-def begin(b, inst, s, e, o):
-    """Start the next episode of copy `b`: draw its instance, reset, observe."""
+def begin(b, inst, s, e):
+    """Start the next episode of copy `b`: draw its instance, reset."""
     if e.fixed[b] >= 0:
         s.row[b] = e.fixed[b]
     else:
@@ -43,17 +43,19 @@ def begin(b, inst, s, e, o):
     e.length[b] = 0
     e.total[b] = 0.0
     reset(inst, s, b)
+
+
+def restart(b, inst, s, e, o, which):
+    """`begin` and observe: 0 every copy, 1 those whose last step ended their episode; 2 the same, and observe all."""
+    if which == 0 or e.terminated[b] == 1 or e.truncated[b] == 1:
+        begin(b, inst, s, e)
+    elif which == 1:
+        return
     observe(b, inst, s, e, o)
 
 
-def restart(b, inst, s, e, o, ended):
-    """`begin` in every copy, or only in those whose last step ended their episode."""
-    if ended == 0 or e.terminated[b] == 1 or e.truncated[b] == 1:
-        begin(b, inst, s, e, o)
-
-
 def advance(b, inst, s, e, o, options):
-    """One step of copy `b` with e.action[b]; observes, and starts the next episode if options.autoreset."""
+    """One step of copy `b` with e.action[b]; starts the next episode if options.autoreset; observes."""
     action = e.action[b]
     ok = action >= 0 and action < e.legal.shape[1] and e.legal[b, action] == 1
     gained = step(inst, s, b, action) if ok else 0.0
@@ -74,6 +76,5 @@ def advance(b, inst, s, e, o, options):
         e.final_return[b] = total
         e.final_length[b] = length
         if options.autoreset == 1:
-            begin(b, inst, s, e, o)
-            return
+            begin(b, inst, s, e)
     observe(b, inst, s, e, o)

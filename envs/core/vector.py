@@ -97,7 +97,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         """The schedule of a copy's running episode."""
         return self._played(copy)[1]
 
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
         return tuple(self._picture(b) for b in range(self.num_envs)) if self.render_mode == "rgb_array" else None
 
     def _reset_mask(self, options: dict[str, Any] | None) -> npt.NDArray[np.bool_] | None:
@@ -159,6 +159,6 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         batch = self._rows(rows)
         final = np.full(self.num_envs, None, dtype=object)
         for i, row in enumerate(rows):
-            final[row] = batch[i].copy() if self.flat else {key: value[i].copy() for key, value in batch.items()}
+            final[row] = batch[i] if self.flat else {key: value[i] for key, value in batch.items()}
         info = self._infos(over, illegal, objective)
         return {"final_obs": final, "_final_obs": over.copy(), "final_info": info, "_final_info": over.copy()}

@@ -21,7 +21,7 @@ GENERATOR = ("jobs", "machines", "duration", "routing", "operations", "recircula
 class JobShopFamily:
     """Keywords `instance`, or the generator's own with `pool` (how many to make) and `pool_seed`; and `actions`."""
 
-    words = ("instance", *GENERATOR, "pool", "pool_seed", "actions")
+    words: tuple[str, ...] = ("instance", *GENERATOR, "pool", "pool_seed", "actions")
 
     def problem(self, words: dict[str, Any]) -> JobShopProblem:
         actions: ActionSet = choose(words, "actions", ("active", "semi-active", "non-delay"))  # type: ignore[assignment]

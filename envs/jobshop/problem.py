@@ -148,10 +148,5 @@ class JobShopProblem:
         def zeros(*shape: int) -> Array:
             return np.zeros((copies, *shape), np.int32)
 
-        return State(
-            *(zeros() for _ in range(9)),
-            job=zeros(jobs, 7),
-            resource=zeros(machines, 4),
-            waiting=zeros(sizes.steps),
-            start=zeros(jobs, width),
-        )
+        shapes = [()] * 9 + [(jobs, 7), (machines, 4), (sizes.steps,), (jobs, width)]
+        return State(*(zeros(*shape) for shape in shapes))

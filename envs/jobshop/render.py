@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,7 @@ def _draw_bars(
     for j, m, a, b in zip(job.tolist(), machine.tolist(), left.tolist(), right.tolist(), strict=True):
         if (b - a) * per_tick >= size * 0.62 * len(str(j)) + 1:
             dark = colours[j] @ (0.299, 0.587, 0.114) < 0.55
-            style = {"ha": "center", "va": "center_baseline", "fontsize": size, "clip_on": True}
+            style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": size, "clip_on": True}
             axes.text((a + b) / 2, m, str(j), color="white" if dark else INK, **style)
 
 
@@ -124,5 +124,5 @@ def _style(axes: Axes, machines: int, title: str, subtitle: str) -> None:
     axes.grid(axis="x", color="white", linewidth=1.0)
     axes.set_axisbelow(True)
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=26)
-    place = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
     axes.annotate(subtitle, (0.0, 1.0), (0, 12), fontsize=9, color=FAINT, **place)
