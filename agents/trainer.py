@@ -83,6 +83,8 @@ class Trainer:
             self._resume()
         elif (out / "training.safetensors").exists():
             raise InputError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+        else:
+            (out / "log.jsonl").unlink(missing_ok=True)  # of a run that ended before its first checkpoint
 
     def run(self, report: Callable[[dict[str, Any]], None]) -> None:
         """Train to the end of the budget; `report` gets every log line. Saves at the end and on the way."""

@@ -15,8 +15,12 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+if not __package__:  # run as a script: import the project from the folder above
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
 import tyro
 
+from benchmarks.blocks import replaced
 from dispatchgym import evaluate, report
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
@@ -24,7 +28,6 @@ from dispatchgym.problems import PROBLEMS
 from dispatchgym.record import Row
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 IN_README = ("", "by set", "ta")  # titles of the tables that the README shows; quality.md has them all
 KEPT = (
     "problem", "instance", "group", "method", "objective", "lower_bound", "lower_bound_known", "best_known", "gap", "status",
@@ -37,7 +40,7 @@ class Options:
     instances: tuple[str, ...] = ("ta", "dmu", "la", "ft", "abz", "orb", "swv", "yn")
     """Sets, ranges or names to run."""
     methods: tuple[str, ...] = (
-        "spt", "mwkr", "fdd-mwkr", "mwkr:x128", "policy", "policy:x128", "tabu:1s", "cpsat:10s",
+        "spt", "mwkr", "fdd-mwkr", "mwkr:x128", "policy", "policy:x128", "policy:x128,direction=both", "tabu:1s", "cpsat:1s",
     )  # fmt: skip
     """Methods to run."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = ROOT / "results" / "quality"
@@ -65,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def benchmark(options: Options) -> None:
     """Evaluate, then write the three files. Raises InputError, before any work, when the README has no place for the table."""
-    replace_block(read_text(options.readme), "", options.readme)
+    replaced(read_text(options.readme), "results", "", options.readme)
     problem = PROBLEMS["jobshop"]
     request = evaluate.Options(options.instances, options.methods, options.out, workers=options.workers, resume=True)
     rows = evaluate.evaluate(problem, request, ["jobshop", *evaluate_arguments(request)])
@@ -76,7 +79,7 @@ def benchmark(options: Options) -> None:
     write_text(options.tables / "quality.md", report.markdown(built))
     shown = dataclasses.replace(built, grids=[grid for grid in built.grids if grid.title in IN_README])
     table = f"{report.markdown(shown)}\nRegenerate with `python benchmarks/quality.py`."
-    write_text(options.readme, replace_block(read_text(options.readme), table, options.readme))
+    write_text(options.readme, replaced(read_text(options.readme), "results", table, options.readme))
 
 
 def evaluate_arguments(request: evaluate.Options) -> list[str]:
@@ -87,15 +90,6 @@ def evaluate_arguments(request: evaluate.Options) -> list[str]:
 
 def compact(row: Row) -> str:
     return json.dumps({name: row[name] for name in KEPT}) + "\n"
-
-
-def replace_block(text: str, table: str, source: Path) -> str:
-    """`text` with `table` between the two comments; raises InputError unless both stand there once, in order."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in after:
-        raise InputError(f"{source}: needs one '{BEGIN}' and after it one '{END}'")
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -37,7 +37,12 @@ print(json.dumps({"actions": record.actions.tolist(), "objective": record.object
 def run(device: str, out: Path) -> dict[str, object]:
     environment = dict(os.environ, NUMBA_ENABLE_CUDASIM="1" if device == "cuda" else "0")
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(out), device], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", SCRIPT, str(out), device],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))

@@ -15,7 +15,11 @@ from dispatchgym.baselines.jobshop import METHODS, solve
 from dispatchgym.envs.jobshop.check import check
 from dispatchgym.instances.jobshop_generate import generate
 
-shops = [generate(5, 4, seed=1, release=(0, 30)), generate(4, 3, operations=5, recirculation=True, seed=2), generate(6, 5, duration=(0, 9), seed=3)]
+shops = [
+    generate(5, 4, seed=1, release=(0, 30)),
+    generate(4, 3, operations=5, recirculation=True, seed=2),
+    generate(6, 5, duration=(0, 9), seed=3),
+]
 methods = [name for name in METHODS if name not in ("tabu", "sa", "cpsat")]
 methods += [f"{rule}:builder={builder}" for rule in ("mwkr", "random") for builder in ("active", "semi-active")]
 methods += ["spt:x4", "tabu:moves=400", "sa:moves=400", "tabu:moves=200,start=lpt"]
@@ -30,7 +34,8 @@ print(json.dumps(found))
 
 def run(interpreted: bool) -> dict[str, list[object]]:
     environment = dict(os.environ, NUMBA_DISABLE_JIT="1" if interpreted else "0")
-    done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 

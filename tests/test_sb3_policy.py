@@ -8,6 +8,8 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from sb3_contrib import MaskablePPO
+
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.learners import PPOConfig
 from dispatchgym.agents.sb3 import DispatchPolicy, as_input, train
@@ -16,7 +18,6 @@ from dispatchgym.envs.core.sb3 import to_sb3
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop_generate import generate
 from dispatchgym.policies import solve
-from sb3_contrib import MaskablePPO
 
 ID = "dispatchgym:dispatchgym/JobShop-v0"
 SMALL = {"width": 8, "layers": 1, "hidden": 8}

@@ -181,6 +181,10 @@ class Engine:
         """Whether kernels work on numpy arrays, which `arrays` shares."""
         return isinstance(self._observation.mask, np.ndarray)
 
+    def rows(self) -> npt.NDArray[np.int32]:
+        """(B,) the instance each copy plays: its row in the pool, guests after it."""
+        return np.asarray(self._state.row if self.on_host else self.state.row.cpu())
+
     def bytes_per_copy(self) -> int:
         """Memory of one copy: state, observation and record, without the shared pool."""
         groups = (self.state, self.observation, self.episodes)

@@ -45,6 +45,8 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._buffers: list[tuple[Observation, Observation]] = []
+        self._everyone = np.ones(num_envs, np.bool_)  # every `_key` of an info about all copies
+        self._everyone.flags.writeable = False
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_buffers": []}
@@ -138,20 +140,29 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
 
     def _infos(self, where: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
         """The info of the copies `where`, in Gymnasium's vector format: other rows are blank, and marked in `_key`."""
-        row = np.asarray(self.engine.state.row.cpu())
-        infos: dict[str, Any] = {
-            "action_mask": np.array(self.engine.arrays[1].legal),
-            "illegal": illegal,
-            "objective": objective,
-            "instance": self._names[row],
-            "lower_bound": self._bounds[row],
-        }
-        if not where.all():
-            for key, value in infos.items():
-                blank = np.full(self.num_envs, None, dtype=object) if value.dtype == object else np.zeros_like(value)
-                blank[where] = value[where]
-                infos[key] = blank
+        infos: dict[str, Any] = {"action_mask": np.array(self.engine.arrays[1].legal), "illegal": illegal, "objective": objective}
+        infos |= self._played_instances()
+        if where.all():
+            return infos | dict.fromkeys([f"_{key}" for key in infos], self._everyone)
+        for key, value in infos.items():
+            blank = np.full(self.num_envs, None, dtype=object) if value.dtype == object else np.zeros_like(value)
+            blank[where] = value[where]
+            infos[key] = blank
         return infos | {f"_{key}": where.copy() for key in infos}
+
+    def _name_rows(self) -> None:
+        super()._name_rows()
+        self._known_rows = np.zeros(0, np.int32)
+
+    def _played_instances(self) -> dict[str, npt.NDArray[Any]]:
+        """Names and bounds of the instances being played; the same read-only arrays until one changes."""
+        row = self.engine.rows()
+        if not np.array_equal(row, self._known_rows):
+            self._known_rows = row.copy()
+            self._known = {"instance": self._names[row], "lower_bound": self._bounds[row]}
+            for array in self._known.values():
+                array.flags.writeable = False
+        return self._known
 
     def _final(self, over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
         """`final_obs` and `final_info` of the episodes that just ended."""

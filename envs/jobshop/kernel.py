@@ -6,7 +6,7 @@ limit the choices (`inst.action_set`):
 0  semi-active: every unfinished job.
 1  active: the conflict set of Giffler & Thompson (Operations Research 8, 1960): with C the smallest possible completion
    of any next operation, and m its machine, the next operations on m that can start before C. Every active schedule,
-   hence an optimal one, can be reached.
+   hence an optimal one, can be reached (with operations of duration 0, which wait for their machine here, nearly so).
 2  non-delay: the next operations that can start at the earliest start of all. The optimum may be lost.
 
 A step of a large batch costs what it moves through memory, so numbers that are used together are one row of an array,
