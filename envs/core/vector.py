@@ -129,7 +129,9 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             found = place(self.engine.blank(), self.engine.target)
             self._buffers = [*self._buffers[1 - BUFFERS :], found]
         seen, tensors = found
-        seen.mask.fill(1)  # whoever had them may have changed them: every row is written
+        # Whoever had them may have changed them; the engine leaves rows alone that are not in use, so they are cleared here.
+        seen.mask.fill(0)
+        seen.candidates.fill(0.0)
         self.engine.show(seen, tensors)
 
     def _show(self) -> Any:
