@@ -139,7 +139,7 @@ class Engine:
     def show(self, seen: Observation, tensors: Observation) -> None:
         """From the next call on, write observations to `seen` (on the host) and its torch views.
 
-        Rows of candidates whose mask is 0 must be zero there.
+        Rows of candidates whose mask is 0 must be zero there; or every mask is -1, and they may hold anything.
         """
         self._observation, self.observation = seen, tensors
 

@@ -7,10 +7,16 @@ They are compiled together with a problem's kernel and `random.py`, whose names 
 def observe(b, inst, s, e, o):
     """Write mask, features and (if its arrays have rows) the graph of copy `b`.
 
-    A row of o.candidates is cleared only if o.mask says that it was in use: large batches cost what they write.
+    A row of o.candidates is cleared only if o.mask says that it was in use: large batches cost what they write. A mask
+    of -1 says that the rows may hold anything.
     """
     legal_now = e.legal[b]
     mask = o.mask[b]
+    rows = o.candidates[b]
+    if mask[0] < 0:
+        for k in range(rows.shape[0]):
+            for f in range(rows.shape[1]):
+                rows[k, f] = 0.0
     over = finished(inst, s, b)
     if over:
         for k in range(mask.shape[0]):
@@ -19,7 +25,7 @@ def observe(b, inst, s, e, o):
         legal(inst, s, b, legal_now)
     context(inst, s, b, o.context[b])
     for k in range(mask.shape[0]):
-        row = o.candidates[b, k]
+        row = rows[k]
         if legal_now[k] == 1:
             candidate(inst, s, b, k, row)
         elif mask[k] == 1:

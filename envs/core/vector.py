@@ -46,7 +46,10 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._buffers: list[tuple[Observation, Observation]] = []
         self._everyone = np.ones(num_envs, np.bool_)  # every `_key` of an info about all copies
-        self._everyone.flags.writeable = False
+        self._nothing = np.full(num_envs, -1)  # the objective while no episode ends
+        for array in (self._everyone, self._nothing):
+            array.flags.writeable = False
+        self._note_rows()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_buffers": []}
@@ -68,9 +71,9 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         else:
             self.engine.restart(mask)
         if guest:
-            self.engine.fix(np.full(self.num_envs, -1))
-        where = np.ones(self.num_envs, np.bool_) if mask is None else mask
-        return self._show(), self._infos(where, np.zeros(self.num_envs, np.bool_), np.full(self.num_envs, -1))
+            self.engine.fix(self._nothing)
+        self._note_rows()
+        return self._show(), self._infos(mask, np.zeros(self.num_envs, np.bool_), self._nothing)
 
     def step(self, actions: Any) -> Step:
         chosen = np.asarray(actions)
@@ -81,14 +84,20 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self._turn()
         self.engine.step(chosen, autoreset=False)
         e = self.engine.arrays[1]
-        reward, terminated, truncated, illegal = np.array(e.reward), e.terminated == 1, e.truncated == 1, e.illegal == 1
+        # The kernel's 0 and 1 are bools as they stand; the copies are the user's to keep.
+        reward, terminated, truncated, illegal = (
+            e.reward.copy(),
+            e.terminated.view(np.bool_).copy(),
+            e.truncated.view(np.bool_).copy(),
+            e.illegal.view(np.bool_).copy(),
+        )
+        if not (np.count_nonzero(terminated) or np.count_nonzero(truncated)):
+            return self._show(), reward, terminated, truncated, self._infos(None, illegal, self._nothing)
         over = terminated | truncated
-        none = np.full(self.num_envs, -1)
-        infos: dict[str, Any] = {}
-        if over.any():
-            infos = self._final(over, illegal, np.where(terminated, e.final_objective, none))
-            self.engine.restart()
-        infos |= self._infos(np.ones(self.num_envs, np.bool_), illegal & ~over, none)
+        infos = self._final(over, illegal, np.where(terminated, e.final_objective, self._nothing))
+        self.engine.restart()
+        self._note_rows()
+        infos |= self._infos(None, illegal & ~over, self._nothing)
         return self._show(), reward, terminated, truncated, infos
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
@@ -129,9 +138,8 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             found = place(self.engine.blank(), self.engine.target)
             self._buffers = [*self._buffers[1 - BUFFERS :], found]
         seen, tensors = found
-        # Whoever had them may have changed them; the engine leaves rows alone that are not in use, so they are cleared here.
-        seen.mask.fill(0)
-        seen.candidates.fill(0.0)
+        # Whoever had them may have changed them.
+        seen.mask.fill(-1)
         self.engine.show(seen, tensors)
 
     def _show(self) -> Any:
@@ -140,11 +148,17 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         o = self.engine.arrays[0]
         return {key: getattr(o, f) for key, f in zip(self._keys, self.fields, strict=True)}
 
-    def _infos(self, where: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
-        """The info of the copies `where`, in Gymnasium's vector format: other rows are blank, and marked in `_key`."""
-        infos: dict[str, Any] = {"action_mask": np.array(self.engine.arrays[1].legal), "illegal": illegal, "objective": objective}
-        infos |= self._played_instances()
-        if where.all():
+    def _infos(
+        self, where: npt.NDArray[np.bool_] | None, illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]
+    ) -> dict[str, Any]:
+        """The info of the copies `where` (None: all), in Gymnasium's format: other rows are blank, and marked in `_key`."""
+        infos: dict[str, Any] = {
+            "action_mask": self.engine.arrays[1].legal.copy(),
+            "illegal": illegal,
+            "objective": objective,
+            **self._known,
+        }
+        if where is None or where.all():
             return infos | dict.fromkeys([f"_{key}" for key in infos], self._everyone)
         for key, value in infos.items():
             blank = np.full(self.num_envs, None, dtype=object) if value.dtype == object else np.zeros_like(value)
@@ -152,26 +166,25 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             infos[key] = blank
         return infos | {f"_{key}": where.copy() for key in infos}
 
-    def _name_rows(self) -> None:
-        super()._name_rows()
-        self._known_rows = np.zeros(0, np.int32)
-
-    def _played_instances(self) -> dict[str, npt.NDArray[Any]]:
-        """Names and bounds of the instances being played; the same read-only arrays until one changes."""
+    def _note_rows(self) -> None:
+        """After a reset: names and bounds of the instances being played, as read-only arrays until the next."""
         row = self.engine.rows()
-        if not np.array_equal(row, self._known_rows):
-            self._known_rows = row.copy()
-            self._known = {"instance": self._names[row], "lower_bound": self._bounds[row]}
-            for array in self._known.values():
-                array.flags.writeable = False
-        return self._known
+        self._known = {"instance": self._names[row], "lower_bound": self._bounds[row]}
+        for array in self._known.values():
+            array.flags.writeable = False
 
     def _final(self, over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
         """`final_obs` and `final_info` of the episodes that just ended."""
         rows = np.flatnonzero(over)
         batch = self._rows(rows)
         final = np.full(self.num_envs, None, dtype=object)
-        for i, row in enumerate(rows):
-            final[row] = batch[i] if self.flat else {key: value[i] for key, value in batch.items()}
+        last: list[Any] = list(batch) if self.flat else [{} for _ in rows]
+        if not self.flat:
+            # Key by key: an iteration over the rows of an array is the cheapest way to many small views.
+            for key, value in batch.items():
+                for one, part in zip(last, value, strict=True):
+                    one[key] = part
+        for row, one in zip(rows.tolist(), last, strict=True):
+            final[row] = one
         info = self._infos(over, illegal, objective)
         return {"final_obs": final, "_final_obs": over.copy(), "final_info": info, "_final_info": over.copy()}
