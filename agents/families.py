@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.contract import Problem, Sizes
 from dispatchgym.envs.jobshop.problem import JobShopProblem
+from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions, interrupt
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, Schedule
 from dispatchgym.instances.jobshop_generate import generate_arrays
@@ -25,8 +27,12 @@ class Family:
     gymnasium_id: str
     draw: Callable[[np.random.Generator, int, Sequence[str], float], list[Any]]  # (rng, count, sizes, hard share)
     schedule: Callable[[Any, Any, int], Any]  # (instance, state tensors, copy) -> the family's schedule
-    goal: Callable[[Any, Any, Sizes], Any]  # (instance, schedule, sizes) -> (N,) start of each task node
+    goal: (
+        Callable[[Any, Any, Sizes], Any] | None
+    )  # (instance, schedule, sizes) -> (N,) start of each task node; None: no imitation
     default_sizes: tuple[str, ...]
+    pretrained: str  # folder of the shipped policy in agents/pretrained
+    words: dict[str, Any] = field(default_factory=dict)  # keywords of the environment that make it this problem
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -57,20 +63,55 @@ def job_shop_goal(instance: JobShop, schedule: Schedule, sizes: Sizes) -> npt.ND
     return goal.ravel()
 
 
-FAMILIES = {
-    "jobshop": Family(
-        name="jobshop",
-        problem=JobShopProblem(),
-        gymnasium_id="dispatchgym:dispatchgym/JobShop-v0",
-        draw=draw_job_shops,
-        schedule=job_shop_schedule,
-        goal=job_shop_goal,
-        default_sizes=("6x6", "8x8", "10x10", "10x10", "15x10", "15x10", "15x15", "20x10", "20x15"),
-    ),
-}
+JOB_SHOP = Family(
+    name="jobshop",
+    problem=JobShopProblem(),
+    gymnasium_id="dispatchgym:dispatchgym/JobShop-v0",
+    draw=draw_job_shops,
+    schedule=job_shop_schedule,
+    goal=job_shop_goal,
+    default_sizes=("6x6", "8x8", "10x10", "10x10", "15x10", "15x10", "15x15", "20x10", "20x15"),
+    pretrained="jobshop",
+)
 
 
-def family(name: str) -> Family:
-    if name not in FAMILIES:
-        raise InputError(f"unknown problem {name!r}; choose from {', '.join(FAMILIES)}")
-    return FAMILIES[name]
+def blocking(swap: bool, down_shares: Sequence[float]) -> Family:
+    """Blocking shops of one variant; every training batch has one of the `down_shares`."""
+    laws = [Interruptions(share) for share in down_shares or (0.0,)]
+    problem = BlockingProblem(swap)
+
+    def draw(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[BlockingShop]:
+        law = laws[int(rng.integers(len(laws)))]
+        shops = [BlockingShop(x, problem.variant) for x in draw_job_shops(rng, count, sizes, hard)]
+        return [interrupt(x, law, int(rng.integers(2**62))) for x in shops]
+
+    return Family(
+        name="blocking",
+        problem=problem,
+        gymnasium_id="dispatchgym:dispatchgym/BlockingJobShop-v0",
+        draw=draw,
+        schedule=blocking_schedule,
+        goal=None,
+        default_sizes=("6x6", "10x5", "15x5", "10x10", "10x10", "15x10", "20x5", "20x10", "15x15"),
+        pretrained=f"blocking-{problem.variant}" + ("-interrupted" if max(law.down_share for law in laws) > 0 else ""),
+        words={"swap": swap},
+    )
+
+
+def blocking_schedule(instance: BlockingShop, state: Any, copy: int) -> BlockingSchedule:
+    shape = instance.shop.machine.shape
+    return BlockingSchedule(state.start[copy, : shape[0], : shape[1]].cpu().numpy().astype(np.int64))
+
+
+NAMES = ("jobshop", "blocking")
+
+
+def family(name: str, *, swap: bool = True, down_shares: Sequence[float] = ()) -> Family:
+    """The family of that name; `swap` and `down_shares` are the blocking shop's. InputError for what does not exist."""
+    if name == "blocking":
+        return blocking(swap, down_shares)
+    if name not in NAMES:
+        raise InputError(f"unknown problem {name!r}; choose from {', '.join(NAMES)}")
+    if not swap or down_shares:
+        raise InputError(f"swaps and interruptions belong to the blocking shop, not to {name}")
+    return JOB_SHOP

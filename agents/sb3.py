@@ -108,12 +108,12 @@ def train(config: TrainConfig, out: Path, *, initial: Path | None = None) -> Non
     from dispatchgym.envs.core.sb3 import to_sb3
 
     validate(config)
-    kind = family(config.problem)
+    kind = family(config.problem, swap=config.swap, down_shares=config.down_shares)
     sizes = config.sizes or kind.default_sizes
     rng = np.random.default_rng(config.seed)
     pool = [x for _ in range(16) for x in kind.draw(rng, 16, sizes, config.hard)]
     vector = gymnasium.make_vec(
-        kind.gymnasium_id, num_envs=config.instances, instance=pool, observation="graph", device=config.device
+        kind.gymnasium_id, num_envs=config.instances, instance=pool, observation="graph", device=config.device, **kind.words
     )
     shape = {"width": config.width, "layers": config.layers, "hidden": config.hidden}
     model = MaskablePPO(

@@ -29,6 +29,8 @@ class TrainConfig:
     """All that decides a run; saved beside its weights."""
 
     problem: str = "jobshop"
+    swap: bool = True  # blocking shop: jobs may exchange machines
+    down_shares: tuple[float, ...] = ()  # blocking shop: shares of time that machines are down, one a batch; empty = never
     learner: Literal["ppo", "self-label", "sb3"] = "ppo"
     minutes: float | None = None  # of `clock` in all, resumed parts included
     clock: Literal["wall", "cpu"] = "wall"  # cpu: processor time of this process, for fair studies on a busy machine
@@ -65,7 +67,9 @@ class Trainer:
         validate(config)
         checkpoint.writable(out)
         self.config, self.out, self.expert = config, out, expert
-        self.family: Family = family(config.problem)
+        self.family: Family = family(config.problem, swap=config.swap, down_shares=config.down_shares)
+        if expert is not None and self.family.goal is None:
+            raise InputError(f"there is no imitation of schedules for {config.problem}")
         self.sizes = config.sizes or self.family.default_sizes
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
@@ -144,6 +148,7 @@ class Trainer:
 
     def _imitate(self, rollout: Rollout, pool: list[Any], expert: Expert, step: Any) -> dict[str, float]:
         """One cross-entropy step towards the expert's order of operations on every instance of the pool."""
+        assert self.family.goal is not None
         goal = np.zeros((rollout.copies, rollout.sizes.tasks), np.int64)
         for i, instance in enumerate(pool):
             goal[i] = self.family.goal(instance, expert(instance), rollout.sizes)

@@ -10,10 +10,15 @@ __version__ = "0.1.0"
 # The environments end episodes of illegal actions themselves; this only bounds what wrappers may count.
 MAX_EPISODE_STEPS = 10_000_000
 
-for _name, _class in {"JobShop-v0": "JobShop", "JobShopFlat-v0": "JobShopFlat"}.items():
+for _name, _class in {
+    "JobShop-v0": "jobshop.env:JobShop",
+    "JobShopFlat-v0": "jobshop.env:JobShopFlat",
+    "BlockingJobShop-v0": "blocking.env:Blocking",
+    "BlockingJobShopFlat-v0": "blocking.env:BlockingFlat",
+}.items():
     gymnasium.register(
         id=f"dispatchgym/{_name}",
-        entry_point=f"dispatchgym.envs.jobshop.env:{_class}Env",
-        vector_entry_point=f"dispatchgym.envs.jobshop.env:{_class}VectorEnv",
+        entry_point=f"dispatchgym.envs.{_class}Env",
+        vector_entry_point=f"dispatchgym.envs.{_class}VectorEnv",
         max_episode_steps=MAX_EPISODE_STEPS,
     )

@@ -51,13 +51,17 @@ class Options:
     """Continue in a FOLDER that has results: finished pairs are skipped, errors tried again, new methods and instances added."""
     plot: bool = False
     """Draw schedules, anytime curves and gap against time into FOLDER/plots/."""
+    compare_with: Annotated[str | None, tyro.conf.arg(metavar="METHOD")] = None
+    """Also tabulate the paired differences of every method from this one; with interruptions they are, from the first."""
+    request: tyro.conf.Suppress[Any] = None
+    """What only this family asks for: its `Problem.request`, or None for the defaults."""
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command with `argv` (default: the process's own). Exits with 2 on bad input and 130 on Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else argv
-    problem, options = _parse(arguments)
     try:
+        problem, options = _parse(arguments)
         evaluate(problem, options, arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -69,6 +73,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parse(arguments: list[str]) -> tuple[Problem, Options]:
     asked = next((name for name in arguments if name in PROBLEMS), None)
+    _refuse_options_of_others(arguments, asked)
     choices: dict[str, Callable[..., Any]] = {name: _command(PROBLEMS[name], teach=name == asked) for name in PROBLEMS}
     chosen: tuple[Problem, Options] = tyro.extras.subcommand_cli_from_dict(
         choices,
@@ -81,12 +86,33 @@ def _parse(arguments: list[str]) -> tuple[Problem, Options]:
     return chosen
 
 
+def _refuse_options_of_others(arguments: Sequence[str], asked: str | None) -> None:
+    """Raise InputError for an option that some family has, but not the one `asked` for."""
+    given = {word.partition("=")[0].replace("_", "-"): word for word in arguments if word.startswith("--")}
+    own = _extra_options(PROBLEMS[asked]) if asked else given
+    for problem in PROBLEMS.values():
+        for option in _extra_options(problem):
+            if option in given and option not in own:
+                raise InputError(f"{given[option]} is an option of '{problem.name}', not of '{asked}'")
+
+
+def _extra_options(problem: Problem) -> list[str]:
+    found = dataclasses.fields(problem.request) if problem.request else ()
+    return [f"--{field.name.replace('_', '-')}" for field in found]
+
+
 def _command(problem: Problem, *, teach: bool) -> Callable[..., Any]:
     """The subcommand of `problem`; its help lists the methods if `teach`, as that imports them."""
 
     def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> tuple[Problem, Options]:
         return problem, options
 
+    def with_request(options: Annotated[Options, tyro.conf.arg(name="")], request: Any) -> tuple[Problem, Options]:
+        return problem, dataclasses.replace(options, request=request)
+
+    if problem.request is not None:
+        command = with_request  # type: ignore[assignment]
+        command.__annotations__["request"] = Annotated[problem.request, tyro.conf.arg(name="")]
     command.__doc__ = _teach(problem) if teach else f"Compare methods for the {problem.title}."
     return command
 
@@ -102,17 +128,13 @@ def _teach(problem: Problem) -> str:
         lines += [f"  {name:{width}}  {meaning}" for name, meaning in methods.items()]
         lines += [f"  {'':{width}}  options{' of these' if len(methods) > 1 else ''}: {options}"] if options else []
     listing = "\n".join(lines)
+    examples = "\n\n".join(f"{what}:\n  python evaluate.py {problem.name} {words}" for what, words in problem.examples)
     return f"""Compare methods for the {problem.title}: mean gap of the {problem.objective} to the best known one.
 
 METHOD is name[:option[,option]]:
 {listing}
 
-Rules against search on ten instances, in half a minute:
-  python evaluate.py {problem.name} --instances "ta01..ta10" --methods spt fdd-mwkr fdd-mwkr:x128 tabu:1s --out results/first
-
-Four at a time, with pictures, adding to the folder if it exists:
-  python evaluate.py {problem.name} --instances la ta01 mine.txt --methods policy policy:x128 cpsat:10s --out results/all
-      --workers 4 --plot --resume"""
+{examples}"""
 
 
 def evaluate(problem: Problem, options: Options, arguments: Sequence[str] = ()) -> list[Row]:
@@ -134,7 +156,7 @@ def evaluate(problem: Problem, options: Options, arguments: Sequence[str] = ()) 
         finally:
             rows = _in_order(results.rows, pairs)
             if rows:
-                summary = report.build(problem, rows, report.header(problem, run, rows))
+                summary = report.build(problem, rows, report.header(problem, run, rows), options.compare_with)
                 write_text(options.out / "table.md", report.markdown(summary))
                 report.show(summary, console)
         if options.plot:
@@ -163,8 +185,10 @@ def plan(problem: Problem, options: Options) -> list[Pair]:
         if not given:
             raise InputError(f"{name}: nothing is given")
     methods = {method: _check_method(problem, method) for method in options.methods}
+    if options.compare_with is not None and options.compare_with not in methods:
+        raise InputError(f"--compare-with {options.compare_with} is not one of --methods {', '.join(methods)}")
     loaded: dict[str, tuple[str, Any, str]] = {}  # name -> what was asked for, instance, digest
-    for what in problem.expand(options.instances):
+    for what in problem.expand(options.instances, options.request):
         instance = problem.load(what)
         content = digest(instance)
         first = loaded.setdefault(instance.name, (what, instance, content))

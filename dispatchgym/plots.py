@@ -53,8 +53,10 @@ def draw_all(
     for row in drawn:
         data = stored(row)
         if data is not None:
-            title = f"{row['instance']}, {row['method']}: {problem.objective} {row['objective']}{_gap_text(row)}"
-            chart = problem.draw(instances[row["instance"]], problem.schedule(data), title)
+            instance = instances[row["instance"]]
+            gap = _gap_text(row, _undisturbed(problem, instance))
+            title = f"{row['instance']}, {row['method']}: {problem.objective} {row['objective']}{gap}"
+            chart = problem.draw(instance, problem.schedule(data), title)
             _save(chart, folder / f"schedule-{file_name(row['instance'], row['method'])}.png")
     lines = [_said(len(drawn), len(solved), "schedule chart")]
     names = list(dict.fromkeys(row["instance"] for row in solved))
@@ -74,8 +76,14 @@ def _said(drawn: int, possible: int, what: str) -> str:
     return line if drawn == possible else f"{line} of {possible}: the first {LIMIT} only"
 
 
-def _gap_text(row: Row) -> str:
-    return "" if row["gap"] is None else f" ({row['gap']:.1f} % above best known)" if row["gap"] > 0 else " (best known)"
+def _gap_text(row: Row, undisturbed: str) -> str:
+    above = f"{row['gap']:.1f} % above " if (row["gap"] or 0.0) > 0.0 else ""
+    return "" if row["gap"] is None else f" ({above}best known{undisturbed})"
+
+
+def _undisturbed(problem: Problem, instance: Any) -> str:
+    """A word for what is published of the original of a disturbed instance."""
+    return " undisturbed" if problem.levels is not None and problem.levels.disturbed(instance) else ""
 
 
 def _curve(row: Row, data: dict[str, Any] | None) -> Curve:
@@ -127,7 +135,7 @@ def anytime(problem: Problem, instance: Any, curves: dict[str, Curve], style: di
             axes.step(t, bounds, where="post", linestyle=(0, (2, 1.5)), **look)
     if instance.best_known is not None:
         closed = instance.best_known == instance.lower_bound
-        label = f"{'optimum' if closed else 'best known'} {instance.best_known}"
+        label = f"{'optimum' if closed else 'best known'}{_undisturbed(problem, instance)} {instance.best_known}"
         axes.axhline(instance.best_known, color="#555555", linewidth=1, linestyle=(0, (6, 3)), zorder=1, label=label)
     if proved:
         axes.plot([], [], color="#555555", linestyle=(0, (2, 1.5)), label="bound proved")

@@ -5,6 +5,7 @@ A method solves one instance on one core and returns what every baseline returns
 
 from __future__ import annotations
 
+import hashlib
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -14,10 +15,11 @@ import numpy as np
 
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.decoding import beam, sample
-from dispatchgym.agents.families import family
+from dispatchgym.agents.families import Family, family
 from dispatchgym.agents.network import Policy
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
+from dispatchgym.instances.blocking import BlockingShop
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, Schedule
 
@@ -25,48 +27,61 @@ DIRECTIONS = ("forward", "backward", "both")
 
 
 def prepare(text: str, problem: str = "jobshop") -> Method:
-    """Parse a policy method and load its checkpoint; InputError if either cannot be used."""
+    """Parse a policy method and load its checkpoint, if it names one; InputError if either cannot be used."""
     method = parse_method(text)
     if method.name != "policy":
         raise InputError(f"method '{text}': '{method.name}' is not a policy")
-    method.accept(samples=True, keys=("beam", "temperature", "direction"), target=True)
+    directed = ("direction",) if problem == "jobshop" else ()
+    method.accept(samples=True, keys=("beam", "temperature", *directed), target=True)
     method.integer("beam", 1)
     method.choice("direction", DIRECTIONS)
     if method.samples is not None and "beam" in method.options:
         raise method.error("give a number of samples or a beam, not both")
     _temperature(method)
-    load(method.target, problem)
+    if method.target:
+        load(method.target, problem)
     return method
 
 
-def solve(instance: JobShop, text: str, *, seed: int = 0, workers: int = 1) -> Result:
-    """Run a policy method on one instance. `seed` fixes the samples; greedy and beam need none. `workers` is not used."""
-    method = prepare(text)
-    policy, about = load(method.target, "jobshop")
+def solve(instance: JobShop | BlockingShop, text: str, *, seed: int = 0, workers: int = 1) -> Result:
+    """Run a policy method on one instance. `seed` fixes the samples; greedy and beam need none. `workers` is not used.
+
+    Without a target the shipped policy for the instance's problem, variant and interruptions plays.
+    """
+    kind = kind_of(instance)
+    method = prepare(text, kind.name)
+    policy, about = load(method.target or str(checkpoint.PRETRAINED / kind.pretrained), kind.name)
     began = time.perf_counter()
-    ways = (
-        ["forward", "backward"] if method.choice("direction", DIRECTIONS) == "both" else [method.choice("direction", DIRECTIONS)]
-    )
-    if "backward" in ways and instance.release.any():
+    direction = method.choice("direction", DIRECTIONS)
+    ways = ["forward", "backward"] if direction == "both" else [direction]
+    if "backward" in ways and isinstance(instance, JobShop) and instance.release.any():
         raise method.error("an instance with release dates has no time-reversed twin; use direction=forward")
     count = method.samples or 1
     schedules = [
-        _play(instance, method, policy, way, (count + i) // len(ways), seed + i) for i, way in enumerate(ways) if count > i
+        _play(kind, instance, method, policy, way, (count + i) // len(ways), seed + i) for i, way in enumerate(ways) if count > i
     ]
     objective, schedule = min(schedules, key=lambda pair: pair[0])
     notes: dict[str, Any] = {
-        "builder": family("jobshop").problem.actions,  # type: ignore[attr-defined]
+        "builder": getattr(kind.problem, "actions", "events"),
         "decoding": f"beam {method.integer('beam', 1)}" if "beam" in method.options else ("greedy" if count == 1 else "sampling"),
         "samples": count,
-        "direction": method.choice("direction", DIRECTIONS),
-        "checkpoint": method.target or "pretrained",
+        **({"direction": direction} if kind.name == "jobshop" else {}),
+        "checkpoint": method.target or f"pretrained/{kind.pretrained}",
         "trained": {k: about.get(k) for k in ("minutes", "episodes", "iterations")},
     }
     return Result(objective, schedule, "feasible", time.perf_counter() - began, notes=notes)
 
 
-def _play(instance: JobShop, method: Method, policy: Policy, way: str, count: int, seed: int) -> tuple[int, Schedule]:
-    kind = family("jobshop")
+def kind_of(instance: JobShop | BlockingShop) -> Family:
+    """The family that plays an instance; InputError for no-wait shops, which have no policy."""
+    if isinstance(instance, JobShop):
+        return family("jobshop")
+    if instance.variant == "nwt":
+        raise InputError(f"{instance.name}: there is no policy for no-wait shops")
+    return family("blocking", swap=instance.variant == "bws", down_shares=(instance.interruptions.down_share,))
+
+
+def _play(kind: Family, instance: Any, method: Method, policy: Policy, way: str, count: int, seed: int) -> tuple[int, Any]:
     played = instance if way == "forward" else reverse(instance)
     if "beam" in method.options:
         rollout, best = beam(kind.problem, policy, played, method.integer("beam", 1))
@@ -75,7 +90,8 @@ def _play(instance: JobShop, method: Method, policy: Policy, way: str, count: in
     schedule = kind.schedule(played, rollout.state, best)
     if way == "backward":
         schedule = unreverse(instance, schedule)
-    return int((schedule.start + instance.duration)[instance.machine >= 0].max()), schedule
+        return int((schedule.start + instance.duration)[instance.machine >= 0].max()), schedule
+    return int(rollout.record.objective[best]), schedule
 
 
 def _temperature(method: Method) -> float:
@@ -90,10 +106,20 @@ def _temperature(method: Method) -> float:
 
 
 @lru_cache(maxsize=8)
-def load(target: str | None, problem: str) -> tuple[Policy, dict[str, Any]]:
-    """The policy of a run folder, or the shipped one; read once a process."""
-    where = Path(target) if target else checkpoint.PRETRAINED / problem
-    return checkpoint.load_policy(where, problem)
+def load(target: str, problem: str) -> tuple[Policy, dict[str, Any]]:
+    """The policy of a run folder; read once a process."""
+    return checkpoint.load_policy(Path(target), problem)
+
+
+def fingerprint(text: str, problem: str) -> str:
+    """A hash of the weights that a policy method may play: those of its target, or all that are shipped for the problem."""
+    target = prepare(text, problem).target
+    folders = [target] if target else sorted(str(x) for x in checkpoint.PRETRAINED.glob(f"{problem}*") if x.is_dir())
+    state = hashlib.sha256()
+    for folder in folders:
+        for name, weights in load(folder, problem)[0].state_dict().items():
+            state.update(name.encode() + weights.numpy().tobytes())
+    return state.hexdigest()[:16]
 
 
 def reverse(instance: JobShop) -> JobShop:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import tyro
 
 from dispatchgym.instances.errors import InputError
 
@@ -18,14 +20,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dispatchgym.baselines.result import Result
+    from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions
     from dispatchgym.instances.jobshop import JobShop, Schedule
 
 Group = tuple[str, str]  # (set, size), as ("ta", "15x15"): what a column of a table averages over
 
 
 @dataclasses.dataclass(frozen=True)
+class Levels:
+    """How the instances of a family differ beside their set and size: means over several levels would say nothing.
+
+    An instance may be a disturbed copy of another one: a schedule of the copy is at least as long as one of the original, so
+    what is published for the original bounds the copy from below only.
+    """
+
+    title: str  # of the table with a column for each level
+    of: Callable[[str], str]  # the level of the instance of that name
+    original: Callable[[str], str]  # the name of the undisturbed instance, its own if it is not disturbed
+    disturbed: Callable[[Any], bool]  # whether an instance differs from its original
+    note: str  # what a gap of a disturbed instance means
+
+
+@dataclasses.dataclass(frozen=True)
 class Problem:
-    """One family. Instances have `name`, `lower_bound` and `best_known`; instances and schedules are flat dataclasses."""
+    """One family. Instances have `name`, `lower_bound` and `best_known`; instances and schedules are dataclasses."""
 
     name: str  # what users type
     title: str
@@ -34,14 +52,17 @@ class Problem:
     bounds: str  # where the published bounds come from, with their date
     methods: Callable[[], dict[str, str]]  # name -> one line of help
     validate: Callable[[str], str | None]  # raise InputError unless the method text can run; a hash of the weights it loads
-    expand: Callable[[Iterable[str]], list[str]]
+    expand: Callable[[Iterable[str], Any], list[str]]  # (what users type, a `request` or None) -> what `load` takes
     load: Callable[[str], Any]
     group: Callable[[str, Any], Group]  # of (what was loaded, instance)
-    smallest: Callable[[], Any]  # a trivial instance: solving it compiles and loads what a method needs
+    smallest: Callable[[Any], Any]  # a trivial instance of the same kind: solving it compiles and loads what a method needs
     solve: Callable[..., Result]  # (instance, method text, *, seed, workers)
     check: Callable[[Any, Any], int]
     draw: Callable[[Any, Any, str], Figure]  # (instance, schedule, title)
     schedule: Callable[[dict[str, Any]], Any]  # the schedule that `fields` of one gave
+    examples: tuple[tuple[str, str], ...]  # for the help: (what it does, the command after `evaluate.py NAME`)
+    request: type[Any] | None = None  # dataclass of the options that only this family has
+    levels: Levels | None = None
 
 
 def digest(instance: Any) -> str:
@@ -51,6 +72,8 @@ def digest(instance: Any) -> str:
         if field.name in ("name", "lower_bound", "best_known"):
             continue
         value = getattr(instance, field.name)
+        if dataclasses.is_dataclass(value):
+            value = digest(value)
         state.update(f"|{field.name} {np.shape(value)} ".encode())
         state.update(np.ascontiguousarray(value, np.int64).tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
     return state.hexdigest()[:16]
@@ -70,14 +93,10 @@ def is_policy(method: str) -> bool:
 
 def _validate_policy(method: str, problem: str) -> str:
     try:
-        from dispatchgym.policies import load, prepare
+        from dispatchgym.policies import fingerprint
     except ImportError as error:
         raise InputError(f"method '{method}': no policy support ({error})") from error
-    policy, _ = load(prepare(method, problem).target, problem)
-    state = hashlib.sha256()
-    for name, weights in policy.state_dict().items():
-        state.update(name.encode() + weights.numpy().tobytes())
-    return state.hexdigest()[:16]
+    return fingerprint(method, problem)
 
 
 # said here because importing the policies takes seconds
@@ -102,7 +121,7 @@ def _jobshop_validate(method: str) -> str | None:
     return None
 
 
-def _jobshop_expand(specs: Iterable[str]) -> list[str]:
+def _jobshop_expand(specs: Iterable[str], request: Any = None) -> list[str]:
     from dispatchgym.instances import catalogue
 
     return catalogue.expand(specs)
@@ -127,7 +146,7 @@ def _jobshop_group(what: str, instance: JobShop) -> Group:
     return family, size
 
 
-def _jobshop_smallest() -> JobShop:
+def _jobshop_smallest(_: JobShop) -> JobShop:
     from dispatchgym.instances.jobshop import JobShop
 
     return JobShop(np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32), name="warm-up")
@@ -161,6 +180,137 @@ def _jobshop_schedule(data: dict[str, Any]) -> Schedule:
     return Schedule(np.asarray(data["start"], np.int64))
 
 
+@dataclasses.dataclass(frozen=True)
+class BlockingRequest:
+    """Which blocking shops are meant by the name of a job shop."""
+
+    variant: Annotated[tuple[str, ...], tyro.conf.arg(metavar="bws|bns|nwt ...")] = ("bws",)
+    """bws: swaps allowed, bns: no swaps, nwt: no-wait. A name that says it (la01/bns) is taken as it is."""
+    down_share: Annotated[tuple[float, ...], tyro.conf.arg(metavar="P ...")] = (0.0,)
+    """Long-run share of time that machines are down, each in [0, 1); 0 is the shop without interruptions."""
+    traces: Annotated[int, tyro.conf.arg(metavar="N")] = 20
+    """Traces of interruptions for each instance and share above 0, the same for all methods and variants."""
+    repair: Annotated[float, tyro.conf.arg(metavar="MEAN")] = 2.0
+    """Mean time down, in mean durations of the instance's operations."""
+    interruption_mode: Annotated[str, tyro.conf.arg(metavar="exponential|bernoulli")] = "exponential"
+    """exponential: machines fail by their own clocks; bernoulli: with probability P when an operation begins."""
+    restart: bool = False
+    """An interrupted operation begins anew instead of resuming."""
+
+    def laws(self) -> list[Interruptions]:
+        """One law of interruptions for each share; raises InputError naming what is wrong with the request."""
+        from dispatchgym.instances.blocking import VARIANTS, Interruptions
+
+        wrong = next((variant for variant in self.variant if variant not in VARIANTS), None)
+        if wrong is not None:
+            raise InputError(f"--variant {wrong} is not one of {', '.join(VARIANTS)}")
+        for option, given in (("--variant", self.variant), ("--down-share", self.down_share)):
+            if not given:
+                raise InputError(f"{option}: nothing is given")
+        if not 1 <= self.traces <= 10**6:
+            raise InputError(f"--traces {self.traces} is not between 1 and {10**6}")
+        mode: Any = self.interruption_mode
+        laws = [Interruptions(share, self.repair, mode, self.restart) for share in self.down_share]
+        down = next((law.down_share for law in laws if law.down_share > 0.0), None)
+        if "nwt" in self.variant and down is not None:
+            raise InputError(f"--down-share {down:g}: a no-wait shop (--variant nwt) cannot be interrupted")
+        return laws
+
+
+# SPEC, SPEC/VARIANT or SPEC/VARIANT/pLAW/tTRACE, where SPEC is what the job shop's catalogue expands
+_BLOCKING = re.compile(r"(?P<shops>.+?)(?:/(?P<variant>bws|bns|nwt)(?P<trace>/p[^/]+/t\d{1,9})?)?")
+
+
+def _blocking_expand(specs: Iterable[str], request: Any = None) -> list[str]:
+    """Names by variant and law, in each the instances with their traces."""
+    from dispatchgym.instances.blocking_catalogue import name_of
+
+    asked: BlockingRequest = request or BlockingRequest()
+    laws = asked.laws()
+    shops: list[tuple[str, str | None, str | None]] = []
+    for spec in specs:
+        found = _BLOCKING.fullmatch(spec)
+        base, variant, trace = found.group("shops", "variant", "trace") if found else (spec, None, None)
+        shops += [(shop, variant, trace) for shop in _jobshop_expand([base])]
+    names = [f"{shop}/{variant}{trace}" for shop, variant, trace in shops if trace]
+    untraced = [(shop, variant) for shop, variant, trace in shops if not trace]
+    for each in dict.fromkeys([*asked.variant, *(variant for _, variant in untraced if variant)]):
+        members = [shop for shop, variant in untraced if variant == each or (not variant and each in asked.variant)]
+        for law in laws:
+            traces = asked.traces if law.down_share else 1
+            names += [name_of(shop, each, law, trace) for shop in members for trace in range(traces)]
+    return list(dict.fromkeys(names))
+
+
+def _blocking_load(what: str) -> BlockingShop:
+    from dispatchgym.instances import blocking_catalogue
+
+    return blocking_catalogue.load(what)
+
+
+def _blocking_level(name: str) -> str:
+    """`bws`, or with interruptions their law: `bws p0.1`."""
+    return " ".join(name.split("/")[1:3])
+
+
+def _blocking_original(name: str) -> str:
+    return "/".join(name.split("/")[:2])
+
+
+def _blocking_group(what: str, instance: BlockingShop) -> Group:
+    found = _BLOCKING.fullmatch(what)
+    return _jobshop_group(found["shops"] if found else what, instance.shop)
+
+
+def _blocking_methods() -> dict[str, str]:
+    from dispatchgym.baselines.blocking import METHODS
+
+    return {**METHODS, **POLICY_HELP}
+
+
+def _blocking_validate(method: str) -> str | None:
+    if is_policy(method):
+        return _validate_policy(method, "blocking")
+    from dispatchgym.baselines.blocking import check_method
+
+    check_method(method)
+    return None
+
+
+def _blocking_smallest(instance: BlockingShop) -> BlockingShop:
+    from dispatchgym.instances.blocking import BlockingShop
+
+    return BlockingShop(_jobshop_smallest(instance.shop), instance.variant, name="warm-up")
+
+
+def _blocking_solve(instance: BlockingShop, method: str, *, seed: int, workers: int) -> Result:
+    if is_policy(method):
+        from dispatchgym.policies import solve as solve_by_policy
+
+        return solve_by_policy(instance, method, seed=seed, workers=workers)
+    from dispatchgym.baselines.blocking import solve
+
+    return solve(instance, method, seed=seed, workers=workers)
+
+
+def _blocking_check(instance: BlockingShop, schedule: BlockingSchedule) -> int:
+    from dispatchgym.envs.blocking.check import check
+
+    return check(instance, schedule)
+
+
+def _blocking_draw(instance: BlockingShop, schedule: BlockingSchedule, title: str) -> Figure:
+    from dispatchgym.envs.blocking.render import draw
+
+    return draw(instance, schedule, title=title)
+
+
+def _blocking_schedule(data: dict[str, Any]) -> BlockingSchedule:
+    from dispatchgym.instances.blocking import BlockingSchedule
+
+    return BlockingSchedule(np.asarray(data["start"], np.int64))
+
+
 PROBLEMS: dict[str, Problem] = {
     "jobshop": Problem(
         name="jobshop",
@@ -178,5 +328,53 @@ PROBLEMS: dict[str, Problem] = {
         check=_jobshop_check,
         draw=_jobshop_draw,
         schedule=_jobshop_schedule,
+        examples=(
+            (
+                "Rules against search on ten instances, in half a minute",
+                '--instances "ta01..ta10" --methods spt fdd-mwkr fdd-mwkr:x128 tabu:1s --out results/first',
+            ),
+            (
+                "Four at a time, with pictures, adding to the folder if it exists",
+                "--instances la ta01 mine.txt --methods policy policy:x128 cpsat:10s --out results/all\n"
+                "      --workers 4 --plot --resume",
+            ),
+        ),
+    ),
+    "blocking": Problem(
+        name="blocking",
+        title="blocking job shop",
+        objective="makespan",
+        unit="ticks",
+        bounds="ScheduleOpt/benchmarks and sources in instances/data/blocking, 2026-08-19",
+        methods=_blocking_methods,
+        validate=_blocking_validate,
+        expand=_blocking_expand,
+        load=_blocking_load,
+        group=_blocking_group,
+        smallest=_blocking_smallest,
+        solve=_blocking_solve,
+        check=_blocking_check,
+        draw=_blocking_draw,
+        schedule=_blocking_schedule,
+        examples=(
+            (
+                "Rules against CP-SAT on small shops without swaps",
+                '--instances "la01..la05" --variant bns --methods spt mwkr random:x32 cpsat:10s --out results/bns',
+            ),
+            (
+                "Machines that are down 5 and 10 % of the time, twenty traces each, paired with mwkr",
+                '--instances "la01..la20" --down-share 0 0.05 0.1 --methods spt mwkr\n'
+                "      --compare-with mwkr --out results/down",
+            ),
+        ),
+        request=BlockingRequest,
+        levels=Levels(
+            title="by down share",
+            of=_blocking_level,
+            original=_blocking_original,
+            disturbed=lambda instance: bool(instance.interrupted),
+            note="p: long-run share of time that machines are down. Gaps are measured against the best known makespan without "
+            "interruptions, for reference only: where that is optimal no trace allows less, and many do not allow as little.",
+        ),
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 from typing import Any, Literal
 
@@ -13,10 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatchgym.baselines.method import parse_method
+from dispatchgym.paired import difference
 from dispatchgym.problems import Problem
 from dispatchgym.record import Row
 
 WIDEST = 9  # groups in one table; more are shown set by set
+
+Test = Callable[[Row], bool]
 
 
 @dataclass
@@ -40,25 +44,81 @@ class Report:
     alarms: list[str]  # records and refusals: never to be overlooked
 
 
-def build(problem: Problem, rows: Sequence[Row], head: Sequence[str]) -> Report:
-    """The report on `rows`, lines of results.jsonl."""
+def build(problem: Problem, rows: Sequence[Row], head: Sequence[str], compare_with: str | None = None) -> Report:
+    """The report on `rows`, lines of results.jsonl; with paired differences from the method `compare_with`.
+
+    Where instances are disturbed these are shown in any case, from the first method unless another one is asked for.
+    """
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    groups = list(dict.fromkeys((row["group"][0], row["group"][1]) for row in rows))
-    sets = list(dict.fromkeys(name for name, _ in groups))
     maker = _GridMaker(problem, rows, methods)
-    if len(groups) <= WIDEST:
-        grids = [maker.grid("", [("\n".join(group), _in_group(*group)) for group in groups])]
-    else:
-        grids = [maker.grid("by set", [(name, _in_set(name)) for name in sets])]
-        for name in sets:
-            sizes = [size for family, size in groups if family == name]
-            if len(sizes) > 1:
-                grids.append(maker.grid(name, [(size, _in_group(name, size)) for size in sizes]))
+    levels = list(dict.fromkeys(_level(problem, row) for row in rows))
+    grids = []
+    if problem.levels is not None and len(levels) > 1:
+        columns = [(level, _at_level(problem, level)) for level in levels]
+        grids.append(maker.grid(problem.levels.title, columns, overall=False))
+    if len(levels) == 1 or len({tuple(row["group"]) for row in rows}) > 1:
+        for level in levels:
+            grids += _by_group(maker, level, _at_level(problem, level))
+    notes = maker.notes()
+    disturbed = any(row["instance"] != _original(problem, row["instance"]) for row in rows)
+    if problem.levels is not None and disturbed:
+        notes.append(problem.levels.note)
+    reference = compare_with or (methods[0] if disturbed else None)
+    if reference is not None and len(methods) > 1:
+        grids.append(_paired(problem, rows, methods, reference))
+        notes.append(_PAIRED)
     alarms = [*_alarms(problem, rows), *_starved(rows)]
-    return Report(list(head), grids, [_describe(m, rows) for m in methods], maker.notes(), alarms)
+    return Report(list(head), grids, [_describe(m, rows) for m in methods], notes, alarms)
 
 
-Test = Callable[[Row], bool]
+def _level(problem: Problem, row: Row) -> str:
+    return problem.levels.of(row["instance"]) if problem.levels is not None else ""
+
+
+def _original(problem: Problem, name: str) -> str:
+    return problem.levels.original(name) if problem.levels is not None else name
+
+
+def _by_group(maker: _GridMaker, level: str, at_level: Test) -> list[Grid]:
+    """Tables of the rows of one level, whose columns are sets and sizes; several if these are many."""
+    groups = list(dict.fromkeys((row["group"][0], row["group"][1]) for row in maker.rows if at_level(row)))
+    sets = list(dict.fromkeys(name for name, _ in groups))
+
+    def grid(title: str, columns: list[tuple[str, Test]]) -> Grid:
+        heading = ": ".join(part for part in (level, title) if part)
+        return maker.grid(heading, [(head, _both(at_level, test)) for head, test in columns])
+
+    if len(groups) <= WIDEST:
+        return [grid("", [("\n".join(group), _in_group(*group)) for group in groups])]
+    grids = [grid("by set", [(name, _in_set(name)) for name in sets])]
+    for name in sets:
+        sizes = [size for family, size in groups if family == name]
+        if len(sizes) > 1:
+            grids.append(grid(name, [(size, _in_group(name, size)) for size in sizes]))
+    return grids
+
+
+_PAIRED = (
+    "Paired differences: mean of 100 * (objective / the reference's objective on the same instance - 1) and its 95 % confidence "
+    "interval, Student's t over instances, each the mean of its traces (over the traces if there is one instance only)."
+)
+
+
+def _paired(problem: Problem, rows: Sequence[Row], methods: Sequence[str], reference: str) -> Grid:
+    """Every method against `reference`, level by level."""
+    levels = list(dict.fromkeys(_level(problem, row) for row in rows))
+    head = ["method", "level", "difference %", "95 % interval", "instances", "pairs"]
+    found = Grid(f"paired differences from {reference}", head if len(levels) > 1 else [head[0], *head[2:]])
+    for method in (method for method in methods if method != reference):
+        for level in levels:
+            mine = [row for row in rows if _level(problem, row) == level]
+            d = difference(mine, method, reference, partial(_original, problem))
+            cells = ["-", "-", "0", "0"]
+            if d is not None:
+                interval = "-" if d.half is None else f"{d.mean - d.half:+.2f} .. {d.mean + d.half:+.2f}"
+                cells = [f"{d.mean:+.2f}", interval, str(d.instances), str(d.pairs)]
+            found.rows.append([method, level, *cells] if len(levels) > 1 else [method, *cells])
+    return found
 
 
 def _in_group(name: str, size: str) -> Test:
@@ -69,13 +129,21 @@ def _in_set(name: str) -> Test:
     return lambda row: bool(row["group"][0] == name)
 
 
+def _at_level(problem: Problem, level: str) -> Test:
+    return lambda row: _level(problem, row) == level
+
+
+def _both(first: Test, second: Test) -> Test:
+    return lambda row: first(row) and second(row)
+
+
 class _GridMaker:
     def __init__(self, problem: Problem, rows: Sequence[Row], methods: list[str]) -> None:
         self.problem, self.rows, self.methods = problem, rows, methods
         self.partial = self.unknown = False
 
-    def grid(self, title: str, columns: list[tuple[str, Test]]) -> Grid:
-        """Mean gaps in `columns`, then over all of them; mean objectives where no best known value is published."""
+    def grid(self, title: str, columns: list[tuple[str, Test]], overall: bool = True) -> Grid:
+        """Mean gaps in `columns`, then `overall` of them; mean objectives where no best known value is published."""
         selected = [row for row in self.rows if any(test(row) for _, test in columns)]
         values, heads, gaps = [], [], 0
         for head, test in columns:
@@ -85,7 +153,7 @@ class _GridMaker:
             gaps += what == "gap"
             heads.append(head if what == "gap" else f"{head}\n{self.problem.objective}")
             values.append([self._mean(inside, method, what) for method in self.methods])
-        if gaps > 1:
+        if gaps > 1 and overall:
             heads.append("all")
             values.append([self._mean(selected, method, "gap") for method in self.methods])
         grid = Grid(title, ["method", *heads, "optimal", "seconds"])
@@ -224,7 +292,10 @@ def markdown(report: Report) -> str:
 def header(problem: Problem, run: dict[str, Any], rows: Sequence[Row]) -> list[str]:
     """The lines above the tables: what was run, on what."""
     machine = run["machine"]
-    instances = _count(len({row["instance"] for row in rows}), "instance")
+    names = {row["instance"] for row in rows}
+    instances = _count(len({_original(problem, name) for name in names}), "instance")
+    traces = sum(name != _original(problem, name) for name in names)
+    instances += f" with {_count(traces, 'trace')} of interruptions" if traces else ""
     methods = _count(len({row["method"] for row in rows}), "method")
     cores = _count(run["solver_workers"], "core")
     return [

@@ -21,7 +21,7 @@ from typing import Any
 
 from dispatchgym.baselines.result import Result
 from dispatchgym.instances.errors import InputError
-from dispatchgym.problems import Problem
+from dispatchgym.problems import Problem, digest
 from dispatchgym.record import Pair, one_line
 
 Solve = Callable[..., Result]  # (instance, method text, *, seed, workers)
@@ -63,7 +63,7 @@ class _Worker:
 
     def __init__(self, problem: Problem, seed: int, cores: int) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_serve, args=(theirs, problem.solve, problem.smallest(), seed, cores), daemon=True)
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, problem.solve, problem.smallest, seed, cores), daemon=True)
         self.ready = False
         self.pair: Pair | None = None
         with _environment(cores):
@@ -128,17 +128,18 @@ def _environment(cores: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(pipe: Connection, solve: Solve, smallest: Any, seed: int, cores: int) -> None:
+def _serve(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int) -> None:
     """A worker's life: say that it is ready, then answer pairs until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
     _end_with_parent()
-    warm: set[str] = set()
+    warm: set[tuple[str, str]] = set()  # method, digest of the instance it was tried on
     pipe.send(None)
     while (task := pipe.recv()) is not None:
         instance, method = task
-        if method not in warm:  # compiling and loading belong to no instance
-            attempt(solve, smallest, method, seed=seed, cores=cores)
-            warm.add(method)
+        trivial = smallest(instance)
+        if (method, digest(trivial)) not in warm:  # compiling and loading belong to no instance
+            attempt(solve, trivial, method, seed=seed, cores=cores)
+            warm.add((method, digest(trivial)))
         pipe.send(attempt(solve, instance, method, seed=seed, cores=cores))
 
 

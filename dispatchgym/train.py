@@ -22,6 +22,8 @@ examples:
   python train.py jobshop --minutes 60 --out runs/long --seed 1        (stop it any time, then the same with --resume)
   python train.py jobshop --steps 500 --learner self-label --sizes 6x6 10x10
   python train.py jobshop --minutes 20 --imitate tabu:0.2s --imitate-steps 50
+  python train.py blocking --minutes 20                                (swaps allowed)
+  python train.py blocking --minutes 20 --no-swap --down-share 0 0.05 0.1 0.2
 
 The run keeps policy.safetensors and policy.json (weights and what they are), training.safetensors (for --resume) and
 log.jsonl (one line each --log-every) in its folder."""
@@ -29,8 +31,12 @@ log.jsonl (one line each --log-every) in its folder."""
 
 @dataclass(frozen=True)
 class Arguments:
-    problem: tyro.conf.Positional[Literal["jobshop"]]
+    problem: tyro.conf.Positional[Literal["jobshop", "blocking"]]
     """What to schedule."""
+    swap: bool = True
+    """Blocking shop: with --no-swap jobs cannot exchange machines (bns instead of bws)."""
+    down_share: tuple[float, ...] = ()
+    """Blocking shop: share of time that machines are down; with several, each batch has one of them."""
     minutes: float | None = None
     """Minutes to train, resumed parts included (10 if --steps is not given either)."""
     clock: Literal["wall", "cpu"] = "wall"
@@ -118,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def train(a: Arguments) -> Path:
     """Run what the arguments say; returns the folder of the run."""
-    out = a.out or Path("runs") / f"{a.problem}-{a.learner}-{a.seed}"
+    out = a.out or Path("runs") / f"{a.problem}{'' if a.swap else '-bns'}-{a.learner}-{a.seed}"
     config = configuration(a)
     if a.learner == "sb3":
         from dispatchgym.agents.sb3 import train as train_sb3
@@ -142,6 +148,7 @@ def configuration(a: Arguments) -> TrainConfig:
     from dispatchgym.agents.trainer import TrainConfig
 
     shared = {name: getattr(a, name) for name in TrainConfig.__dataclass_fields__ if hasattr(a, name)}
+    shared["down_shares"] = a.down_share
     ppo = PPOConfig(**{name: getattr(a, name) for name in PPOConfig.__dataclass_fields__ if hasattr(a, name)})
     if a.minutes is None and a.steps is None:
         shared["minutes"] = 10.0
@@ -153,6 +160,8 @@ def expert(a: Arguments) -> Any:
     """instance -> schedule by the method named after --imitate; None without one."""
     if a.imitate is None:
         return None
+    if a.problem != "jobshop":
+        raise InputError(f"--imitate works for jobshop, not for {a.problem}")
     from dispatchgym.baselines.jobshop import check_method, solve
 
     text = a.imitate

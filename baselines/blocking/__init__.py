@@ -1,0 +1,63 @@
+"""Every baseline of the blocking job shop behind one call: `solve(instance, "ig:10s")`."""
+
+from __future__ import annotations
+
+from dispatchgym.baselines.jobshop.rules import RULES as JOB_SHOP_RULES
+from dispatchgym.baselines.method import Method, parse_method
+from dispatchgym.baselines.result import Result
+from dispatchgym.instances.blocking import BlockingShop
+from dispatchgym.instances.errors import InputError
+
+RULES = {name: rule for name, rule in JOB_SHOP_RULES.items() if rule.start == 0.0}  # est: all moves of an event start at once
+METHODS: dict[str, str] = {
+    **{name: f"rule: {rule.meaning} [xSAMPLES]" for name, rule in RULES.items()},
+    "ig": "iterated greedy on job insertions; plans without knowing interruptions [SECONDS of CPU time (1s), iterations=N]",
+    "rolling": "the same, planning anew whenever a machine fails [SECONDS of CPU time in all (1s), iterations=N a plan]",
+    "cpsat": "OR-Tools CP-SAT; knows all interruptions in advance [SECONDS of wall time (10s), workers=N]",
+}
+
+
+def check_method(text: str) -> Method:
+    """Parse a method text and check its options without solving anything.
+
+    Raises InputError naming the method, the option and the valid ones.
+    """
+    method = parse_method(text)
+    if method.name not in METHODS:
+        raise InputError(f"method '{text}': '{method.name}' is not one of {', '.join(METHODS)}")
+    if method.name in RULES:
+        method.accept(samples=True)
+    elif method.name == "cpsat":
+        method.accept(seconds=True, keys=("workers",))
+        method.integer("workers", 1)
+    else:
+        method.accept(seconds=True, keys=("iterations",))
+        method.integer("iterations", 1)
+        if method.seconds is not None and "iterations" in method.options:
+            raise method.error("give seconds or iterations, not both")
+    return method
+
+
+def solve(instance: BlockingShop, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+    """Run one method, e.g. "spt", "mwkr:x128", "ig:10s", "rolling:1s", "cpsat:10s,workers=2".
+
+    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed
+    gives the same answer, unless a time limit ends the run or CP-SAT has several workers. Raises InputError for a method
+    or option that is not valid.
+    """
+    m = check_method(method)
+    if m.name in RULES:
+        from dispatchgym.baselines.blocking.rules import dispatch
+
+        return dispatch(instance, m.name, samples=m.samples or 1, seed=seed)
+    if m.name == "cpsat":
+        from dispatchgym.baselines.blocking import cpsat
+
+        return cpsat.solve(instance, m, seed=seed, workers=workers)
+    if m.name == "rolling":
+        from dispatchgym.baselines.blocking import rolling
+
+        return rolling.solve(instance, m, seed=seed, workers=workers)
+    from dispatchgym.baselines.blocking import local_search
+
+    return local_search.solve(instance, m, seed=seed, workers=workers)

@@ -1,0 +1,122 @@
+"""Simulated annealing of a blocking shop: sequences of moves with and without swaps, orders of jobs in a no-wait shop.
+
+A shop that breaks down is planned as if it did not; the plan's sequence is then carried out (`execution`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+from dispatchgym.baselines.blocking.execution import Trace, execute
+from dispatchgym.baselines.blocking.moves import BEST, MOVES, anneal_moves, new_search
+from dispatchgym.baselines.blocking.nowait import anneal_orders, new_line, starts
+from dispatchgym.baselines.blocking.sequence import empty_board, flatten, to_schedule
+from dispatchgym.baselines.method import Method
+from dispatchgym.baselines.result import Result, Status
+from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, lower_bound
+from dispatchgym.instances.jobshop import JobShop
+
+# Temperatures in mean durations, falling geometrically; chosen on generated shops, 10x10 to 25x10.
+HOT = 1.0
+COLD = 0.1
+SLICE = 0.01  # CPU-seconds between two looks at the clock
+FIRST_CHUNK = 50  # moves before the first look
+
+Anneal = Callable[[int, float], None]  # moves to try, temperature in ticks
+Watch = Callable[[], None]  # called between two slices
+
+
+def mean_duration(instance: BlockingShop) -> float:
+    return float(instance.shop.duration[instance.shop.machine >= 0].mean())
+
+
+def check_budget(method: Method) -> None:
+    """Raise InputError unless the options of an annealing are SECONDS or iterations=N."""
+    method.accept(seconds=True, keys=("iterations",))
+    method.integer("iterations", 1)
+    if method.seconds is not None and "iterations" in method.options:
+        raise method.error("give seconds or iterations, not both")
+
+
+@lru_cache(maxsize=1)
+def load() -> float:
+    """Compile the searches, or load them from numba's cache; return the CPU-seconds that took."""
+    began = time.thread_time()
+    pair = np.array([[0, 1], [1, 0]])
+    tiny = BlockingShop(JobShop(pair, pair + 1))
+    shop, board = flatten(tiny), empty_board(tiny)
+    anneal_moves(shop, board, new_search(shop, board, np.arange(4, dtype=np.uint32), 0), 2, 0, 1.0)
+    anneal_orders(new_line(BlockingShop(tiny.shop, "nwt"), 0), 2, 0, 1.0)
+    return time.thread_time() - began
+
+
+def cool(
+    anneal: Anneal, tally: np.ndarray, target: int, hot: float, cold: float, *, seconds: float, moves: int | None, watch: Watch
+) -> None:
+    """Call `anneal` at temperatures (ticks) from `hot` down to `cold`.
+
+    Ends after `seconds` CPU-seconds of this thread, or after `moves` moves if given, or at a makespan of `target`.
+    """
+    began, first = time.thread_time(), int(tally[MOVES])
+    used, chunk = 0.0, FIRST_CHUNK
+    while used < 1.0 and tally[BEST] > target:
+        slice_began, made = time.thread_time(), int(tally[MOVES]) - first
+        anneal(chunk if moves is None else min(1000, moves - made), hot * (cold / hot) ** used)
+        if moves is None:
+            now = time.thread_time()
+            used = (now - began) / seconds
+            chunk = max(FIRST_CHUNK, int(chunk * min(2.0, SLICE / max(now - slice_began, 1e-6))))
+        else:
+            used = (int(tally[MOVES]) - first) / moves
+        watch()
+
+
+def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
+    """Anneal for `method.seconds` CPU-seconds of one core (1 unless given), or try `iterations=N` moves: then the seed alone decides.
+
+    The search starts from one job after another, and ends early at the simple lower bound (status optimal). Compiling or
+    loading the compiled code is not counted; notes["load_seconds"] has it. An interrupted shop is planned without its trace,
+    and the curve is that of the plan; notes["plan"] is then "static". Raises InputError for other options.
+    """
+    check_budget(method)
+    load_seconds = load()
+    began, cpu = time.perf_counter(), time.thread_time()
+    bound = lower_bound(instance)
+    nowait = instance.variant == "nwt"
+    shop, board = flatten(instance), empty_board(instance)
+    count = len(shop.job)
+    line = new_line(instance, seed)
+    search = new_search(shop, board, np.arange(count, dtype=np.uint32), seed)
+    tally = line.tally if nowait else search.tally
+    curve: list[tuple[float, int | None, int | None]] = []
+
+    def anneal(moves: int, temperature: float) -> None:
+        if nowait:
+            anneal_orders(line, moves, bound, temperature)
+        else:
+            anneal_moves(shop, board, search, moves, bound, temperature)
+
+    def watch() -> None:
+        if not curve or tally[BEST] < curve[-1][1]:
+            curve.append((time.perf_counter() - began, int(tally[BEST]), bound))
+
+    watch()
+    mean = mean_duration(instance)
+    moves = method.integer("iterations", 1) if "iterations" in method.options else None
+    cool(anneal, tally, bound, HOT * mean, COLD * mean, seconds=method.seconds or 1.0, moves=moves, watch=watch)
+    notes = {"moves": int(tally[MOVES]), "load_seconds": load_seconds}
+    if nowait:
+        schedule, objective = BlockingSchedule(starts(instance, line)), int(tally[BEST])
+    elif instance.interrupted:
+        done = execute(shop, board, Trace.of(instance), search.best.order, search.best.begin)
+        schedule, objective = to_schedule(instance, done.entry), int(done.end.max())
+        notes["plan"] = "static"
+    else:
+        schedule, objective = to_schedule(instance, search.best.entry), int(tally[BEST])
+    notes["cpu_seconds"] = time.thread_time() - cpu
+    status: Status = "optimal" if objective == bound else "feasible"
+    return Result(objective, schedule, status, time.perf_counter() - began, bound, tuple(curve), notes)

@@ -1,0 +1,198 @@
+"""Neighbours of a sequence of moves and annealing over them, compiled.
+
+A neighbour moves one operation, or the rest of a job, to another place in the sequence; `play` repairs whatever that breaks.
+Most of the places are chosen to reverse a wait for a machine on a critical path.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from dispatchgym.baselines.blocking.sequence import (
+    OPTIONS,
+    REFUSED,
+    Board,
+    Ids,
+    Plan,
+    Shop,
+    Table,
+    copy_plan,
+    new_plan,
+    new_table,
+    play,
+)
+from dispatchgym.baselines.jobshop.moves import draw, fraction
+
+# Shares of the kinds of moves, cumulated; chosen on generated shops, 10x10 to 25x10.
+ANYWHERE = 0.4  # an operation earlier, or the rest of a job later
+ADVANCE = 0.5  # an operation that waits for a machine comes before the one it waits for
+DELAY = 0.6  # that one comes after it
+EARLIER = 0.7  # the rest of the job that waits comes earlier
+LATER = 0.8  # the rest of the job it waits for comes later; otherwise all that is left of either job moves
+
+MOVES, BEST, NOW = 0, 1, 2  # positions in Search.tally
+_ONE = np.uint32(1)
+
+
+class Search(NamedTuple):
+    """The state of a search. N operations, of which `count` have not entered on the board."""
+
+    current: Plan
+    trial: Plan
+    best: Plan
+    table: Table
+    tokens: Ids  # (N,) work space: what is played after the part that stays
+    path: Ids  # (N,) work space: operations that wait for a machine on a critical path
+    tally: npt.NDArray[np.int64]  # moves made, makespan of `best`, of `current`
+    random: npt.NDArray[np.uint64]  # (1,) state of the generator
+    count: int
+
+
+def new_search(shop: Shop, board: Board, order: Ids, seed: int) -> Search:
+    """Start from `order`, a playable sequence of the operations that have not entered on `board`."""
+    n, count = len(shop.job), len(order)
+    search = Search(
+        current=new_plan(shop), trial=new_plan(shop), best=new_plan(shop), table=new_table(board),
+        tokens=np.zeros(n, np.uint32), path=np.zeros(n, np.uint32), tally=np.zeros(3, np.int64),
+        random=np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64), count=count,
+    )  # fmt: skip
+    search.tokens[:count] = order
+    length = play(shop, board, search.table, search.current, search.current, 0, search.tokens, count, REFUSED - 1)
+    copy_plan(search.current, search.best, count)
+    search.tally[BEST] = search.tally[NOW] = length
+    return search
+
+
+@numba.njit(**OPTIONS)
+def critical_waits(s, r):  # type: ignore[no-untyped-def]
+    """Fill `path` with the operations on one critical path that wait for a machine, last first; return their number."""
+    p = r.current
+    none = np.uint32(s.job.size)
+    x = none
+    i = draw(r, r.count)
+    for _i in range(r.count):
+        y = p.order[i]
+        if s.final[y] and p.entry[y] + s.duration[y] == r.tally[NOW]:
+            x = y
+            break
+        i = i + 1 if i + 1 < r.count else 0
+    n = 0
+    for _ in range(r.count):  # a swap that waits for a repair has no first operation
+        if x == none or p.place[x] == none:
+            break
+        before = p.cause[x]
+        if before == none:
+            if x == 0 or s.job[x - _ONE] != s.job[x]:
+                break
+            x = np.uint32(x - _ONE)
+        else:
+            if p.place[before] < none:
+                r.path[n] = x
+                n += 1
+            x = np.uint32(before if s.final[before] else before + _ONE)
+    return n
+
+
+@numba.njit(**OPTIONS)
+def _advance(s, r, x, a):  # type: ignore[no-untyped-def]
+    """Operation x is played before the one at position a, and before its circle. Returns how much stays and `tokens`' length."""
+    p = r.current
+    low = np.int64(p.begin[p.order[a]])
+    r.tokens[0] = x
+    n = 1
+    for i in range(low, r.count):
+        if p.order[i] != x:
+            r.tokens[n] = p.order[i]
+            n += 1
+    return low, n
+
+
+@numba.njit(**OPTIONS)
+def _delay(s, r, x, b):  # type: ignore[no-untyped-def]
+    """Operation x and its job's later ones are played after position b. Returns how much stays and the length of `tokens`."""
+    p = r.current
+    j = s.job[x]
+    low = np.int64(p.begin[x])
+    n = 0
+    for i in range(low, b + 1):
+        if p.order[i] < x or s.job[p.order[i]] != j:
+            r.tokens[n] = p.order[i]
+            n += 1
+    for i in range(low, b + 1):
+        if p.order[i] >= x and s.job[p.order[i]] == j:
+            r.tokens[n] = p.order[i]
+            n += 1
+    for i in range(b + 1, r.count):
+        r.tokens[n] = p.order[i]
+        n += 1
+    return low, n
+
+
+@numba.njit(**OPTIONS)
+def _shift(s, r, x, d):  # type: ignore[no-untyped-def]
+    """Operation x and its job's later ones come d positions later, -d earlier. Returns how much stays and `tokens`' length."""
+    p = r.current
+    j = s.job[x]
+    a = np.int64(p.place[x])
+    d = max(d, -a)
+    low = np.int64(p.begin[p.order[min(a, a + d)]])
+    n = 0
+    for i in range(low, r.count + max(d, 0)):
+        if a <= i - d < r.count and s.job[p.order[i - d]] == j:
+            r.tokens[n] = p.order[i - d]
+            n += 1
+        if i < r.count and (i < a or s.job[p.order[i]] != j):
+            r.tokens[n] = p.order[i]
+            n += 1
+    return low, n
+
+
+@numba.njit(**OPTIONS)
+def _propose(s, r):  # type: ignore[no-untyped-def]
+    """Write a random neighbour of the current plan to `tokens`; returns how much of the plan stays before them, their number."""
+    p = r.current
+    kind = fraction(r)
+    d = draw(r, r.count // 2 + 1) + 1
+    waits = critical_waits(s, r) if kind >= ANYWHERE else 0
+    if waits == 0:
+        x = p.order[draw(r, r.count)]
+        a = np.int64(p.place[x])
+        if draw(r, 2):
+            return _advance(s, r, x, max(0, a - d))
+        return _delay(s, r, x, min(r.count - 1, a + d))
+    x = r.path[draw(r, waits)]
+    y = p.cause[x]
+    if kind < ADVANCE:
+        return _advance(s, r, x, p.place[y])
+    if kind < DELAY:
+        return _delay(s, r, y, np.int64(p.place[x if s.final[x] else x + _ONE]))
+    if kind < EARLIER:
+        return _shift(s, r, x, -d)
+    if kind < LATER:
+        return _shift(s, r, y, d)
+    x = x if draw(r, 2) else y
+    while x > 0 and s.job[x - _ONE] == s.job[x] and p.place[x - _ONE] < s.job.size:
+        x = np.uint32(x - _ONE)
+    return _shift(s, r, x, d if draw(r, 2) else -d)
+
+
+@numba.njit(cache=True, _nrt=False, error_model="numpy")
+def anneal_moves(s, board, r, moves, target, temperature):  # type: ignore[no-untyped-def]
+    """Try `moves` random moves at one temperature (ticks), fewer once the best makespan is `target` or below."""
+    for _ in range(moves):
+        if r.tally[BEST] <= target:
+            break
+        r.tally[MOVES] += 1
+        limit = np.int64(r.tally[NOW] - temperature * np.log(1.0 - fraction(r)))
+        low, n = _propose(s, r)
+        found = play(s, board, r.table, r.trial, r.current, low, r.tokens, n, limit)
+        if found <= limit:
+            copy_plan(r.trial, r.current, r.count)
+            r.tally[NOW] = found
+            if found < r.tally[BEST]:
+                r.tally[BEST] = found
+                copy_plan(r.current, r.best, r.count)

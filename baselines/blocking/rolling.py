@@ -1,0 +1,135 @@
+"""Plan anew at every failure: what has entered a machine stays, the rest of the sequence is annealed again.
+
+At a failure the planner knows the failures so far and which operations have entered and ended. It expects every machine that
+is down to be back after the mean repair time of the law, and no further failures. It never looks at later windows, nor at
+the end of a repair before it comes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+
+from dispatchgym.baselines.blocking.execution import Done, Trace, execute
+from dispatchgym.baselines.blocking.local_search import COLD, HOT, check_budget, cool, load, mean_duration
+from dispatchgym.baselines.blocking.local_search import solve as anneal_once
+from dispatchgym.baselines.blocking.moves import BEST, MOVES, Search, anneal_moves, new_search
+from dispatchgym.baselines.blocking.sequence import Board, Shop, Ticks, empty_board, flatten, to_schedule
+from dispatchgym.baselines.method import Method
+from dispatchgym.baselines.result import Result
+from dispatchgym.instances.blocking import BlockingShop, lower_bound
+
+WARM = 0.1  # mean durations: first temperature of an annealing that improves a plan
+
+
+class Budget:
+    """CPU-seconds of this thread, or moves, split over plans."""
+
+    def __init__(self, seconds: float, moves: int | None) -> None:
+        self.seconds, self.moves = seconds, moves
+        self.made = 0
+        self.began = time.thread_time()
+
+    def spent(self) -> float:
+        return time.thread_time() - self.began
+
+    def share(self, part: float) -> tuple[float, int | None]:
+        """This part of what is left, in seconds and in moves."""
+        moves = None if self.moves is None else int((self.moves - self.made) * part)
+        return (self.seconds - self.spent()) * part, moves
+
+    def anneal(self, shop: Shop, board: Board, search: Search, part: float, target: int, hot: float, cold: float) -> None:
+        seconds, moves = self.share(part)
+        if seconds > 0 and (moves is None or moves > 0):
+
+            def step(n: int, temperature: float) -> None:
+                anneal_moves(shop, board, search, n, target, temperature)
+
+            cool(step, search.tally, target, hot, cold, seconds=seconds, moves=moves, watch=lambda: None)
+        self.made += int(search.tally[MOVES])
+
+
+def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
+    """Use `method.seconds` CPU-seconds of one core (1 unless given), or `iterations=N` moves, for all plans together.
+
+    Half goes to the first plan; a failure gets an equal share of the rest, by the number of failures that the law makes
+    expect. A shop that is not interrupted has one plan. Compiling is not counted. Raises InputError for other options.
+    """
+    check_budget(method)
+    if not instance.interrupted:
+        return anneal_once(instance, method, seed=seed, workers=workers)
+    load_seconds = load()
+    began = time.perf_counter()
+    budget = Budget(method.seconds or 1.0, method.integer("iterations", 1) if "iterations" in method.options else None)
+    trace, shop, empty = Trace.of(instance), flatten(instance), empty_board(instance)
+    mean, bound = mean_duration(instance), lower_bound(instance)
+    search = new_search(shop, empty, np.arange(len(shop.job), dtype=np.uint32), seed)
+    budget.anneal(shop, empty, search, 0.5, bound, HOT * mean, COLD * mean)
+    order, begin = search.best.order.copy(), search.best.begin.copy()
+    done = execute(shop, empty, trace, order, begin)
+    failures = 0
+    repair = math.ceil(max(mean, 1.0) * instance.interruptions.repair)
+    now = next_failure(trace, done, -1)
+    while now is not None:
+        failures += 1
+        entered = done.entry <= now
+        board = board_at(shop, empty, trace, done.entry, entered, now, repair)
+        prefix, suffix = order[entered[order]], order[~entered[order]]
+        again = new_search(shop, board, suffix, seed + failures)
+        part = 1.0 / (2.0 + expected_failures(instance, len(suffix), int(again.tally[BEST]) - now, repair))
+        budget.anneal(shop, board, again, part, 0, WARM * mean, COLD * mean)
+        order = np.concatenate([prefix, again.best.order[: len(suffix)]])
+        begin[suffix] = again.best.begin[suffix] + len(prefix)
+        done = execute(shop, empty, trace, order, begin, floor=now, entered=entered, entry=done.entry)
+        now = next_failure(trace, done, now)
+    objective = int(done.end.max())
+    seconds = time.perf_counter() - began
+    notes = {
+        "plan": "rolling",
+        "failures": failures,
+        "moves": budget.made,
+        "cpu_seconds": budget.spent(),
+        "load_seconds": load_seconds,
+    }
+    status = "optimal" if objective == bound else "feasible"
+    return Result(objective, to_schedule(instance, done.entry), status, seconds, bound, ((seconds, objective, bound),), notes)
+
+
+def next_failure(trace: Trace, done: Done, now: int) -> int | None:
+    """The first failure after `now` at which an operation has not entered: a down window, or a breakdown as a job enters."""
+    times = [a for windows in trace.down for a, _ in windows if a > now]
+    times += [t for t, ticks in zip(done.entry.tolist(), trace.breakdown, strict=True) if ticks and t > now]
+    first = min(times, default=None)
+    return first if first is not None and first < done.entry.max() else None
+
+
+def board_at(shop: Shop, empty: Board, trace: Trace, entry: Ticks, entered: np.ndarray, now: int, repair: int) -> Board:
+    """Where the jobs stand at `now`, and when jobs and machines are expected to be ready; nothing happens before `now`."""
+    known = trace.seen(now, entry, entered, repair)
+    jobs, machines = len(empty.ready), len(empty.free) - 1
+    board = Board(*(a.copy() for a in empty))
+    np.maximum(board.ready, now, out=board.ready)
+    board.free[:machines] = [known.up(m, now) for m in range(machines)]
+    for x in sorted(np.flatnonzero(entered).tolist(), key=lambda x: (entry[x], x)):
+        j, m = int(shop.job[x]), int(shop.machine[x])
+        board.following[j] = x + 1
+        end = max(now, known.processed(x, m, int(shop.duration[x]), int(entry[x])))
+        board.ready[j] = end
+        board.seat[j] = machines if shop.final[x] else m
+        board.last[m] = x
+        if shop.final[x]:
+            board.free[m] = max(board.free[m], end)
+    for j in range(jobs):
+        board.holder[board.seat[j]] = j
+    board.holder[machines] = jobs
+    return board
+
+
+def expected_failures(instance: BlockingShop, operations: int, ticks: int, repair: int) -> float:
+    """How many more failures the law makes expect while `operations` operations enter within `ticks` ticks."""
+    law = instance.interruptions
+    if law.mode == "bernoulli":
+        return law.down_share * operations
+    return law.down_share / repair * instance.shop.machines * max(ticks, 0)

@@ -1,0 +1,56 @@
+"""Paired comparison of methods: on the same instances, and on the same traces of interruptions, by how much do they differ?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from dispatchgym.record import Row
+
+_T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646)  # from 8 degrees of freedom on the series is good to 0.001
+_Z = 1.959964
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much one method's objectives are above another's, in percent of the other's."""
+
+    mean: float
+    half: float | None  # of the 95 % confidence interval mean +- half; None if there is one unit only
+    instances: int
+    pairs: int
+
+
+def difference(rows: Sequence[Row], method: str, reference: str, original: Callable[[str], str]) -> Difference | None:
+    """`method` against `reference` wherever both have an answer; None if that is nowhere.
+
+    Copies of one instance (`original` gives its name) are averaged first: the interval is Student's over the means of the
+    instances, as traces of one instance are no independent evidence about others. With one instance it is over its copies.
+    """
+    answers = {row["instance"]: row["objective"] for row in rows if row["method"] == reference and row["objective"]}
+    clusters: dict[str, list[float]] = {}
+    for row in rows:
+        base = answers.get(row["instance"])
+        if row["method"] == method and row["objective"] is not None and base is not None:
+            clusters.setdefault(original(row["instance"]), []).append(100 * (row["objective"] / base - 1))
+    if not clusters:
+        return None
+    means = [fmean(values) for values in clusters.values()]
+    units = means if len(means) > 1 else next(iter(clusters.values()))
+    half = quantile(len(units) - 1) * stdev(units) / math.sqrt(len(units)) if len(units) > 1 else None
+    return Difference(fmean(means), half, len(means), sum(map(len, clusters.values())))
+
+
+def quantile(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t (Abramowitz & Stegun 26.7.5)."""
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    z, n = _Z, freedom
+    return (
+        z
+        + (z**3 + z) / (4 * n)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
+    )

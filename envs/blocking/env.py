@@ -1,0 +1,123 @@
+"""The blocking job shop's Gymnasium environments."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispatchgym.envs.blocking.nowait import NoWaitProblem
+from dispatchgym.envs.blocking.problem import BlockingProblem
+from dispatchgym.envs.core.env import DispatchEnv
+from dispatchgym.envs.core.vector import DispatchVectorEnv
+from dispatchgym.envs.jobshop.env import JobShopFamily
+from dispatchgym.instances import blocking_catalogue
+from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions, Variant, interrupt
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.jobshop import JobShop
+
+OPTIONS = ("swap", "no_wait", "interruptions", "traces", "mask_budget", "repairs_known")
+
+
+class BlockingFamily:
+    """Keywords of the job shop but `actions` (instances, or the generator's own), and
+
+    swap           True (bws, default) or False (bns)
+    no_wait        True for the no-wait shop (nwt)
+    interruptions  the long-run share of time that machines are down, or the fields of `Interruptions`: a mapping or one of those
+    traces         how many traces to draw for each instance given (default 16); generated instances get one each
+    mask_budget, repairs_known    as in `BlockingProblem`
+    """
+
+    words: tuple[str, ...] = (*(w for w in JobShopFamily.words if w != "actions"), *OPTIONS)
+
+    def problem(self, words: dict[str, Any]) -> BlockingProblem | NoWaitProblem:
+        swap, no_wait = self._flag(words, "swap", True), self._flag(words, "no_wait", False)
+        self._variant: Variant = "nwt" if no_wait else "bws" if swap else "bns"
+        budget = words.pop("mask_budget", None)
+        if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool)):
+            raise InputError(f"mask_budget={budget!r} is not a whole number")
+        known = self._flag(words, "repairs_known", False)
+        return NoWaitProblem() if no_wait else BlockingProblem(swap, budget, known)
+
+    def pool(self, words: dict[str, Any]) -> list[BlockingShop]:
+        law = interruptions(words.pop("interruptions", None))
+        traces, seed = words.pop("traces", 16), words.get("pool_seed", 0)
+        if not isinstance(traces, int) or traces < 1:
+            raise InputError(f"traces={traces!r} is not a positive whole number")
+        named = words.get("instance") is not None
+        given = words.pop("instance") if named else JobShopFamily().pool(words)
+        shops = [self.load(x) for x in (given if isinstance(given, (list, tuple)) else [given])]
+        if law.down_share == 0.0:
+            return shops
+        count = traces if named else 1
+        return [interrupt(x, law, (seed, n, t)) for n, x in enumerate(shops) for t in range(count)]
+
+    def load(self, instance: Any) -> BlockingShop:
+        if isinstance(instance, BlockingShop):
+            return instance
+        if isinstance(instance, JobShop):
+            return blocking_catalogue.blocking(instance, self._variant)
+        if isinstance(instance, (str, Path)):
+            return blocking_catalogue.load(str(instance), self._variant)
+        raise InputError(f"instance {instance!r} is not a name, a file, a JobShop or a BlockingShop")
+
+    def schedule(self, instance: BlockingShop, state: Any, copy: int) -> BlockingSchedule:
+        start = state.start[copy, : instance.shop.jobs, : instance.shop.machine.shape[1]]
+        return BlockingSchedule(start.cpu().numpy().astype(np.int64))
+
+    def draw(self, instance: BlockingShop, schedule: BlockingSchedule, title: str) -> Any:
+        from dispatchgym.envs.blocking.render import draw
+
+        return draw(instance, schedule, title=title)
+
+    @staticmethod
+    def _flag(words: dict[str, Any], name: str, default: bool) -> bool:
+        value = words.pop(name, default)
+        if not isinstance(value, bool):
+            raise InputError(f"{name}={value!r} is neither True nor False")
+        return value
+
+
+def interruptions(given: Any) -> Interruptions:
+    """What the keyword of that name may be, as the law; InputError for anything else."""
+    if given is None:
+        return Interruptions()
+    if isinstance(given, Interruptions):
+        return given
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        return Interruptions(float(given))
+    if isinstance(given, Mapping):
+        known = [f.name for f in dataclasses.fields(Interruptions)]
+        unknown = next((key for key in given if key not in known), None)
+        if unknown is not None:
+            raise InputError(f"interruptions have no {unknown!r}; known are {', '.join(known)}")
+        return Interruptions(**given)
+    raise InputError(f"interruptions={given!r} are not a share of down time, a mapping or Interruptions")
+
+
+class BlockingEnv(DispatchEnv):
+    """`dispatchgym/BlockingJobShop-v0`, one copy."""
+
+    family = BlockingFamily()
+
+
+class BlockingVectorEnv(DispatchVectorEnv):
+    """`dispatchgym/BlockingJobShop-v0`, many copies."""
+
+    family = BlockingFamily()
+
+
+class BlockingFlatEnv(BlockingEnv):
+    """`dispatchgym/BlockingJobShopFlat-v0`: one Box of candidates, context and mask."""
+
+    flat = True
+
+
+class BlockingFlatVectorEnv(BlockingVectorEnv):
+    """`dispatchgym/BlockingJobShopFlat-v0`, many copies."""
+
+    flat = True

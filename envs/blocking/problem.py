@@ -1,0 +1,204 @@
+"""The blocking shop's side of the contract: sizes, array layout and packing of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from dispatchgym.envs.core.contract import Array, Features, Sizes
+from dispatchgym.instances.blocking import BlockingShop, lower_bound
+from dispatchgym.instances.errors import InputError
+
+EXACT_MACHINES = 15  # up to here the search for deadlocks is exact unless a budget is given
+BUDGET = 2_000  # states a search may look at in larger shops
+NO_BUDGET = 2**50
+MAX_MACHINES = 62  # machines are bits of one integer in the search
+
+
+def memo_size(machines: int) -> int:
+    """How many verdicts a copy remembers, a power of two: exact searches of more than 10 machines repeat themselves a lot."""
+    return 2**16 if 10 < machines <= EXACT_MACHINES else 2**12
+
+
+class Instances(NamedTuple):
+    """A pool of N instances padded to J jobs of K operations, M machines, W windows; kernel.py names the columns."""
+
+    pool: int  # N
+    width: int  # K
+    swap: int  # 1 = bws, 0 = bns
+    budget: int  # states that one search for deadlocks may look at
+    repairs_known: int  # 1 = the agent sees when a repair will be done
+    jobs: Array  # (N,) int32
+    machines: Array  # (N,) int32
+    total: Array  # (N,) int32 operations in all
+    bound: Array  # (N,) int32 lower bound on the makespan before any decision
+    unit: Array  # (N,) float64 mean duration of an operation, at least 1
+    rate: Array  # (N,) float64 1 / unit
+    share: Array  # (N,) float64 long-run share of time down
+    repair: Array  # (N,) int32 mean ticks of a repair
+    restart: Array  # (N,) int32 1 = interrupted operations begin anew
+    task: Array  # (N, J * K, 6) int32
+    job: Array  # (N, J, 3) int32
+    resource: Array  # (N, M, 2) int32 work and operations of each machine
+    future: Array  # (N, J * K) int64 set of the machines of the job's later operations, bit m = machine m
+    windows: Array  # (N, M) int32 number of down windows
+    down: Array  # (N, M, W, 2) int32
+
+
+class State(NamedTuple):
+    """One shop at one moment a copy; times in ticks; kernel.py names the columns."""
+
+    row: Array  # (B,) int32 instance in the pool
+    scheduled: Array  # (B,) int32 operations begun so far
+    bound: Array  # (B,) int32 lower bound on the makespan from here on, by what is known
+    rewarded: Array  # (B,) int32 the lower bound that the rewards so far have paid for
+    makespan: Array  # (B,) int32 latest exit so far
+    work: Array  # (B,) int32 work not begun
+    clock: Array  # (B, 6) int32
+    job: Array  # (B, J, 8) int32
+    resource: Array  # (B, M, 10) int32
+    start: Array  # (B, J, K) int32 when each operation's job entered, -1 = it has not
+    crew: Array  # (B, M) int32 the jobs of a search for deadlocks; this and what follows is empty with swaps
+    level: Array  # (B, D, M) int16 their operations at each depth of the search, -1 = out of the shop
+    branch: Array  # (B, D) int16 the next job to try at each depth
+    key: Array  # (B, D) int64 the state at each depth, hashed
+    memo: Array  # (B, S) int64 verdicts on states: twice the key, plus 1 if safe; 0 = free
+
+
+@dataclass(frozen=True)
+class BlockingProblem:
+    """Blocking job shop with makespan, with swaps (bws) or without (bns).
+
+    `mask_budget` limits the states that a search for deadlocks looks at (bns); what it cannot decide is
+    forbidden, unless nothing else is left to do. None: no limit up to 15 machines, 2,000 beyond. `repairs_known` shows the agent
+    when repairs end.
+    """
+
+    swap: bool = True
+    mask_budget: int | None = None
+    repairs_known: bool = False
+
+    name: ClassVar[str] = "blocking"
+    kernel: ClassVar[Path] = Path(__file__).with_name("kernel.py")
+    features: ClassVar[Features] = Features(candidate=39, context=12, task=12, resource=9, runs_on=3)
+
+    def __post_init__(self) -> None:
+        if self.mask_budget is not None and not 1 <= self.mask_budget <= NO_BUDGET:
+            raise InputError(f"mask_budget={self.mask_budget!r} is not a positive number of states")
+
+    @property
+    def variant(self) -> str:
+        return "bws" if self.swap else "bns"
+
+    def sizes(self, instances: Sequence[BlockingShop]) -> Sizes:
+        shops = [x.shop for x in instances]
+        jobs = max(x.jobs for x in shops)
+        total = max(int(x.operations.sum()) for x in shops)
+        width = max(x.machine.shape[1] for x in shops)
+        # Rounded up, so that traces of one law share their padding.
+        events = 1 << max(int((x.down[..., 0] >= 0).sum()) for x in instances).bit_length()
+        return Sizes(
+            actions=jobs + 1,
+            tasks=jobs * width + 1,
+            resources=max(x.machines for x in shops) + 1,
+            precedes=total,
+            runs_on=total,
+            # one move and at most one wait for each operation, one wait for each failure, repair and release
+            steps=2 * (total + events) + jobs,
+        )
+
+    def pack(self, instances: Sequence[BlockingShop], sizes: Sizes) -> Instances:
+        need = self.sizes(instances)
+        n, jobs, machines = len(instances), sizes.actions - 1, sizes.resources - 1
+        width = (sizes.tasks - 1) // jobs
+        for what, asked, room in (
+            ("jobs", need.actions - 1, jobs),
+            ("machines", need.resources - 1, machines),
+            ("operations in one job", (need.tasks - 1) // (need.actions - 1), width),
+            ("operations", need.runs_on, sizes.runs_on),
+            ("decisions", need.steps, sizes.steps),
+        ):
+            if asked > room:
+                raise InputError(f"an instance has {asked} {what}, this environment was made for {room}")
+        wrong = next((x for x in instances if x.variant != self.variant), None)
+        if wrong is not None:
+            raise InputError(f"{wrong.name} is a {wrong.variant} shop, this environment plays {self.variant}")
+        if not self.swap and machines > MAX_MACHINES:
+            raise InputError(f"{machines} machines: without swaps the environment takes at most {MAX_MACHINES}")
+        machine = np.full((n, jobs, width), -1, np.int64)
+        duration = np.zeros((n, jobs, width), np.int64)
+        delay = np.zeros((n, jobs, width), np.int64)
+        release = np.zeros((n, jobs), np.int64)
+        down = np.full((n, machines, max(x.down.shape[1] for x in instances), 2), -1, np.int32)
+        for i, x in enumerate(instances):
+            rows, columns = x.shop.machine.shape
+            machine[i, :rows, :columns] = x.shop.machine
+            duration[i, :rows, :columns] = x.shop.duration
+            delay[i, :rows, :columns] = x.breakdown
+            release[i, :rows] = x.shop.release
+            down[i, : x.shop.machines, : x.down.shape[1]] = x.down
+        used = machine >= 0
+        length = used.sum(axis=2)
+        work = duration.sum(axis=2)
+        head = np.cumsum(duration, axis=2) - duration
+        last = (np.arange(width) == length[:, :, None] - 1) & used
+        task = np.stack([machine, duration, head, (work[:, :, None] - head) * used, delay, last], axis=-1)
+        i, j, k = np.nonzero(used)
+        load = np.zeros((n, machines, 2), np.int64)
+        np.add.at(load[..., 0], (i, machine[i, j, k]), duration[i, j, k])
+        np.add.at(load[..., 1], (i, machine[i, j, k]), 1)
+        total = length.sum(axis=1)
+        unit = np.maximum(work.sum(axis=1) / total, 1.0)
+        budget = self.mask_budget or (NO_BUDGET if machines <= EXACT_MACHINES else BUDGET)
+        return Instances(
+            pool=n,
+            width=width,
+            swap=int(self.swap),
+            budget=budget,
+            repairs_known=int(self.repairs_known),
+            jobs=(length > 0).sum(axis=1).astype(np.int32),
+            machines=np.array([x.shop.machines for x in instances], np.int32),
+            total=total.astype(np.int32),
+            bound=np.array([lower_bound(x) for x in instances], np.int32),
+            unit=unit,
+            rate=1.0 / unit,
+            share=np.array([x.interruptions.down_share for x in instances]),
+            repair=np.array([max(1, round(x.interruptions.repair * u)) for x, u in zip(instances, unit, strict=True)], np.int32),
+            restart=np.array([x.interruptions.restart for x in instances], np.int32),
+            task=task.reshape(n, jobs * width, 6).astype(np.int32),
+            job=np.stack([length, release, work], axis=-1).astype(np.int32),
+            resource=load.astype(np.int32),
+            future=self._later_machines(machine).reshape(n, jobs * width),
+            windows=(down[..., 0] >= 0).sum(axis=2).astype(np.int32),
+            down=down,
+        )
+
+    def _later_machines(self, machine: Array) -> Array:
+        """(N, J, K) the machines of later operations as sets of bits; only the search for deadlocks needs them."""
+        future = np.zeros(machine.shape, np.int64)
+        if not self.swap:
+            bits = np.where(machine >= 0, np.int64(1) << np.maximum(machine, 0), 0)
+            for k in range(machine.shape[2] - 2, -1, -1):
+                future[:, :, k] = future[:, :, k + 1] | bits[:, :, k + 1]
+        return future
+
+    def state(self, sizes: Sizes, copies: int) -> State:
+        jobs, machines = sizes.actions - 1, sizes.resources - 1
+        width = (sizes.tasks - 1) // jobs
+        depth, crew, memo = (0, 0, 0) if self.swap else (machines * width + 1, machines, memo_size(machines))
+
+        def zeros(*shape: int, dtype: type = np.int32) -> Array:
+            return np.zeros((copies, *shape), dtype)
+
+        shapes = [()] * 6 + [(6,), (jobs, 8), (machines, 10), (jobs, width), (crew,)]
+        return State(
+            *(zeros(*shape) for shape in shapes),
+            level=zeros(depth, crew, dtype=np.int16),
+            branch=zeros(depth, dtype=np.int16),
+            key=zeros(depth, dtype=np.int64),
+            memo=zeros(memo, dtype=np.int64),
+        )

@@ -1,0 +1,51 @@
+"""Every schedule that the blocking environments can reach, by breadth-first search over their states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dispatchgym.envs.core.engine import Engine
+
+SCRATCH = ("crew", "level", "branch", "key", "memo")  # of the search for deadlocks: no part of the state
+
+
+def best_reachable(problem: Any, instance: Any, device: Any = "cpu") -> int:
+    """The smallest objective over all sequences of legal choices."""
+    sizes = problem.sizes([instance])
+    width = 64
+    engine = Engine(problem, [instance], width, device=device, graph=False, sizes=sizes)
+    engine.reset()
+    state = {name: np.array(value.numpy())[:1] for name, value in engine.state._asdict().items()}
+    legal = np.array(engine.arrays[1].legal)[:1]
+    best = 2**30
+    while len(legal):
+        parents, actions = np.nonzero(legal)
+        following: list[dict[str, Any]] = []
+        masks = []
+        for low in range(0, len(parents), width):
+            rows, chosen = parents[low : low + width], actions[low : low + width]
+            n = len(rows)
+            for name, value in engine.state._asdict().items():
+                value.numpy()[:n] = state[name][rows]
+            record = engine.arrays[1]
+            record.legal[:n] = legal[rows]
+            record.length[:] = 0
+            played = np.zeros(width, np.int64)
+            played[:n] = chosen
+            engine.step(played, autoreset=False)
+            over = record.terminated[:n] == 1
+            if over.any():
+                best = min(best, int(record.final_objective[:n][over].min()))
+            following.append({name: np.array(v.numpy())[:n][~over] for name, v in engine.state._asdict().items()})
+            masks.append(np.array(record.legal)[:n][~over])
+            assert (masks[-1].sum(axis=1) > 0).all(), "a state without a choice"
+        state = {name: np.concatenate([part[name] for part in following]) for name in state}
+        legal = np.concatenate(masks)
+        if len(legal):
+            keys = [state[name].reshape(len(legal), -1).astype(np.int64) for name in state if name not in SCRATCH]
+            _, kept = np.unique(np.concatenate(keys, axis=1), axis=0, return_index=True)
+            state = {name: value[kept] for name, value in state.items()}
+            legal = legal[kept]
+    return best
