@@ -144,7 +144,10 @@ def push(b, inst, s, o, chosen, r):
 
 
 def follow(b, inst, s, o, r, goal):
-    """Play copy `b` as close to a schedule as the action set allows: the legal task with the smallest goal.start[b, task]."""
+    """Play copy `b` as close to a schedule as the action set allows: the legal task with the smallest goal.start[b, task].
+
+    Of equal ones one is drawn. A choice whose goal is negative is to wait: it is made when nothing else is due.
+    """
     reset(inst, s, b)
     mask = o.mask[b]
     t = 0
@@ -154,10 +157,14 @@ def follow(b, inst, s, o, r, goal):
         count = legal(inst, s, b, mask)
         action = -1
         first = 0
+        equal = 0
         for k in range(mask.shape[0]):
             if mask[k] == 1:
-                due = goal.start[b, task_of(inst, s, b, k)]
-                if action < 0 or due < first:
+                due = 2 * goal.start[b, task_of(inst, s, b, k)]
+                if due < 0:
+                    due = 2 * offered_at(inst, s, b, k) + 1
+                equal = equal + 1 if action >= 0 and due == first else 1 if action < 0 or due < first else equal
+                if action < 0 or due < first or (due == first and draw(r.seed[b], t * mask.shape[0] + k) % equal == 0):
                     action = k
                     first = due
         if count > 1:

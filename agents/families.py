@@ -27,9 +27,7 @@ class Family:
     gymnasium_id: str
     draw: Callable[[np.random.Generator, int, Sequence[str], float], list[Any]]  # (rng, count, sizes, hard share)
     schedule: Callable[[Any, Any, int], Any]  # (instance, state tensors, copy) -> the family's schedule
-    goal: (
-        Callable[[Any, Any, Sizes], Any] | None
-    )  # (instance, schedule, sizes) -> (N,) start of each task node; None: no imitation
+    goal: Callable[[Any, Any, Sizes], Any]  # (instance, schedule, sizes) -> (N,) start of each task node, -1 = to wait
     default_sizes: tuple[str, ...]
     pretrained: str  # folder of the shipped policy in agents/pretrained
     words: dict[str, Any] = field(default_factory=dict)  # keywords of the environment that make it this problem
@@ -91,7 +89,7 @@ def blocking(swap: bool, down_shares: Sequence[float]) -> Family:
         gymnasium_id="dispatchgym:dispatchgym/BlockingJobShop-v0",
         draw=draw,
         schedule=blocking_schedule,
-        goal=None,
+        goal=blocking_goal,
         default_sizes=("6x6", "10x5", "15x5", "10x10", "10x10", "15x10", "20x5", "20x10", "15x15"),
         pretrained=f"blocking-{problem.variant}" + ("-interrupted" if max(law.down_share for law in laws) > 0 else ""),
         words={"swap": swap},
@@ -101,6 +99,13 @@ def blocking(swap: bool, down_shares: Sequence[float]) -> Family:
 def blocking_schedule(instance: BlockingShop, state: Any, copy: int) -> BlockingSchedule:
     shape = instance.shop.machine.shape
     return BlockingSchedule(state.start[copy, : shape[0], : shape[1]].cpu().numpy().astype(np.int64))
+
+
+def blocking_goal(instance: BlockingShop, schedule: BlockingSchedule, sizes: Sizes) -> npt.NDArray[np.int64]:
+    jobs = sizes.actions - 1
+    goal = np.zeros((jobs, (sizes.tasks - 1) // jobs), np.int64)
+    goal[: instance.shop.jobs, : schedule.start.shape[1]] = schedule.start
+    return np.append(goal.ravel(), -1)
 
 
 NAMES = ("jobshop", "blocking")

@@ -22,6 +22,8 @@ from dispatchgym.envs.core.engine import Device
 from dispatchgym.instances.errors import InputError
 
 VALIDATION_SEED = 2**31  # far from every training stream
+LESSONS = 200  # pools whose expert schedules are kept
+REPEATS = 4  # updates for each pool that the expert solves
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,6 @@ class Trainer:
         checkpoint.writable(out)
         self.config, self.out, self.expert = config, out, expert
         self.family: Family = family(config.problem, swap=config.swap, down_shares=config.down_shares)
-        if expert is not None and self.family.goal is None:
-            raise InputError(f"there is no imitation of schedules for {config.problem}")
         self.sizes = config.sizes or self.family.default_sizes
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
@@ -82,6 +82,7 @@ class Trainer:
         self.optimiser = torch.optim.Adam(self.policy.parameters(), config.rate)
         self.forward: Forward = accelerated(self.policy, config.precision, config.compile, self.device.type)
         self.iteration, self.episodes, self.seconds = 0, 0, 0.0
+        self._lessons: list[tuple[list[Any], Any]] = []  # instances and what the expert did with them
         self._rollouts: dict[tuple[Sizes, int], Rollout] = {}
         if resume:
             self._resume()
@@ -133,10 +134,10 @@ class Trainer:
         c = self.config
         rng = np.random.default_rng([c.seed, self.iteration])
         pool = self.family.draw(rng, c.instances, self.sizes, c.hard)
+        if self.expert is not None and self.iteration < c.imitate_steps:
+            return self._imitate(pool, self.expert, step, rng)
         rollout = self.rollout(self.family.problem.sizes(pool), c.instances * c.samples)
         rollout.load(pool)
-        if self.expert is not None and self.iteration < c.imitate_steps:
-            return self._imitate(rollout, pool, self.expert, step)
         rows = np.repeat(np.arange(c.instances), c.samples)
         rollout.play(self.policy, rows, rng.integers(2**62, size=rollout.copies))
         self.episodes += rollout.copies
@@ -146,16 +147,25 @@ class Trainer:
         order = torch.Generator().manual_seed(int(rng.integers(2**31)))
         return ppo(self.forward, batch, step, c.ppo, order)
 
-    def _imitate(self, rollout: Rollout, pool: list[Any], expert: Expert, step: Any) -> dict[str, float]:
-        """One cross-entropy step towards the expert's order of operations on every instance of the pool."""
-        assert self.family.goal is not None
-        goal = np.zeros((rollout.copies, rollout.sizes.tasks), np.int64)
-        for i, instance in enumerate(pool):
-            goal[i] = self.family.goal(instance, expert(instance), rollout.sizes)
-        rows = np.arange(rollout.copies) % len(pool)
-        rollout.follow(rows, goal[rows])
-        choices, examples = rollout.recall(torch.arange(len(pool)))
-        return imitate(self.forward, rollout.graph(), choices, examples, step)
+    def _imitate(self, pool: list[Any], expert: Expert, step: Any, rng: np.random.Generator) -> dict[str, float]:
+        """Cross-entropy steps towards the expert's schedules of every instance of the pool, then of some earlier pools.
+
+        Experts are slow, so what they said is heard REPEATS times.
+        """
+        sizes = self.family.problem.sizes(pool)
+        goals = np.stack([self.family.goal(instance, expert(instance), sizes) for instance in pool])
+        self._lessons.append((pool, goals))
+        del self._lessons[:-LESSONS]
+        heard = [-1, *rng.integers(len(self._lessons), size=REPEATS - 1).tolist()]
+        for which in heard:
+            shops, goal = self._lessons[which]
+            rollout = self.rollout(self.family.problem.sizes(shops), len(shops))
+            rollout.load(shops)
+            rollout.record.seed.copy_(torch.from_numpy(rng.integers(2**62, size=len(shops))))
+            rollout.follow(np.arange(len(shops)), goal)
+            choices, examples = rollout.recall()
+            losses = imitate(self.forward, rollout.graph(), choices, examples, step)
+        return losses
 
     def rollout(self, sizes: Sizes, copies: int) -> Rollout:
         """Buffers for this size, kept: there are few sizes and many iterations."""

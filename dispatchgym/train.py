@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +23,7 @@ examples:
   python train.py jobshop --minutes 60 --out runs/long --seed 1        (stop it any time, then the same with --resume)
   python train.py jobshop --steps 500 --learner self-label --sizes 6x6 10x10
   python train.py jobshop --minutes 20 --imitate tabu:0.2s --imitate-steps 50
-  python train.py blocking --minutes 20                                (swaps allowed)
+  python train.py blocking --minutes 20 --imitate sa:moves=3000 --imitate-steps 150      (swaps allowed)
   python train.py blocking --minutes 20 --no-swap --down-share 0 0.05 0.1 0.2
 
 The run keeps policy.safetensors and policy.json (weights and what they are), training.safetensors (for --resume) and
@@ -160,11 +161,8 @@ def expert(a: Arguments) -> Any:
     """instance -> schedule by the method named after --imitate; None without one."""
     if a.imitate is None:
         return None
-    if a.problem != "jobshop":
-        raise InputError(f"--imitate works for jobshop, not for {a.problem}")
-    from dispatchgym.baselines.jobshop import check_method, solve
-
-    text = a.imitate
+    module = import_module(f"dispatchgym.baselines.{a.problem}")
+    check_method, solve, text = module.check_method, module.solve, a.imitate
     check_method(text)
 
     def schedule(instance: Any) -> Any:

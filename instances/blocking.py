@@ -28,6 +28,7 @@ Mode = Literal["exponential", "bernoulli"]
 MODES: tuple[str, ...] = get_args(Mode)
 IntArray = npt.NDArray[np.int32]
 
+NOTHING = np.zeros(0, np.int32)
 MAX_WINDOWS = 4_000_000  # down windows of one instance
 
 
@@ -130,7 +131,7 @@ def interrupt(shop: BlockingShop, law: Interruptions, seed: int | tuple[int, ...
     breaks. Raises InputError for a no-wait shop and for more than MAX_WINDOWS windows.
     """
     if law.down_share == 0.0:
-        return dataclasses.replace(shop, down=np.zeros(0), breakdown=np.zeros(0), interruptions=law)
+        return dataclasses.replace(shop, down=NOTHING, breakdown=NOTHING, interruptions=law)
     if shop.variant == "nwt":
         raise InputError(f"{shop.name}: a no-wait shop cannot be interrupted")
     rng = np.random.default_rng(seed)
@@ -139,7 +140,9 @@ def interrupt(shop: BlockingShop, law: Interruptions, seed: int | tuple[int, ...
     if law.mode == "bernoulli":
         hit = rng.random(used.shape) < law.down_share
         ticks = np.maximum(np.ceil(rng.exponential(mean, used.shape)), 1).astype(np.int64)
-        return dataclasses.replace(shop, down=np.zeros(0), breakdown=np.where(hit & used, ticks, 0), interruptions=law)
+        return dataclasses.replace(
+            shop, down=NOTHING, breakdown=np.where(hit & used, ticks, 0).astype(np.int32), interruptions=law
+        )
     up = mean * (1.0 - law.down_share) / law.down_share
     horizon = (float(shop.shop.duration.sum()) + float(shop.shop.release.max())) / (1.0 - law.down_share)
     count = int(1.5 * horizon / (up + mean)) + 16
@@ -153,7 +156,7 @@ def interrupt(shop: BlockingShop, law: Interruptions, seed: int | tuple[int, ...
     windows = np.stack([end - repair, end], axis=-1)
     windows[end - repair >= horizon] = -1
     kept = int((windows[..., 0] >= 0).sum(axis=1).max())
-    return dataclasses.replace(shop, down=windows[:, :kept], breakdown=np.zeros(0), interruptions=law)
+    return dataclasses.replace(shop, down=windows[:, :kept].astype(np.int32), breakdown=NOTHING, interruptions=law)
 
 
 def lower_bound(shop: BlockingShop) -> int:

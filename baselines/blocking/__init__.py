@@ -11,8 +11,8 @@ from dispatchgym.instances.errors import InputError
 RULES = {name: rule for name, rule in JOB_SHOP_RULES.items() if rule.start == 0.0}  # est: all moves of an event start at once
 METHODS: dict[str, str] = {
     **{name: f"rule: {rule.meaning} [xSAMPLES]" for name, rule in RULES.items()},
-    "ig": "iterated greedy on job insertions; plans without knowing interruptions [SECONDS of CPU time (1s), iterations=N]",
-    "rolling": "the same, planning anew whenever a machine fails [SECONDS of CPU time in all (1s), iterations=N a plan]",
+    "sa": "simulated annealing on sequences of moves; its plan knows no interruptions [SECONDS of CPU time (1s), iterations=N]",
+    "rolling": "the same, planning anew whenever a machine fails [SECONDS of CPU time in all (1s), iterations=N]",
     "cpsat": "OR-Tools CP-SAT; knows all interruptions in advance [SECONDS of wall time (10s), workers=N]",
 }
 
@@ -39,7 +39,7 @@ def check_method(text: str) -> Method:
 
 
 def solve(instance: BlockingShop, method: str, *, seed: int = 0, workers: int = 1) -> Result:
-    """Run one method, e.g. "spt", "mwkr:x128", "ig:10s", "rolling:1s", "cpsat:10s,workers=2".
+    """Run one method, e.g. "spt", "mwkr:x128", "sa:10s", "rolling:1s", "cpsat:10s,workers=2".
 
     `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed
     gives the same answer, unless a time limit ends the run or CP-SAT has several workers. Raises InputError for a method

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -76,11 +77,12 @@ def cool(
 
 
 def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
-    """Anneal for `method.seconds` CPU-seconds of one core (1 unless given), or try `iterations=N` moves: then the seed alone decides.
+    """Anneal for `method.seconds` CPU-seconds of one core (1 unless given), or try `iterations=N` moves.
 
-    The search starts from one job after another, and ends early at the simple lower bound (status optimal). Compiling or
-    loading the compiled code is not counted; notes["load_seconds"] has it. An interrupted shop is planned without its trace,
-    and the curve is that of the plan; notes["plan"] is then "static". Raises InputError for other options.
+    With `iterations` the seed alone decides the result. The search starts from one job after another, and ends early at the
+    simple lower bound (status optimal). Compiling or loading the compiled code is not counted; notes["load_seconds"] has it.
+    An interrupted shop is planned without its trace, and the curve is that of the plan; notes["plan"] is then "static".
+    Raises InputError for other options.
     """
     check_budget(method)
     load_seconds = load()
@@ -108,7 +110,7 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
     mean = mean_duration(instance)
     moves = method.integer("iterations", 1) if "iterations" in method.options else None
     cool(anneal, tally, bound, HOT * mean, COLD * mean, seconds=method.seconds or 1.0, moves=moves, watch=watch)
-    notes = {"moves": int(tally[MOVES]), "load_seconds": load_seconds}
+    notes: dict[str, Any] = {"moves": int(tally[MOVES]), "load_seconds": load_seconds}
     if nowait:
         schedule, objective = BlockingSchedule(starts(instance, line)), int(tally[BEST])
     elif instance.interrupted:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.baselines.blocking.sequence import (
-    OPTIONS,
+    COMPILED,
+    INLINED,
     REFUSED,
     Board,
     Ids,
@@ -39,7 +40,7 @@ _ONE = np.uint32(1)
 
 
 class Search(NamedTuple):
-    """The state of a search. N operations, of which `count` have not entered on the board."""
+    """The state of a search. N operations, of which `left` have not entered on the board."""
 
     current: Plan
     trial: Plan
@@ -49,7 +50,7 @@ class Search(NamedTuple):
     path: Ids  # (N,) work space: operations that wait for a machine on a critical path
     tally: npt.NDArray[np.int64]  # moves made, makespan of `best`, of `current`
     random: npt.NDArray[np.uint64]  # (1,) state of the generator
-    count: int
+    left: int
 
 
 def new_search(shop: Shop, board: Board, order: Ids, seed: int) -> Search:
@@ -58,7 +59,7 @@ def new_search(shop: Shop, board: Board, order: Ids, seed: int) -> Search:
     search = Search(
         current=new_plan(shop), trial=new_plan(shop), best=new_plan(shop), table=new_table(board),
         tokens=np.zeros(n, np.uint32), path=np.zeros(n, np.uint32), tally=np.zeros(3, np.int64),
-        random=np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64), count=count,
+        random=np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64), left=count,
     )  # fmt: skip
     search.tokens[:count] = order
     length = play(shop, board, search.table, search.current, search.current, 0, search.tokens, count, REFUSED - 1)
@@ -67,21 +68,21 @@ def new_search(shop: Shop, board: Board, order: Ids, seed: int) -> Search:
     return search
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def critical_waits(s, r):  # type: ignore[no-untyped-def]
     """Fill `path` with the operations on one critical path that wait for a machine, last first; return their number."""
     p = r.current
     none = np.uint32(s.job.size)
     x = none
-    i = draw(r, r.count)
-    for _i in range(r.count):
+    i = draw(r, r.left)
+    for _i in range(r.left):
         y = p.order[i]
         if s.final[y] and p.entry[y] + s.duration[y] == r.tally[NOW]:
             x = y
             break
-        i = i + 1 if i + 1 < r.count else 0
+        i = i + 1 if i + 1 < r.left else 0
     n = 0
-    for _ in range(r.count):  # a swap that waits for a repair has no first operation
+    for _ in range(r.left):  # a swap that waits for a repair has no first operation
         if x == none or p.place[x] == none:
             break
         before = p.cause[x]
@@ -97,21 +98,21 @@ def critical_waits(s, r):  # type: ignore[no-untyped-def]
     return n
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _advance(s, r, x, a):  # type: ignore[no-untyped-def]
     """Operation x is played before the one at position a, and before its circle. Returns how much stays and `tokens`' length."""
     p = r.current
     low = np.int64(p.begin[p.order[a]])
     r.tokens[0] = x
     n = 1
-    for i in range(low, r.count):
+    for i in range(low, r.left):
         if p.order[i] != x:
             r.tokens[n] = p.order[i]
             n += 1
     return low, n
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _delay(s, r, x, b):  # type: ignore[no-untyped-def]
     """Operation x and its job's later ones are played after position b. Returns how much stays and the length of `tokens`."""
     p = r.current
@@ -126,13 +127,13 @@ def _delay(s, r, x, b):  # type: ignore[no-untyped-def]
         if p.order[i] >= x and s.job[p.order[i]] == j:
             r.tokens[n] = p.order[i]
             n += 1
-    for i in range(b + 1, r.count):
+    for i in range(b + 1, r.left):
         r.tokens[n] = p.order[i]
         n += 1
     return low, n
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _shift(s, r, x, d):  # type: ignore[no-untyped-def]
     """Operation x and its job's later ones come d positions later, -d earlier. Returns how much stays and `tokens`' length."""
     p = r.current
@@ -141,29 +142,29 @@ def _shift(s, r, x, d):  # type: ignore[no-untyped-def]
     d = max(d, -a)
     low = np.int64(p.begin[p.order[min(a, a + d)]])
     n = 0
-    for i in range(low, r.count + max(d, 0)):
-        if a <= i - d < r.count and s.job[p.order[i - d]] == j:
+    for i in range(low, r.left + max(d, 0)):
+        if a <= i - d < r.left and s.job[p.order[i - d]] == j:
             r.tokens[n] = p.order[i - d]
             n += 1
-        if i < r.count and (i < a or s.job[p.order[i]] != j):
+        if i < r.left and (i < a or s.job[p.order[i]] != j):
             r.tokens[n] = p.order[i]
             n += 1
     return low, n
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _propose(s, r):  # type: ignore[no-untyped-def]
     """Write a random neighbour of the current plan to `tokens`; returns how much of the plan stays before them, their number."""
     p = r.current
     kind = fraction(r)
-    d = draw(r, r.count // 2 + 1) + 1
+    d = draw(r, r.left // 2 + 1) + 1
     waits = critical_waits(s, r) if kind >= ANYWHERE else 0
     if waits == 0:
-        x = p.order[draw(r, r.count)]
+        x = p.order[draw(r, r.left)]
         a = np.int64(p.place[x])
         if draw(r, 2):
             return _advance(s, r, x, max(0, a - d))
-        return _delay(s, r, x, min(r.count - 1, a + d))
+        return _delay(s, r, x, min(r.left - 1, a + d))
     x = r.path[draw(r, waits)]
     y = p.cause[x]
     if kind < ADVANCE:
@@ -180,7 +181,7 @@ def _propose(s, r):  # type: ignore[no-untyped-def]
     return _shift(s, r, x, d if draw(r, 2) else -d)
 
 
-@numba.njit(cache=True, _nrt=False, error_model="numpy")
+@numba.njit(**COMPILED)
 def anneal_moves(s, board, r, moves, target, temperature):  # type: ignore[no-untyped-def]
     """Try `moves` random moves at one temperature (ticks), fewer once the best makespan is `target` or below."""
     for _ in range(moves):
@@ -191,8 +192,8 @@ def anneal_moves(s, board, r, moves, target, temperature):  # type: ignore[no-un
         low, n = _propose(s, r)
         found = play(s, board, r.table, r.trial, r.current, low, r.tokens, n, limit)
         if found <= limit:
-            copy_plan(r.trial, r.current, r.count)
+            copy_plan(r.trial, r.current, r.left)
             r.tally[NOW] = found
             if found < r.tally[BEST]:
                 r.tally[BEST] = found
-                copy_plan(r.current, r.best, r.count)
+                copy_plan(r.current, r.best, r.left)

@@ -12,6 +12,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.blocking.sequence import COMPILED
 from dispatchgym.baselines.jobshop.moves import draw, fraction
 from dispatchgym.instances.blocking import BlockingShop
 
@@ -70,7 +71,7 @@ def _clashes(machine: np.ndarray, duration: np.ndarray, head: Ticks, a: int, b: 
     return merged
 
 
-@numba.njit(cache=True, _nrt=False, error_model="numpy")
+@numba.njit(**COMPILED)
 def timetable(l, order, limit):  # type: ignore[no-untyped-def]  # noqa: E741
     """Each job in turn begins as early as those before it let it; the makespan, or 2**40 as soon as it exceeds `limit`."""
     longest = 0
@@ -98,7 +99,7 @@ def timetable(l, order, limit):  # type: ignore[no-untyped-def]  # noqa: E741
     return longest
 
 
-@numba.njit(cache=True, _nrt=False, error_model="numpy")
+@numba.njit(**COMPILED)
 def anneal_orders(l, moves, target, temperature):  # type: ignore[no-untyped-def]  # noqa: E741
     """Try `moves` random moves at one temperature (ticks): a job to another place in the order, or two jobs swap theirs."""
     jobs = l.order.size

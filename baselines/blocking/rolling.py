@@ -16,9 +16,9 @@ from dispatchgym.baselines.blocking.execution import Done, Trace, execute
 from dispatchgym.baselines.blocking.local_search import COLD, HOT, check_budget, cool, load, mean_duration
 from dispatchgym.baselines.blocking.local_search import solve as anneal_once
 from dispatchgym.baselines.blocking.moves import BEST, MOVES, Search, anneal_moves, new_search
-from dispatchgym.baselines.blocking.sequence import Board, Shop, Ticks, empty_board, flatten, to_schedule
+from dispatchgym.baselines.blocking.sequence import Board, Shop, Ticks, copied, empty_board, flatten, to_schedule
 from dispatchgym.baselines.method import Method
-from dispatchgym.baselines.result import Result
+from dispatchgym.baselines.result import Result, Status
 from dispatchgym.instances.blocking import BlockingShop, lower_bound
 
 WARM = 0.1  # mean durations: first temperature of an annealing that improves a plan
@@ -80,6 +80,8 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
         again = new_search(shop, board, suffix, seed + failures)
         part = 1.0 / (2.0 + expected_failures(instance, len(suffix), int(again.tally[BEST]) - now, repair))
         budget.anneal(shop, board, again, part, 0, WARM * mean, COLD * mean)
+        place = np.cumsum(entered[order]) - 1  # of what was at each position; a circle enters whole
+        begin[prefix] = place[begin[prefix]]
         order = np.concatenate([prefix, again.best.order[: len(suffix)]])
         begin[suffix] = again.best.begin[suffix] + len(prefix)
         done = execute(shop, empty, trace, order, begin, floor=now, entered=entered, entry=done.entry)
@@ -93,7 +95,7 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
         "cpu_seconds": budget.spent(),
         "load_seconds": load_seconds,
     }
-    status = "optimal" if objective == bound else "feasible"
+    status: Status = "optimal" if objective == bound else "feasible"
     return Result(objective, to_schedule(instance, done.entry), status, seconds, bound, ((seconds, objective, bound),), notes)
 
 
@@ -109,7 +111,7 @@ def board_at(shop: Shop, empty: Board, trace: Trace, entry: Ticks, entered: np.n
     """Where the jobs stand at `now`, and when jobs and machines are expected to be ready; nothing happens before `now`."""
     known = trace.seen(now, entry, entered, repair)
     jobs, machines = len(empty.ready), len(empty.free) - 1
-    board = Board(*(a.copy() for a in empty))
+    board = copied(empty)
     np.maximum(board.ready, now, out=board.ready)
     board.free[:machines] = [known.up(m, now) for m in range(machines)]
     for x in sorted(np.flatnonzero(entered).tolist(), key=lambda x: (entry[x], x)):

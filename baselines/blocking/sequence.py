@@ -22,12 +22,9 @@ from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
 Ids = npt.NDArray[np.uint32]
 Ticks = npt.NDArray[np.int64]
 
-OPTIONS: dict[str, Any] = {
-    "cache": True,
-    "_nrt": False,
-    "error_model": "numpy",
-    "forceinline": True,
-}  # counting references costs x10
+# Without _nrt=False every access to an array counts a reference, which makes a search ten times slower.
+COMPILED: dict[str, Any] = {"cache": True, "_nrt": False, "error_model": "numpy"}
+INLINED = {**COMPILED, "forceinline": True}
 REFUSED = 2**40  # the makespan of a sequence that cannot be played, or passes the limit
 _ONE = np.uint32(1)
 
@@ -103,9 +100,20 @@ def new_plan(shop: Shop) -> Plan:
     )
 
 
+def copied(board: Board) -> Board:
+    return Board(
+        following=board.following.copy(),
+        ready=board.ready.copy(),
+        seat=board.seat.copy(),
+        free=board.free.copy(),
+        holder=board.holder.copy(),
+        last=board.last.copy(),
+    )
+
+
 def new_table(board: Board) -> Table:
     jobs = len(board.ready)
-    return Table(Board(*(a.copy() for a in board)), np.zeros(jobs + 1, np.uint32), np.full(jobs + 1, -1, np.int64))
+    return Table(copied(board), np.zeros(jobs + 1, np.uint32), np.full(jobs + 1, -1, np.int64))
 
 
 def to_schedule(instance: BlockingShop, entry: Ticks) -> BlockingSchedule:
@@ -115,7 +123,7 @@ def to_schedule(instance: BlockingShop, entry: Ticks) -> BlockingSchedule:
     return BlockingSchedule(start)
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def copy_board(source, target):  # type: ignore[no-untyped-def]
     for j in range(source.ready.size):
         target.following[j] = source.following[j]
@@ -127,7 +135,7 @@ def copy_board(source, target):  # type: ignore[no-untyped-def]
         target.last[m] = source.last[m]
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def copy_plan(source, target, count):  # type: ignore[no-untyped-def]
     for i in range(count):
         x = source.order[i]
@@ -138,7 +146,7 @@ def copy_plan(source, target, count):  # type: ignore[no-untyped-def]
         target.cause[x] = source.cause[x]
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _leave(b, j, t):  # type: ignore[no-untyped-def]
     """Job j frees what it holds; machine M stands for nothing."""
     m = b.seat[j]
@@ -146,7 +154,7 @@ def _leave(b, j, t):  # type: ignore[no-untyped-def]
     b.holder[m] = b.ready.size
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _enter(s, b, x, j, m, t):  # type: ignore[no-untyped-def]
     """Job j enters machine m for operation x at t; after its last operation it holds nothing."""
     b.following[j] = x + _ONE
@@ -161,7 +169,7 @@ def _enter(s, b, x, j, m, t):  # type: ignore[no-untyped-def]
         b.seat[j] = m
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _find_chain(s, b, w, j):  # type: ignore[no-untyped-def]
     """Who must move before job j can: fills `chain`, returns its last position and that of the circle's first job (-1: none)."""
     none = b.ready.size
@@ -170,7 +178,7 @@ def _find_chain(s, b, w, j):  # type: ignore[no-untyped-def]
     w.rank[j] = 0
     while True:
         h = b.holder[s.machine[b.following[j]]]
-        if h in (none, j):
+        if h == none or h == j:  # noqa: SIM109  (two types)
             break
         if w.rank[h] >= 0:
             closed = w.rank[h]
@@ -184,9 +192,9 @@ def _find_chain(s, b, w, j):  # type: ignore[no-untyped-def]
     return n, closed
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _swap(s, b, w, p, n, closed, out, limit):  # type: ignore[no-untyped-def]
-    """The circle of the jobs from position `closed` to `n` of the chain moves in one instant; a bound on its completion, or REFUSED."""
+    """The jobs of the chain from position `closed` to `n` move in one instant; a bound on their completion, or REFUSED."""
     t = b.ready[w.chain[n]]
     for c in range(closed, n + 1):
         j = w.chain[c]
@@ -214,7 +222,7 @@ def _swap(s, b, w, p, n, closed, out, limit):  # type: ignore[no-untyped-def]
     return longest
 
 
-@numba.njit(**OPTIONS)
+@numba.njit(**INLINED)
 def _move(s, b, p, j, out, limit):  # type: ignore[no-untyped-def]
     """Job j enters its next machine, which nobody else holds, as early as it can; a bound on its completion, or REFUSED."""
     x = b.following[j]
@@ -236,12 +244,13 @@ def _move(s, b, p, j, out, limit):  # type: ignore[no-untyped-def]
     return end
 
 
-@numba.njit(cache=True, _nrt=False, error_model="numpy")
+@numba.njit(**COMPILED)
 def play(s, board, w, p, known, low, tokens, count, limit):  # type: ignore[no-untyped-def]
     """Play the first `low` operations of plan `known`, then `count` operations of `tokens`, from `board`; plan p records it.
 
-    The part of `known` must not end within a circle. An operation whose job is not there yet has the earlier ones played before it; one that is done is skipped. Returns the
-    makespan; REFUSED as soon as it must exceed `limit`, or at a circle that may not swap.
+    The part of `known` must not end within a circle. An operation whose job is not there yet has the earlier ones played
+    before it; one that is done is skipped. Returns the makespan; REFUSED as soon as it must exceed `limit`, or at a circle
+    that may not swap.
     """
     b = w.board
     copy_board(board, b)

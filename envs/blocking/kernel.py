@@ -581,7 +581,7 @@ def resource_of(inst, s, b, k):
 
 
 def offered_at(inst, s, b, k):
-    """The tick of move k, for rules that take the first."""
+    """The tick of choice k: moves are made, and waiting begins, now."""
     return s.clock[b, NOW]
 
 

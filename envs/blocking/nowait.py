@@ -100,10 +100,10 @@ class NoWaitProblem:
         work = duration.sum(axis=2)
         head = np.cumsum(duration, axis=2) - duration
         task = np.stack([machine, duration, head, (work[:, :, None] - head) * used], axis=-1)
-        i, j, k = np.nonzero(used)
+        at = np.nonzero(used)
         load = np.zeros((n, machines, 2), np.int64)
-        np.add.at(load[..., 0], (i, machine[i, j, k]), duration[i, j, k])
-        np.add.at(load[..., 1], (i, machine[i, j, k]), 1)
+        np.add.at(load[..., 0], (at[0], machine[at]), duration[at])
+        np.add.at(load[..., 1], (at[0], machine[at]), 1)
         unit = np.maximum(work.sum(axis=1) / length.sum(axis=1), 1.0)
         return Instances(
             pool=n,

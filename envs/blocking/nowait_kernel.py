@@ -166,7 +166,12 @@ def resource_of(inst, s, b, k):
 
 
 def offered_at(inst, s, b, k):
-    """The tick of move k, for rules that take the first."""
+    """The tick at which choice k would place its job; waiting skips the first of these."""
+    if k == s.job.shape[1]:
+        first = NEVER
+        for j in range(k):
+            first = min(first, s.job[b, j, OFFER])
+        return first
     return s.job[b, k, OFFER]
 
 

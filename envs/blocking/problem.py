@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from dispatchgym.envs.core.contract import Array, Features, Sizes
-from dispatchgym.instances.blocking import BlockingShop, lower_bound
+from dispatchgym.instances.blocking import BlockingShop, Variant, lower_bound
 from dispatchgym.instances.errors import InputError
 
 EXACT_MACHINES = 15  # up to here the search for deadlocks is exact unless a budget is given
@@ -91,7 +91,7 @@ class BlockingProblem:
             raise InputError(f"mask_budget={self.mask_budget!r} is not a positive number of states")
 
     @property
-    def variant(self) -> str:
+    def variant(self) -> Variant:
         return "bws" if self.swap else "bns"
 
     def sizes(self, instances: Sequence[BlockingShop]) -> Sizes:
@@ -147,10 +147,10 @@ class BlockingProblem:
         head = np.cumsum(duration, axis=2) - duration
         last = (np.arange(width) == length[:, :, None] - 1) & used
         task = np.stack([machine, duration, head, (work[:, :, None] - head) * used, delay, last], axis=-1)
-        i, j, k = np.nonzero(used)
+        at = np.nonzero(used)
         load = np.zeros((n, machines, 2), np.int64)
-        np.add.at(load[..., 0], (i, machine[i, j, k]), duration[i, j, k])
-        np.add.at(load[..., 1], (i, machine[i, j, k]), 1)
+        np.add.at(load[..., 0], (at[0], machine[at]), duration[at])
+        np.add.at(load[..., 1], (at[0], machine[at]), 1)
         total = length.sum(axis=1)
         unit = np.maximum(work.sum(axis=1) / total, 1.0)
         budget = self.mask_budget or (NO_BUDGET if machines <= EXACT_MACHINES else BUDGET)
@@ -195,10 +195,10 @@ class BlockingProblem:
             return np.zeros((copies, *shape), dtype)
 
         shapes = [()] * 6 + [(6,), (jobs, 8), (machines, 10), (jobs, width), (crew,)]
-        return State(
-            *(zeros(*shape) for shape in shapes),
-            level=zeros(depth, crew, dtype=np.int16),
-            branch=zeros(depth, dtype=np.int16),
-            key=zeros(depth, dtype=np.int64),
-            memo=zeros(memo, dtype=np.int64),
-        )
+        search = [
+            zeros(depth, crew, dtype=np.int16),
+            zeros(depth, dtype=np.int16),
+            zeros(depth, dtype=np.int64),
+            zeros(memo, dtype=np.int64),
+        ]
+        return State(*(zeros(*shape) for shape in shapes), *search)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,6 +46,7 @@ def compile_kernels(files: tuple[Path, ...], entries: tuple[str, ...], target: T
     for path, source in zip(files, sources, strict=True):
         exec(compile(source, str(path), "exec"), scope)
     functions = {n: f for n, f in scope.items() if isinstance(f, FunctionType) and f.__module__ == scope["__name__"]}
+    assert len(functions) == sum(len(re.findall(r"^def ", s, re.M)) for s in sources), "two kernel files share a function's name"
     relaxed = {str(path) for path in files if path.parent.name == "agents"}
     if target == "python":
         return {name: _python_launch(functions[name]) for name in entries}

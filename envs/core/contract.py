@@ -13,7 +13,10 @@ stand. A kernel defines, with `inst` the packed instances, `s` the state and `ro
     candidate(inst, s, b, k, out)         fills out (Fc,): features of legal choice k
     context(inst, s, b, out)              fills out (Fx,): features of the whole state
     task_of / resource_of(inst, s, b, k)  the graph nodes that choice k names
+    offered_at(inst, s, b, k) -> int      the tick at which legal choice k would take effect
     graph(inst, s, b, o)                  fills the node and edge arrays of Observation o for copy b
+
+Files that are compiled together share one namespace: a function's name must be theirs alone.
 
 Rules that keep every target equal to the last bit: arithmetic on integers and float64 only (float32 is storage), no
 transcendental functions, no allocation, no exceptions.

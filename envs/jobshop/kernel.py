@@ -167,6 +167,11 @@ def resource_of(inst, s, b, k):
     return s.job[b, k, WANTS]
 
 
+def offered_at(inst, s, b, k):
+    """The tick at which choice k would start."""
+    return s.job[b, k, READY]
+
+
 def clip(x, limit):
     return min(max(x, -limit), limit)
 
