@@ -6,12 +6,14 @@ measurement sees the same mix of states as a long one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
 
 from benchmarks.timing import best_rate, best_window
 from dispatchgym.agents.network import Policy
@@ -22,9 +24,25 @@ from dispatchgym.envs.jobshop.problem import JobShopProblem
 from dispatchgym.instances.jobshop import JobShop
 from dispatchgym.instances.jobshop_generate import generate_arrays
 
-ID = "dispatchgym:dispatchgym/JobShop-v0"
 PROBLEM = JobShopProblem()
 KERNEL = Path(__file__).with_name("random_kernel.py")
+SCATTERED = 32  # copies played into different stages of an episode; larger batches repeat them
+
+
+class Shop(NamedTuple):
+    """An environment: its id, and keywords beside the instances and the observation."""
+
+    id: str
+    words: Mapping[str, Any] = {}
+
+
+JOBSHOP = Shop("dispatchgym:dispatchgym/JobShop-v0")
+BLOCKING_ID = "dispatchgym:dispatchgym/BlockingJobShop-v0"
+BLOCKING = {
+    "bws": Shop(BLOCKING_ID),
+    "bns": Shop(BLOCKING_ID, {"swap": False}),
+    "bws, 10% down": Shop(BLOCKING_ID, {"interruptions": 0.1, "traces": 1}),
+}
 
 
 def draw_pool(jobs: int, machines: int, seed: int) -> list[JobShop]:
@@ -36,25 +54,47 @@ def draw_pool(jobs: int, machines: int, seed: int) -> list[JobShop]:
 
 def kernels() -> dict[str, Launch]:
     """The entries of random_kernel.py."""
-    return compile_kernels(kernel_files(PROBLEM.kernel, [KERNEL]), ("episode", "scatter", "pick"), "cpu")
+    return compile_kernels(kernel_files(PROBLEM.kernel, [KERNEL]), ("episode", "pick"), "cpu")
 
 
 def make_engine(pool: Sequence[JobShop], copies: int, graph: bool, seed: int) -> Engine:
     return Engine(PROBLEM, pool, copies, seed=seed, graph=graph)
 
 
-def bytes_per_copy(pool: Sequence[JobShop], graph: bool) -> int:
-    return make_engine(pool, 1, graph, 0).bytes_per_copy()
+def make_vec(shop: Shop, pool: Sequence[JobShop], copies: int, observation: str) -> tuple[VectorEnv[Any, Any, Any], Engine]:
+    """`gymnasium.make_vec` and the engine behind it."""
+    env = gymnasium.make_vec(shop.id, num_envs=copies, instance=list(pool), observation=observation, **shop.words)
+    return env, env.unwrapped.engine  # type: ignore[attr-defined]
+
+
+def bytes_per_copy(pool: Sequence[JobShop], graph: bool, shop: Shop = JOBSHOP) -> int:
+    env, engine = make_vec(shop, pool, 1, "graph" if graph else "candidates")
+    env.close()
+    return engine.bytes_per_copy()
 
 
 def scatter(engine: Engine) -> None:
     """Put the copies of `engine` into states at every stage of an episode; the next step brings their observations."""
+    few = Engine(engine.problem, engine.pool, min(SCATTERED, engine.copies), graph=False, sizes=engine.sizes)
+    few.reset()
+    picker = Picker(few)
+    steps = min(engine.sizes.steps, 2 * engine.sizes.runs_on)  # the bound on steps counts waits that random play rarely needs
+    first = np.arange(few.copies) * steps // few.copies
+    for t in range(steps):
+        if (first == t).any():
+            few.restart(first == t)
+        picker()
+        few.step()
     engine.reset()
-    kernels()["scatter"](engine.copies, engine._instances, engine._state, engine._episodes, engine.sizes.steps)
+    rows = torch.arange(engine.copies) % few.copies
+    pairs = [*zip(engine.state, few.state, strict=True)]
+    pairs += [(getattr(engine.episodes, field), getattr(few.episodes, field)) for field in ("legal", "length", "total")]
+    for into, out in pairs:
+        into.copy_(out[rows])
 
 
 class Picker:
-    """Random legal actions of an engine's copies, written into its action array."""
+    """Random legal actions of an engine's copies, written into its action array; they need masks alone, not the problem."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.time, self.pick = engine, 0, kernels()["pick"]
@@ -88,11 +128,12 @@ def engine_rate(pool: Sequence[JobShop], copies: int, graph: bool, seed: int, se
     return best_window(Picker(engine), step, seconds, repeats)
 
 
-def vector_rate(pool: Sequence[JobShop], copies: int, observation: str, seed: int, seconds: float, repeats: int) -> float:
+def vector_rate(
+    pool: Sequence[JobShop], copies: int, observation: str, seed: int, seconds: float, repeats: int, shop: Shop = JOBSHOP
+) -> float:
     """Operations per CPU-second through `gymnasium.make_vec`: fresh numpy observations and infos, autoreset included."""
-    env = gymnasium.make_vec(ID, num_envs=copies, instance=list(pool), observation=observation)
+    env, engine = make_vec(shop, pool, copies, observation)
     env.reset(seed=seed)
-    engine: Engine = env.unwrapped.engine  # type: ignore[attr-defined]
     scatter(engine)
     picker = Picker(engine)
     actions = np.zeros(copies, np.int64)
@@ -112,7 +153,7 @@ def vector_rate(pool: Sequence[JobShop], copies: int, observation: str, seed: in
 
 def single_rate(pool: Sequence[JobShop], observation: str, seed: int, seconds: float, repeats: int) -> float:
     """Operations per CPU-second through `gymnasium.make`: whole episodes with their resets, actions known beforehand."""
-    env = gymnasium.make(ID, instance=list(pool), observation=observation)
+    env = gymnasium.make(JOBSHOP.id, instance=list(pool), observation=observation)
     rng = np.random.default_rng(seed)
     seen, _ = env.reset(seed=seed)
     actions: list[int] = []

@@ -79,8 +79,8 @@ class BlockingShop:
         # Validated anew: read-only arrays lose that mark when they are pickled.
         object.__setattr__(self, "shop", dataclasses.replace(self.shop))
         m, (j, k) = self.shop.machines, self.shop.machine.shape
-        down = np.asarray(self.down) if np.size(self.down) else np.zeros((m, 0, 2), np.int64)
-        breakdown = np.asarray(self.breakdown) if np.size(self.breakdown) else np.zeros((j, k), np.int64)
+        down = np.asarray(self.down, np.int64) if np.size(self.down) else np.zeros((m, 0, 2), np.int64)
+        breakdown = np.asarray(self.breakdown, np.int64) if np.size(self.breakdown) else np.zeros((j, k), np.int64)
         if down.ndim != 3 or down.shape[0] != m or down.shape[2] != 2:
             raise InputError(f"{self.name}: down windows {down.shape} are not ({m}, W, 2)")
         if breakdown.shape != (j, k):

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dispatchgym.envs.blocking.check import InvalidSchedule, check, processing_end
+from dispatchgym.envs.blocking.check import check, processing_end
 from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions
+from dispatchgym.instances.errors import InvalidSchedule
 from dispatchgym.instances.jobshop import JobShop
 from tests.blocking_shops import earliest, has_circle, orders_of_machine, random_shop
 

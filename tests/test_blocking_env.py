@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,17 +142,17 @@ class Position(NamedTuple):
 def can_empty(routes: list[list[int]]) -> bool:
     """Whether jobs with these remaining routes, each on the first machine of its own, can all leave by single moves."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def reach(at: tuple[int, ...]) -> bool:
         inside = [j for j, k in enumerate(at) if k < len(routes[j])]
         if not inside:
             return True
         held = {routes[j][at[j]] for j in inside}
         for j in inside:
-            last = at[j] + 1 == len(routes[j])
-            if last or routes[j][at[j] + 1] not in held or routes[j][at[j] + 1] == routes[j][at[j]]:
-                if reach((*at[:j], at[j] + 1, *at[j + 1 :])):
-                    return True
+            here, following = routes[j][at[j]], routes[j][at[j] + 1] if at[j] + 1 < len(routes[j]) else None
+            free = following is None or following not in held or following == here
+            if free and reach((*at[:j], at[j] + 1, *at[j + 1 :])):
+                return True
         return False
 
     return reach((0,) * len(routes))

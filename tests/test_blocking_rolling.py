@@ -12,10 +12,10 @@ from dispatchgym.baselines.blocking.execution import Trace, execute
 from dispatchgym.baselines.blocking.rolling import board_at, solve
 from dispatchgym.baselines.blocking.sequence import REFUSED, empty_board, flatten, new_plan, new_table, play, to_schedule
 from dispatchgym.baselines.method import parse_method
-from dispatchgym.envs.blocking.check import InvalidSchedule, check, processing_end
+from dispatchgym.envs.blocking.check import check, processing_end
 from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions, interrupt
 from dispatchgym.instances.blocking_catalogue import load
-from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.errors import InputError, InvalidSchedule
 from dispatchgym.instances.jobshop import JobShop
 from dispatchgym.instances.jobshop_generate import generate
 from tests.blocking_shops import random_shop

@@ -7,7 +7,8 @@ job 1:             machine 1 for 4, machine 0 for 0, machine 1 for 1
 import numpy as np
 import pytest
 
-from dispatchgym.envs.jobshop.check import InvalidSchedule, check
+from dispatchgym.envs.jobshop.check import check
+from dispatchgym.instances.errors import InvalidSchedule
 from dispatchgym.instances.jobshop import JobShop, Schedule
 
 SHOP = JobShop(

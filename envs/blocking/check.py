@@ -16,15 +16,12 @@ import itertools
 import numpy as np
 
 from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
+from dispatchgym.instances.errors import InvalidSchedule
 
 Windows = list[tuple[int, int]]  # [from, to) ticks, in order
 Moves = list[tuple[int, int]]  # (job, machine entered or OUTSIDE), in the order of each job
 
 OUTSIDE = -1
-
-
-class InvalidSchedule(ValueError):
-    """A schedule that breaks a rule of its problem; the message names the jobs, machines and times."""
 
 
 def processing_end(instance: BlockingShop, j: int, k: int, start: int) -> int:

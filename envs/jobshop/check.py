@@ -11,11 +11,8 @@ import itertools
 
 import numpy as np
 
+from dispatchgym.instances.errors import InvalidSchedule
 from dispatchgym.instances.jobshop import JobShop, Schedule
-
-
-class InvalidSchedule(ValueError):
-    """A schedule that breaks a rule of its problem; the message names the operations and their intervals."""
 
 
 def check(instance: JobShop, schedule: Schedule) -> int:
