@@ -32,6 +32,8 @@ OPERATIONS, SCHEDULES, BYTES = "operations/CPU-s", "schedules/CPU-s", "bytes"
 OBSERVATIONS = ("candidates", "graph")
 SHIPPED = checkpoint.PRETRAINED / "jobshop"
 KERNEL_COPIES = 4096
+EVEN_MACHINES = 10  # with more, the search for deadlocks (bns) is so uneven that only whole episodes say what a step costs
+WHOLE_COPIES = 8  # copies that play them
 HELD = 3  # observations alive at once behind a vector face: the engine's, the caller's old one, the new one
 
 
@@ -50,6 +52,8 @@ class Plan:
     batches: tuple[int, ...] = (64, 1024, 4096, 16384, 65536)
     engine_batches: tuple[int, ...] = (64, 4096)
     policy_sizes: tuple[str, ...] = ("6x6", "10x10", "20x20", "100x20")
+    blocking_sizes: tuple[str, ...] = ("6x6", "10x10", "15x15")
+    blocking_batches: tuple[int, ...] = (256, 4096)
     seconds: float = 0.3  # CPU time of one timing
     repeats: int = 3  # of which the best counts
     memory: int = 2 * 2**30  # bytes that the copies of one measurement may take
@@ -57,7 +61,14 @@ class Plan:
 
 
 QUICK = Plan(
-    sizes=("6x6", "10x10"), batches=(64, 4096), engine_batches=(4096,), policy_sizes=("10x10",), seconds=0.1, memory=2**30
+    sizes=("6x6", "10x10"),
+    batches=(64, 4096),
+    engine_batches=(4096,),
+    policy_sizes=("10x10",),
+    blocking_sizes=("10x10",),
+    blocking_batches=(256,),
+    seconds=0.1,
+    memory=2**30,
 )
 
 
@@ -90,9 +101,11 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that the command line asks for; InputError for sizes and numbers that cannot be measured."""
     plan = replace(QUICK if options.quick else Plan(), seed=options.seed)
     if options.sizes:
-        plan = replace(plan, sizes=tuple(options.sizes), policy_sizes=tuple(options.sizes))
+        sizes = tuple(options.sizes)
+        plan = replace(plan, sizes=sizes, policy_sizes=sizes, blocking_sizes=sizes)
     if options.batches:
-        plan = replace(plan, batches=tuple(options.batches), engine_batches=tuple(options.batches))
+        batches = tuple(options.batches)
+        plan = replace(plan, batches=batches, engine_batches=batches, blocking_batches=batches)
     if options.seconds is not None:
         plan = replace(plan, seconds=options.seconds)
     if options.memory is not None:
@@ -126,6 +139,8 @@ def measure(plan: Plan) -> Iterator[Figure]:
     """All figures of `plan`, one after another."""
     for size in plan.sizes:
         yield from environment_figures(plan, size)
+    for size in plan.blocking_sizes:
+        yield from blocking_figures(plan, size)
     for size in plan.policy_sizes:
         yield from policy_figures(plan, size)
 
@@ -142,14 +157,37 @@ def environment_figures(plan: Plan, size: str) -> Iterator[Figure]:
         yield Figure("make", size, observation, 1, workloads.single_rate(pool, observation, *timing), OPERATIONS)
         for face, batches, held in (("engine", plan.engine_batches, 1), ("make_vec", plan.batches, HELD)):
             for copies in batches:
-                value, note = None, ""
-                if copies * weight * held > plan.memory:
-                    note = f"{copies * weight * held / 2**30:.1f} GiB"
-                elif face == "engine":
+                value, note = None, too_much(plan, copies * weight * held)
+                if not note and face == "engine":
                     value = workloads.engine_rate(pool, copies, graph, *timing)
-                else:
+                elif not note:
                     value = workloads.vector_rate(pool, copies, observation, *timing)
                 yield Figure(face, size, observation, copies, value, OPERATIONS, note)
+
+
+def blocking_figures(plan: Plan, size: str) -> Iterator[Figure]:
+    """Memory of the blocking shops at one size, and their speed through `gymnasium.make_vec`.
+
+    Counted are decisions: a wait is one, a circle of swaps, which happens by itself, is none.
+    """
+    jobs, machines = parse_size(size)
+    pool = workloads.draw_pool(jobs, machines, plan.seed)
+    for name, shop in workloads.BLOCKING.items():
+        weight = workloads.bytes_per_copy(pool, False, shop)
+        yield Figure(f"memory {name}", size, "candidates", 1, weight, BYTES)
+        whole = name == "bns" and machines > EVEN_MACHINES
+        for copies in (WHOLE_COPIES,) if whole else plan.blocking_batches:
+            value, note = None, too_much(plan, copies * weight * HELD)
+            if not note and whole:
+                value = workloads.episodes_rate(pool, copies, "candidates", plan.seed, shop)
+            elif not note:
+                value = workloads.vector_rate(pool, copies, "candidates", plan.seed, plan.seconds, plan.repeats, shop)
+            yield Figure(f"make_vec {name}", size, "candidates", copies, value, OPERATIONS, note)
+
+
+def too_much(plan: Plan, size: int) -> str:
+    """`size` bytes in words if they are more than a measurement may take."""
+    return f"{size / 2**30:.1f} GiB" if size > plan.memory else ""
 
 
 def policy_figures(plan: Plan, size: str) -> Iterator[Figure]:
@@ -179,7 +217,9 @@ def tables(figures: Sequence[Figure]) -> list[Grid]:
     grids = [
         Grid("Random legal play: operations per CPU-second, by copies; (GiB) = left out for its memory", heads, body, words=2)
     ]
-    memory = tuple((f.size, f.observation, f"{int(f.value or 0):,}") for f in figures if f.unit == BYTES)
+    memory = tuple(
+        (f.size + f.face.removeprefix("memory"), f.observation, f"{int(f.value or 0):,}") for f in figures if f.unit == BYTES
+    )
     grids.append(Grid("Memory: bytes per copy", ("size", "observation", "bytes"), memory, words=2))
     played = [f for f in figures if f.unit == SCHEDULES]
     if played:

@@ -641,6 +641,11 @@ def describe_move(inst, s, b, j, out):
     latest = 0
     ahead_of_me = 0
     work_ahead = 0
+    needing = 0
+    opposing = 0
+    in_the_way = 0
+    soonest = NEVER
+    blocked = 0
     for m2 in range(s.resource.shape[1]):
         j2 = s.resource[b, m2, HOLDER]
         if j2 < 0 or j2 == j or s.job[b, j2, WANTS] < 0:
@@ -651,6 +656,15 @@ def describe_move(inst, s, b, j, out):
         rest = inst.task[i, row2, REST]
         due = max(other[EXPECTED], now) if other[DONE] == 0 else now
         delay = 0
+        # Further ahead: who comes to the target some day, whose machine this job needs, and both at once.
+        met = inst.visit[i, j, m2] >= task[HEAD] + p
+        in_the_way += met
+        comes = inst.visit[i, j2, m] - inst.task[i, row2, HEAD]
+        if comes >= 0:
+            needing += 1
+            opposing += met
+            soonest = min(soonest, due + comes)
+            blocked += max(leaves - due - comes, 0)
         if wants == m:
             if due > now:
                 coming += 1
@@ -739,6 +753,11 @@ def describe_move(inst, s, b, j, out):
     out[34] = clip((opens + work_ahead - arrives) * rate, 8.0)
     out[35] = clip((leaves - now) * rate, 8.0)
     out[36] = s.resource[b, after, QUEUE] / 4.0 if not last else 0.0
+    out[39] = needing / 4.0
+    out[40] = opposing / 4.0
+    out[41] = in_the_way / 4.0
+    out[42] = clip((leaves - soonest) * rate, 8.0)
+    out[43] = clip(blocked * rate, 8.0)
 
 
 def chain(s, b, m, target, here):

@@ -44,6 +44,7 @@ class Instances(NamedTuple):
     task: Array  # (N, J * K, 6) int32
     job: Array  # (N, J, 3) int32
     resource: Array  # (N, M, 2) int32 work and operations of each machine
+    visit: Array  # (N, J, M) int32 work of the job before its last operation on each machine, -1 = it has none
     future: Array  # (N, J * K) int64 set of the machines of the job's later operations, bit m = machine m
     windows: Array  # (N, M) int32 number of down windows
     down: Array  # (N, M, W, 2) int32
@@ -84,7 +85,7 @@ class BlockingProblem:
 
     name: ClassVar[str] = "blocking"
     kernel: ClassVar[Path] = Path(__file__).with_name("kernel.py")
-    features: ClassVar[Features] = Features(candidate=39, context=12, task=12, resource=9, runs_on=3)
+    features: ClassVar[Features] = Features(candidate=44, context=12, task=12, resource=9, runs_on=3)
 
     def __post_init__(self) -> None:
         if self.mask_budget is not None and not 1 <= self.mask_budget <= NO_BUDGET:
@@ -151,6 +152,10 @@ class BlockingProblem:
         load = np.zeros((n, machines, 2), np.int64)
         np.add.at(load[..., 0], (at[0], machine[at]), duration[at])
         np.add.at(load[..., 1], (at[0], machine[at]), 1)
+        visit = np.full((n, jobs, machines), -1, np.int32)
+        for k in range(width):  # in this order, so that the last operation stays
+            some = np.nonzero(used[:, :, k])
+            visit[(*some, machine[(*some, k)])] = head[(*some, k)]
         total = length.sum(axis=1)
         unit = np.maximum(work.sum(axis=1) / total, 1.0)
         budget = self.mask_budget or (NO_BUDGET if machines <= EXACT_MACHINES else BUDGET)
@@ -172,6 +177,7 @@ class BlockingProblem:
             task=task.reshape(n, jobs * width, 6).astype(np.int32),
             job=np.stack([length, release, work], axis=-1).astype(np.int32),
             resource=load.astype(np.int32),
+            visit=visit,
             future=self._later_machines(machine).reshape(n, jobs * width),
             windows=(down[..., 0] >= 0).sum(axis=2).astype(np.int32),
             down=down,
