@@ -27,21 +27,6 @@ def episode(b, inst, s, e):
     e.final_length[b] = t
 
 
-def scatter(b, inst, s, e, most):
-    """From a reset state to one met after fewer than `most` random decisions: copies stand at every stage of an episode."""
-    mask = e.legal[b]
-    until = draw(e.seed[b], 2**30) % most
-    t = 0
-    while t < until:
-        count = legal(inst, s, b, mask)
-        step(inst, s, b, random_legal(mask, count, draw(e.seed[b], t)))
-        t += 1
-        if finished(inst, s, b):
-            reset(inst, s, b)
-    e.length[b] = t
-    legal(inst, s, b, mask)
-
-
 def pick(b, e, t):
     """A random legal action of copy `b` into e.action."""
     mask = e.legal[b]

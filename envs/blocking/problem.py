@@ -13,15 +13,14 @@ from dispatchgym.envs.core.contract import Array, Features, Sizes
 from dispatchgym.instances.blocking import BlockingShop, Variant, lower_bound
 from dispatchgym.instances.errors import InputError
 
-EXACT_MACHINES = 15  # up to here the search for deadlocks is exact unless a budget is given
-BUDGET = 2_000  # states a search may look at in larger shops
 NO_BUDGET = 2**50
-MAX_MACHINES = 62  # machines are bits of one integer in the search
+BUDGETS = ((10, NO_BUDGET), (15, 20_000), (62, 2_000))  # up to so many machines, states that a search for deadlocks may look at
+MAX_MACHINES = BUDGETS[-1][0]  # machines are bits of one integer in the search
 
 
 def memo_size(machines: int) -> int:
-    """How many verdicts a copy remembers, a power of two: exact searches of more than 10 machines repeat themselves a lot."""
-    return 2**16 if 10 < machines <= EXACT_MACHINES else 2**12
+    """How many verdicts a copy remembers, a power of two: long searches meet the same states again and again."""
+    return 2**16 if 10 < machines <= 15 else 2**12
 
 
 class Instances(NamedTuple):
@@ -75,7 +74,7 @@ class BlockingProblem:
     """Blocking job shop with makespan, with swaps (bws) or without (bns).
 
     `mask_budget` limits the states that a search for deadlocks looks at (bns); what it cannot decide is
-    forbidden, unless nothing else is left to do. None: no limit up to 15 machines, 2,000 beyond. `repairs_known` shows the agent
+    forbidden, unless nothing else is left to do. None: no limit up to 10 machines, 20,000 up to 15, 2,000 beyond. `repairs_known` shows the agent
     when repairs end.
     """
 
@@ -158,7 +157,7 @@ class BlockingProblem:
             visit[(*some, machine[(*some, k)])] = head[(*some, k)]
         total = length.sum(axis=1)
         unit = np.maximum(work.sum(axis=1) / total, 1.0)
-        budget = self.mask_budget or (NO_BUDGET if machines <= EXACT_MACHINES else BUDGET)
+        budget = self.mask_budget or next((states for most, states in BUDGETS if machines <= most), NO_BUDGET)
         return Instances(
             pool=n,
             width=width,
