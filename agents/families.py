@@ -91,7 +91,7 @@ def blocking(swap: bool, down_shares: Sequence[float]) -> Family:
         schedule=blocking_schedule,
         goal=blocking_goal,
         default_sizes=("6x6", "10x5", "15x5", "10x10", "10x10", "15x10", "20x5", "20x10", "15x15"),
-        pretrained=f"blocking-{problem.variant}" + ("-interrupted" if max(law.down_share for law in laws) > 0 else ""),
+        pretrained=f"blocking-{problem.variant}" + ("-interrupted" if swap and max(law.down_share for law in laws) > 0 else ""),
         words={"swap": swap},
     )
 

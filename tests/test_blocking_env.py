@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,8 +13,10 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stable_baselines3.common.env_checker import check_env as check_sb3
 
 from dispatchgym.envs.blocking.check import check
 from dispatchgym.envs.blocking.nowait import NoWaitProblem
@@ -22,9 +28,11 @@ from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Inter
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop
 from dispatchgym.instances.jobshop_generate import generate
+from tests.blocking_record import COPIES, KINDS, record
 from tests.blocking_search import best_reachable
 from tests.blocking_shops import brute_force, random_shop
 
+ROOT = Path(__file__).parents[1]
 ID = "dispatchgym:dispatchgym/BlockingJobShop-v0"
 SMALL: dict[str, Any] = {"jobs": 4, "machines": 3, "pool": 5, "duration": (0, 9)}
 WAYS: tuple[dict[str, Any], ...] = (
@@ -240,17 +248,36 @@ def test_the_agent_sees_no_failure_before_it_happens(seed: int, variant: Any) ->
         engine.step(np.repeat((record.legal[0] * rng.random(record.legal.shape[1])).argmax(), 2), autoreset=False)
 
 
+def test_plain_python_compiled_code_and_the_cuda_simulator_agree_to_the_last_bit(tmp_path: Path) -> None:
+    compiled, interpreted = record("cpu"), record("python")
+    file = tmp_path / "simulated.npz"
+    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "tests.blocking_record", "cuda", str(file)], env=environment, cwd=ROOT, check=True)
+    with np.load(file) as simulated:
+        for name, value in compiled.items():
+            assert value.tobytes() == interpreted[name].tobytes(), name
+            assert value.tobytes() == simulated[name].tobytes(), name
+    for variant, windows in KINDS:
+        name = f"{variant}{'-down' * windows}"
+        assert compiled[f"{name}-1"].tobytes() == compiled[f"{name}-{COPIES}"].tobytes(), name
+
+
 @pytest.mark.parametrize("words", WAYS, ids=str)
-def test_plain_python_plays_the_same_game_to_the_last_bit(words: dict[str, Any]) -> None:
-    envs = [gymnasium.make_vec(ID, num_envs=3, device=device, **SMALL, **words) for device in ("cpu", "python")]
-    rng = np.random.default_rng(0)
-    seen = [env.reset(seed=4)[0] for env in envs]
-    for _ in range(60):
-        for name in seen[0]:
-            assert seen[0][name].tobytes() == seen[1][name].tobytes(), name
-        mask = seen[0]["action_mask"]
-        action = (mask * rng.random(mask.shape)).argmax(axis=1)
-        seen = [env.step(action)[0] for env in envs]
+def test_both_faces_pass_the_checkers_and_agree(words: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gymnasium.make(ID, **SMALL, **words).unwrapped, skip_render_check=True)
+        check_sb3(gymnasium.make(ID.replace("-v0", "Flat-v0"), **SMALL, **words).unwrapped)
+    vector = gymnasium.make_vec(ID, num_envs=3, **SMALL, **words)
+    single = gymnasium.make(ID, **SMALL, **words)
+    many, one = vector.reset(seed=7)[0], single.reset(seed=9)[0]
+    over = False
+    while not over:
+        for name, value in one.items():
+            assert value.tobytes() == many[name][2].tobytes(), name
+        action = int(many["action_mask"][2].argmax())
+        many = vector.step(many["action_mask"].argmax(axis=1))[0]
+        one, _, over, _, _ = single.step(action)
 
 
 @pytest.mark.parametrize(

@@ -73,9 +73,9 @@ class State(NamedTuple):
 class BlockingProblem:
     """Blocking job shop with makespan, with swaps (bws) or without (bns).
 
-    `mask_budget` limits the states that a search for deadlocks looks at (bns); what it cannot decide is
-    forbidden, unless nothing else is left to do. None: no limit up to 10 machines, 20,000 up to 15, 2,000 beyond. `repairs_known` shows the agent
-    when repairs end.
+    `mask_budget` limits the states that a search for deadlocks looks at (bns); what it cannot decide is forbidden, unless
+    nothing else is left to do. None: no limit up to 10 machines, 20,000 up to 15, 2,000 beyond. `repairs_known` shows the
+    agent when repairs end.
     """
 
     swap: bool = True
