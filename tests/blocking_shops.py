@@ -12,6 +12,7 @@ from dispatchgym.envs.blocking.check import processing_end
 from dispatchgym.instances.blocking import BlockingShop, Interruptions, Variant
 from dispatchgym.instances.jobshop import JobShop
 
+IDS = ("dispatchgym:dispatchgym/BlockingJobShop-v0", "dispatchgym:dispatchgym/BlockingJobShopFlat-v0")
 MAX_ORDERS = 20_000  # of a shop from `random_shop`: what brute force takes without patience
 
 Operation = tuple[int, int]  # (job, operation)

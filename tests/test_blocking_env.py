@@ -30,10 +30,10 @@ from dispatchgym.instances.jobshop import JobShop
 from dispatchgym.instances.jobshop_generate import generate
 from tests.blocking_record import COPIES, KINDS, record
 from tests.blocking_search import best_reachable
-from tests.blocking_shops import brute_force, random_shop
+from tests.blocking_shops import IDS, brute_force, random_shop
 
 ROOT = Path(__file__).parents[1]
-ID = "dispatchgym:dispatchgym/BlockingJobShop-v0"
+ID, FLAT_ID = IDS
 SMALL: dict[str, Any] = {"jobs": 4, "machines": 3, "pool": 5, "duration": (0, 9)}
 WAYS: tuple[dict[str, Any], ...] = (
     {},
@@ -267,7 +267,7 @@ def test_both_faces_pass_the_checkers_and_agree(words: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(gymnasium.make(ID, **SMALL, **words).unwrapped, skip_render_check=True)
-        check_sb3(gymnasium.make(ID.replace("-v0", "Flat-v0"), **SMALL, **words).unwrapped)
+        check_sb3(gymnasium.make(FLAT_ID, **SMALL, **words).unwrapped)
     vector = gymnasium.make_vec(ID, num_envs=3, **SMALL, **words)
     single = gymnasium.make(ID, **SMALL, **words)
     many, one = vector.reset(seed=7)[0], single.reset(seed=9)[0]
@@ -295,6 +295,9 @@ def test_both_faces_pass_the_checkers_and_agree(words: dict[str, Any]) -> None:
         ({"swop": True}, "unknown keyword 'swop'"),
         ({"instance": "la01/bws", "swap": False}, "la01/bws is a bws shop"),
         ({"instance": "la01/xyz"}, "la01/xyz"),
+        ({"instance": 7}, "instance 7 is not a name"),
+        ({"interruptions": "often"}, "interruptions='often'"),
+        ({"mask_budget": "x"}, "mask_budget='x'"),
     ],
 )
 def test_bad_words_are_named(words: dict[str, Any], message: str) -> None:
@@ -309,3 +312,29 @@ def test_pictures_can_be_drawn_at_any_moment() -> None:
     picture = env.render()
     assert picture.ndim == 3
     assert picture.std() > 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"variant": "jsp"}, "variant 'jsp'"),
+        ({"down": [[[0, 5]]]}, r"down windows \(1, 1, 2\)"),
+        ({"down": [[[5, 5]], [[0, 1]]]}, r"machine 0 is down in \[5, 5\)"),
+        ({"down": [[[4, 8], [6, 9]], [[-1, -1], [-1, -1]]]}, "out of order"),
+        ({"down": [[[-1, -1], [6, 9]], [[-1, -1], [-1, -1]]]}, "gap in its list"),
+        ({"breakdown": [[1]]}, r"breakdown \(1, 1\)"),
+        ({"breakdown": [[-1, 0], [0, 0]]}, "breakdown of -1 ticks"),
+        ({"variant": "nwt", "breakdown": [[1, 0], [0, 0]]}, "no-wait shop cannot be interrupted"),
+        ({"lower_bound": 9, "best_known": 8}, "lower bound 9 is above"),
+    ],
+)
+def test_bad_instances_are_named(fields: dict[str, Any], message: str) -> None:
+    arrays = {name: np.array(value) if isinstance(value, list) else value for name, value in fields.items()}
+    with pytest.raises(InputError, match=message):
+        BlockingShop(shop("0:3 1:2", "1:4 0:2"), **arrays)
+
+
+def test_instances_and_laws_may_be_objects() -> None:
+    env = gymnasium.make(ID, instance=shop("0:3 1:2", "1:4 0:2"), interruptions=Interruptions(0.3), traces=3)
+    assert len(env.unwrapped.engine.pool) == 3  # type: ignore[attr-defined]
+    assert repr(env.unwrapped.engine.pool[0]) == "BlockingShop('unnamed/bws', 2x2, bws)"  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from dispatchgym.envs.jobshop.check import check
 from dispatchgym.instances import catalogue
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, simple_lower_bound
+from tests.blocking_shops import IDS as BLOCKING_IDS
 from tests.shops import ID, IDS, SMALL, pick
 
 WAYS = [(name, kind) for name in IDS for kind in ("graph", "candidates")][:3]
@@ -53,8 +54,8 @@ def same(left: Any, right: Any) -> bool:
     return bool(np.array_equal(left, right))
 
 
-def test_every_registered_id_is_tested_here() -> None:
-    assert {x.split(":")[1] for x in IDS} == {x for x in gymnasium.registry if x.startswith("dispatchgym/")}
+def test_every_registered_id_is_tested() -> None:
+    assert {x.split(":")[1] for x in (*IDS, *BLOCKING_IDS)} == {x for x in gymnasium.registry if x.startswith("dispatchgym/")}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
