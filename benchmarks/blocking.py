@@ -85,7 +85,8 @@ def benchmark(options: Options) -> None:
     rows = evaluate.evaluate(problem, request, ["blocking", "--instances", *options.instances, "--methods", *methods])
     run = json.loads(read_text(out / "run.json"))
     built = report.build(problem, rows, report.header(problem, run, rows), part.compare_with)
-    table = f"{report.markdown(built)}\nRegenerate with `python benchmarks/blocking.py {options.part}`."
+    chosen = f" --methods {' '.join(options.methods)}" if options.methods else ""
+    table = f"{report.markdown(built)}\nRegenerate with `python benchmarks/blocking.py {options.part}{chosen}`."
     options.tables.mkdir(parents=True, exist_ok=True)
     write_text(options.tables / f"blocking-{options.part}.md", table + "\n")
     fill(options.page, f"blocking-{options.part}", table)
