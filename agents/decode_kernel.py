@@ -244,4 +244,5 @@ def survey(b, inst, s, o):
     """The graph of instance s.row[b] before its first decision."""
     reset(inst, s, b)
     legal(inst, s, b, o.mask[b])
+    blank(b, o)
     graph(inst, s, b, o)

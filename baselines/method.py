@@ -40,6 +40,17 @@ class Method:
             raise self.error(f"option {key}={value} is not a positive whole number")
         return int(value)
 
+    def budget(self, key: str, *others: str) -> int | None:
+        """The number of moves given as option `key`, None if it is not given; raises InputError if seconds are given too.
+
+        Refuses all other options but the keys in `others`.
+        """
+        self.accept(seconds=True, keys=(key, *others))
+        moves = self.integer(key, 1) if key in self.options else None
+        if moves and self.seconds is not None:
+            raise self.error(f"give seconds or {key}, not both")
+        return moves
+
     def choice(self, key: str, choices: Collection[str]) -> str:
         """The value of option `key`, which must be one of `choices`; the first of them is the default."""
         value = self.options.get(key, next(iter(choices)))

@@ -28,6 +28,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks import blocks
+from benchmarks.command import run_command
 from benchmarks.results_file import header
 from dispatchgym import evaluate
 from dispatchgym.agents.checkpoint import write_atomically
@@ -80,15 +81,7 @@ class Run:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark. Exits with 2 on bad input and 130 on Ctrl-C."""
-    options = tyro.cli(Options, args=argv, description=__doc__, config=(tyro.conf.FlagCreatePairsOff,))
-    try:
-        benchmark(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues", file=sys.stderr)
-        raise SystemExit(130) from None
+    run_command(Options, benchmark, __doc__, argv)
 
 
 def benchmark(options: Options) -> None:

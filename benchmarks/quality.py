@@ -21,8 +21,8 @@ if not __package__:  # run as a script: import the project from the folder above
 import tyro
 
 from benchmarks.blocks import replaced
+from benchmarks.command import run_command
 from dispatchgym import evaluate, report
-from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.problems import PROBLEMS
 from dispatchgym.record import Row
@@ -55,15 +55,7 @@ class Options:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the benchmark. Exits with 2 on bad input and 130 on Ctrl-C, like evaluate.py."""
-    options = tyro.cli(Options, args=argv, description=__doc__)
-    try:
-        benchmark(options)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted; the same command continues", file=sys.stderr)
-        raise SystemExit(130) from None
+    run_command(Options, benchmark, __doc__, argv)
 
 
 def benchmark(options: Options) -> None:

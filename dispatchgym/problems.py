@@ -1,6 +1,7 @@
 """What the commands know about each problem family: where its instances, solvers, referee and drawings are.
 
-Solvers and drawings are imported when they are used, so `--help` stays quick.
+Families keep solvers, referee and drawing in modules of the same names (`of_modules`), which are imported when they are used,
+so that `--help` stays quick.
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tyro
 
+from dispatchgym.instances import blocking_catalogue, catalogue
+from dispatchgym.instances.blocking import VARIANTS, BlockingSchedule, BlockingShop, Interruptions
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.jobshop import JobShop, Schedule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dispatchgym.baselines.result import Result
-    from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions
-    from dispatchgym.instances.jobshop import JobShop, Schedule
 
 Group = tuple[str, str]  # (set, size), as ("ta", "15x15"): what a column of a table averages over
 
@@ -49,7 +53,7 @@ class Problem:
     title: str
     objective: str  # what is minimised, as tables and axes call it
     unit: str
-    bounds: str  # where the published bounds come from, with their date
+    bounds: str  # where the published bounds come from, with their date if there is one
     methods: Callable[[], dict[str, str]]  # name -> one line of help
     validate: Callable[[str], str | None]  # raise InputError unless the method text can run; a hash of the weights it loads
     expand: Callable[[Iterable[str], Any], list[str]]  # (what users type, a `request` or None) -> what `load` takes
@@ -85,18 +89,15 @@ def fields(schedule: Any) -> dict[str, Any]:
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
 
 
+def _schedule(kind: type[Any], data: dict[str, Any]) -> Any:
+    """The schedule of that kind, all of whose fields are arrays of ticks, that `fields` was given; `data` may hold more."""
+    return kind(**{field.name: np.asarray(data[field.name], np.int64) for field in dataclasses.fields(kind)})
+
+
 def is_policy(method: str) -> bool:
     from dispatchgym.baselines.method import parse_method
 
     return parse_method(method).name.startswith("policy")
-
-
-def _validate_policy(method: str, problem: str) -> str:
-    try:
-        from dispatchgym.policies import fingerprint
-    except ImportError as error:
-        raise InputError(f"method '{method}': no policy support ({error})") from error
-    return fingerprint(method, problem)
 
 
 # said here because importing the policies takes seconds
@@ -106,37 +107,50 @@ POLICY_HELP = {
 }
 
 
-def _jobshop_methods() -> dict[str, str]:
-    from dispatchgym.baselines.jobshop import METHODS
-
-    return {**METHODS, **POLICY_HELP}
+def _methods(family: str) -> dict[str, str]:
+    return {**import_module(f"dispatchgym.baselines.{family}").METHODS, **POLICY_HELP}
 
 
-def _jobshop_validate(method: str) -> str | None:
+def _validate(family: str, method: str) -> str | None:
     if is_policy(method):
-        return _validate_policy(method, "jobshop")
-    from dispatchgym.baselines.jobshop import check_method
-
-    check_method(method)
+        try:
+            from dispatchgym.policies import fingerprint
+        except ImportError as error:
+            raise InputError(f"method '{method}': no policy support ({error})") from error
+        return fingerprint(method, family)
+    import_module(f"dispatchgym.baselines.{family}").check_method(method)
     return None
 
 
-def _jobshop_expand(specs: Iterable[str], request: Any = None) -> list[str]:
-    from dispatchgym.instances import catalogue
+def _solve(family: str, instance: Any, method: str, *, seed: int, workers: int) -> Result:
+    source = "dispatchgym.policies" if is_policy(method) else f"dispatchgym.baselines.{family}"
+    result: Result = import_module(source).solve(instance, method, seed=seed, workers=workers)
+    return result
 
-    return catalogue.expand(specs)
+
+def _check(family: str, instance: Any, schedule: Any) -> int:
+    return int(import_module(f"dispatchgym.envs.{family}.check").check(instance, schedule))
 
 
-def _jobshop_load(what: str) -> JobShop:
-    from dispatchgym.instances import catalogue
+def _draw(family: str, instance: Any, schedule: Any, title: str) -> Figure:
+    figure: Figure = import_module(f"dispatchgym.envs.{family}.render").draw(instance, schedule, title=title)
+    return figure
 
-    return catalogue.load(what)
+
+def of_modules(family: str) -> dict[str, Any]:
+    """The fields of a Problem that baselines/FAMILY, envs/FAMILY/check.py, envs/FAMILY/render.py and the policies give."""
+    found: dict[str, Callable[..., Any]] = {
+        "methods": _methods,
+        "validate": _validate,
+        "solve": _solve,
+        "check": _check,
+        "draw": _draw,
+    }
+    return {"name": family, **{what: partial(function, family) for what, function in found.items()}}
 
 
 def _jobshop_group(what: str, instance: JobShop) -> Group:
     """The set with its halves of different character apart: in dmu41-80 every job visits one half of the machines first."""
-    from dispatchgym.instances import catalogue
-
     size = f"{instance.jobs}x{instance.machines}"
     if what not in catalogue.names():
         return "files", size
@@ -147,37 +161,7 @@ def _jobshop_group(what: str, instance: JobShop) -> Group:
 
 
 def _jobshop_smallest(_: JobShop) -> JobShop:
-    from dispatchgym.instances.jobshop import JobShop
-
     return JobShop(np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32), name="warm-up")
-
-
-def _jobshop_solve(instance: JobShop, method: str, *, seed: int, workers: int) -> Result:
-    if is_policy(method):
-        from dispatchgym.policies import solve as solve_by_policy
-
-        return solve_by_policy(instance, method, seed=seed, workers=workers)
-    from dispatchgym.baselines.jobshop import solve
-
-    return solve(instance, method, seed=seed, workers=workers)
-
-
-def _jobshop_check(instance: JobShop, schedule: Schedule) -> int:
-    from dispatchgym.envs.jobshop.check import check
-
-    return check(instance, schedule)
-
-
-def _jobshop_draw(instance: JobShop, schedule: Schedule, title: str) -> Figure:
-    from dispatchgym.envs.jobshop.render import draw
-
-    return draw(instance, schedule, title=title)
-
-
-def _jobshop_schedule(data: dict[str, Any]) -> Schedule:
-    from dispatchgym.instances.jobshop import Schedule
-
-    return Schedule(np.asarray(data["start"], np.int64))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,8 +183,6 @@ class BlockingRequest:
 
     def laws(self) -> list[Interruptions]:
         """One law of interruptions for each share; raises InputError naming what is wrong with the request."""
-        from dispatchgym.instances.blocking import VARIANTS, Interruptions
-
         wrong = next((variant for variant in self.variant if variant not in VARIANTS), None)
         if wrong is not None:
             raise InputError(f"--variant {wrong} is not one of {', '.join(VARIANTS)}")
@@ -223,29 +205,21 @@ _BLOCKING = re.compile(r"(?P<shops>.+?)(?:/(?P<variant>bws|bns|nwt)(?P<trace>/p[
 
 def _blocking_expand(specs: Iterable[str], request: Any = None) -> list[str]:
     """Names by variant and law, in each the instances with their traces."""
-    from dispatchgym.instances.blocking_catalogue import name_of
-
     asked: BlockingRequest = request or BlockingRequest()
     laws = asked.laws()
     shops: list[tuple[str, str | None, str | None]] = []
     for spec in specs:
         found = _BLOCKING.fullmatch(spec)
         base, variant, trace = found.group("shops", "variant", "trace") if found else (spec, None, None)
-        shops += [(shop, variant, trace) for shop in _jobshop_expand([base])]
+        shops += [(shop, variant, trace) for shop in catalogue.expand([base])]
     names = [f"{shop}/{variant}{trace}" for shop, variant, trace in shops if trace]
     untraced = [(shop, variant) for shop, variant, trace in shops if not trace]
     for each in dict.fromkeys([*asked.variant, *(variant for _, variant in untraced if variant)]):
         members = [shop for shop, variant in untraced if variant == each or (not variant and each in asked.variant)]
         for law in laws:
             traces = asked.traces if law.down_share else 1
-            names += [name_of(shop, each, law, trace) for shop in members for trace in range(traces)]
+            names += [blocking_catalogue.name_of(shop, each, law, trace) for shop in members for trace in range(traces)]
     return list(dict.fromkeys(names))
-
-
-def _blocking_load(what: str) -> BlockingShop:
-    from dispatchgym.instances import blocking_catalogue
-
-    return blocking_catalogue.load(what)
 
 
 def _blocking_level(name: str) -> str:
@@ -262,72 +236,22 @@ def _blocking_group(what: str, instance: BlockingShop) -> Group:
     return _jobshop_group(found["shops"] if found else what, instance.shop)
 
 
-def _blocking_methods() -> dict[str, str]:
-    from dispatchgym.baselines.blocking import METHODS
-
-    return {**METHODS, **POLICY_HELP}
-
-
-def _blocking_validate(method: str) -> str | None:
-    if is_policy(method):
-        return _validate_policy(method, "blocking")
-    from dispatchgym.baselines.blocking import check_method
-
-    check_method(method)
-    return None
-
-
 def _blocking_smallest(instance: BlockingShop) -> BlockingShop:
-    from dispatchgym.instances.blocking import BlockingShop
-
     return BlockingShop(_jobshop_smallest(instance.shop), instance.variant, name="warm-up")
-
-
-def _blocking_solve(instance: BlockingShop, method: str, *, seed: int, workers: int) -> Result:
-    if is_policy(method):
-        from dispatchgym.policies import solve as solve_by_policy
-
-        return solve_by_policy(instance, method, seed=seed, workers=workers)
-    from dispatchgym.baselines.blocking import solve
-
-    return solve(instance, method, seed=seed, workers=workers)
-
-
-def _blocking_check(instance: BlockingShop, schedule: BlockingSchedule) -> int:
-    from dispatchgym.envs.blocking.check import check
-
-    return check(instance, schedule)
-
-
-def _blocking_draw(instance: BlockingShop, schedule: BlockingSchedule, title: str) -> Figure:
-    from dispatchgym.envs.blocking.render import draw
-
-    return draw(instance, schedule, title=title)
-
-
-def _blocking_schedule(data: dict[str, Any]) -> BlockingSchedule:
-    from dispatchgym.instances.blocking import BlockingSchedule
-
-    return BlockingSchedule(np.asarray(data["start"], np.int64))
 
 
 PROBLEMS: dict[str, Problem] = {
     "jobshop": Problem(
-        name="jobshop",
+        **of_modules("jobshop"),
         title="job shop",
         objective="makespan",
         unit="ticks",
         bounds="ScheduleOpt/benchmarks, 2026-08-19",
-        methods=_jobshop_methods,
-        validate=_jobshop_validate,
-        expand=_jobshop_expand,
-        load=_jobshop_load,
+        expand=lambda specs, _: catalogue.expand(specs),
+        load=catalogue.load,
         group=_jobshop_group,
         smallest=_jobshop_smallest,
-        solve=_jobshop_solve,
-        check=_jobshop_check,
-        draw=_jobshop_draw,
-        schedule=_jobshop_schedule,
+        schedule=partial(_schedule, Schedule),
         examples=(
             (
                 "Rules against search on ten instances, in half a minute",
@@ -341,21 +265,16 @@ PROBLEMS: dict[str, Problem] = {
         ),
     ),
     "blocking": Problem(
-        name="blocking",
+        **of_modules("blocking"),
         title="blocking job shop",
         objective="makespan",
         unit="ticks",
-        bounds="ScheduleOpt/benchmarks and sources in instances/data/blocking, 2026-08-19",
-        methods=_blocking_methods,
-        validate=_blocking_validate,
+        bounds="published values, collected without a date (sources: instances/data/blocking)",
         expand=_blocking_expand,
-        load=_blocking_load,
+        load=blocking_catalogue.load,
         group=_blocking_group,
         smallest=_blocking_smallest,
-        solve=_blocking_solve,
-        check=_blocking_check,
-        draw=_blocking_draw,
-        schedule=_blocking_schedule,
+        schedule=partial(_schedule, BlockingSchedule),
         examples=(
             (
                 "Rules against CP-SAT on small shops without swaps",

@@ -156,7 +156,7 @@ def test_arrays_are_fresh_every_time() -> None:
     first, info = env.reset(seed=0)
     held = [(x, x.copy()) for x in (*first.values(), info["action_mask"])]
     second, _, _, _, other = env.step(int(info["action_mask"].argmax()))
-    assert all(np.array_equal(now, before) for now, before in held)
+    assert all(np.array_equal(current, before) for current, before in held)
     assert not any(np.shares_memory(x, y) for x, _ in held for y in (*second.values(), other["action_mask"]))
     first["action_mask"][:] = 0
     info["action_mask"][:] = 0

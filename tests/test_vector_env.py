@@ -93,8 +93,8 @@ def test_observations_that_are_held_never_change() -> None:
     for _ in range(30):
         held.append((observation, {k: v.copy() for k, v in observation.items()}))
         observation, _, _, _, info = envs.step(info["action_mask"].argmax(axis=1))
-    for now, before in held:
-        assert_same(now, before)
+    for current, before in held:
+        assert_same(current, before)
 
 
 def test_whoever_spoils_a_dropped_observation_spoils_nothing_else() -> None:

@@ -31,10 +31,7 @@ def check_method(text: str) -> Method:
         method.accept(seconds=True, keys=("workers",))
         method.integer("workers", 1)
     else:
-        method.accept(seconds=True, keys=("iterations",))
-        method.integer("iterations", 1)
-        if method.seconds is not None and "iterations" in method.options:
-            raise method.error("give seconds or iterations, not both")
+        method.budget("iterations")
     return method
 
 

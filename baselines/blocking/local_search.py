@@ -35,14 +35,6 @@ def mean_duration(instance: BlockingShop) -> float:
     return float(instance.shop.duration[instance.shop.machine >= 0].mean())
 
 
-def check_budget(method: Method) -> None:
-    """Raise InputError unless the options of an annealing are SECONDS or iterations=N."""
-    method.accept(seconds=True, keys=("iterations",))
-    method.integer("iterations", 1)
-    if method.seconds is not None and "iterations" in method.options:
-        raise method.error("give seconds or iterations, not both")
-
-
 @lru_cache(maxsize=1)
 def load() -> float:
     """Compile the searches, or load them from numba's cache; return the CPU-seconds that took."""
@@ -84,7 +76,7 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
     An interrupted shop is planned without its trace, and the curve is that of the plan; notes["plan"] is then "static".
     Raises InputError for other options.
     """
-    check_budget(method)
+    moves = method.budget("iterations")
     load_seconds = load()
     began, cpu = time.perf_counter(), time.thread_time()
     bound = lower_bound(instance)
@@ -108,7 +100,6 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
 
     watch()
     mean = mean_duration(instance)
-    moves = method.integer("iterations", 1) if "iterations" in method.options else None
     cool(anneal, tally, bound, HOT * mean, COLD * mean, seconds=method.seconds or 1.0, moves=moves, watch=watch)
     notes: dict[str, Any] = {"moves": int(tally[MOVES]), "load_seconds": load_seconds}
     if nowait:

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from dispatchgym.baselines.blocking.execution import Done, Trace, execute
-from dispatchgym.baselines.blocking.local_search import COLD, HOT, check_budget, cool, load, mean_duration
+from dispatchgym.baselines.blocking.local_search import COLD, HOT, cool, load, mean_duration
 from dispatchgym.baselines.blocking.local_search import solve as anneal_once
 from dispatchgym.baselines.blocking.moves import BEST, MOVES, Search, anneal_moves, new_search
 from dispatchgym.baselines.blocking.sequence import Board, Shop, Ticks, copied, empty_board, flatten, to_schedule
@@ -57,12 +57,12 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
     Half goes to the first plan; a failure gets an equal share of the rest, by the number of failures that the law makes
     expect. A shop that is not interrupted has one plan. Compiling is not counted. Raises InputError for other options.
     """
-    check_budget(method)
+    moves = method.budget("iterations")
     if not instance.interrupted:
         return anneal_once(instance, method, seed=seed, workers=workers)
     load_seconds = load()
     began = time.perf_counter()
-    budget = Budget(method.seconds or 1.0, method.integer("iterations", 1) if "iterations" in method.options else None)
+    budget = Budget(method.seconds or 1.0, moves)
     trace, shop, empty = Trace.of(instance), flatten(instance), empty_board(instance)
     mean, bound = mean_duration(instance), lower_bound(instance)
     search = new_search(shop, empty, np.arange(len(shop.job), dtype=np.uint32), seed)

@@ -35,10 +35,7 @@ def check_method(text: str) -> Method:
         method.accept(seconds=True, keys=("workers", "hint"))
         method.integer("workers", 1)
     else:
-        method.accept(seconds=True, keys=("moves", "start"))
-        method.integer("moves", 1)
-        if method.seconds is not None and "moves" in method.options:
-            raise method.error("give seconds or moves, not both")
+        method.budget("moves", "start")
     for key in {"hint", "start"} & set(method.options):
         if check_method(method.options[key]).name == "cpsat":
             raise method.error(f"option {key}=cpsat is not a heuristic")
@@ -67,6 +64,5 @@ def solve(instance: JobShop, method: str, *, seed: int = 0, workers: int = 1) ->
     from dispatchgym.baselines.jobshop.local_search import search
 
     start = solve(instance, m.options.get("start", START), seed=seed)
-    moves = m.integer("moves", 1) if "moves" in m.options else None
-    result = search(instance, start, m.name, seconds=m.seconds or 1.0, moves=moves, seed=seed)
+    result = search(instance, start, m.name, seconds=m.seconds or 1.0, moves=m.budget("moves", "start"), seed=seed)
     return replace(result, notes={**result.notes, "start": m.options.get("start", START)})

@@ -243,16 +243,6 @@ def graph(inst, s, b, o):
     i = s.row[b]
     unit = inst.unit[i]
     bound = max(s.bound[b], 1)
-    for n in range(o.tasks.shape[1]):
-        for f in range(o.tasks.shape[2]):
-            o.tasks[b, n, f] = 0.0
-    for e in range(o.precedes.shape[1]):
-        o.precedes[b, e, 0] = -1
-        o.precedes[b, e, 1] = -1
-    for e in range(o.runs_on.shape[1]):
-        o.runs_on[b, e, 0] = -1
-        o.runs_on[b, e, 1] = -1
-        o.runs_on_features[b, e, 0] = 0.0
     o.tasks[b, s.job.shape[1] * inst.width, 6] = 1.0
     precedence = 0
     link = 0
@@ -275,11 +265,8 @@ def graph(inst, s, b, o):
                 o.precedes[b, precedence, 0] = n - 1
                 o.precedes[b, precedence, 1] = n
                 precedence += 1
-    for m in range(s.resource.shape[1]):
-        o.resources[b, m, 0] = 1.0 if m < inst.machines[i] else 0.0
+    for m in range(inst.machines[i]):
+        o.resources[b, m, 0] = 1.0
         o.resources[b, m, 1] = s.resource[b, m, OPEN] / bound
         o.resources[b, m, 2] = s.resource[b, m, PLACED] / bound
-        o.resources[b, m, 3] = 0.0
-    for f in range(o.resources.shape[2]):
-        o.resources[b, s.resource.shape[1], f] = 0.0
     o.resources[b, s.resource.shape[1], 3] = 1.0

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from dispatchgym.envs.blocking.packing import pad, padding, refuse, room, table
 from dispatchgym.envs.core.contract import Array, Features, Sizes
 from dispatchgym.instances.blocking import BlockingShop, Variant, lower_bound
 from dispatchgym.instances.errors import InputError
 
+KERNEL = tuple(Path(__file__).with_name(name) for name in ("kernel.py", "deadlock_kernel.py", "features_kernel.py"))
 NO_BUDGET = 2**50
 BUDGETS = ((10, NO_BUDGET), (15, 20_000), (62, 2_000))  # up to so many machines, states that a search for deadlocks may look at
 MAX_MACHINES = BUDGETS[-1][0]  # machines are bits of one integer in the search
@@ -83,7 +85,7 @@ class BlockingProblem:
     repairs_known: bool = False
 
     name: ClassVar[str] = "blocking"
-    kernel: ClassVar[Path] = Path(__file__).with_name("kernel.py")
+    kernel: ClassVar[tuple[Path, ...]] = KERNEL
     features: ClassVar[Features] = Features(candidate=44, context=12, task=12, resource=9, runs_on=3)
 
     def __post_init__(self) -> None:
@@ -95,68 +97,32 @@ class BlockingProblem:
         return "bws" if self.swap else "bns"
 
     def sizes(self, instances: Sequence[BlockingShop]) -> Sizes:
-        shops = [x.shop for x in instances]
-        jobs = max(x.jobs for x in shops)
-        total = max(int(x.operations.sum()) for x in shops)
-        width = max(x.machine.shape[1] for x in shops)
+        found = padding(instances)
         # Rounded up, so that traces of one law share their padding.
         events = 1 << max(int((x.down[..., 0] >= 0).sum()) for x in instances).bit_length()
-        return Sizes(
-            actions=jobs + 1,
-            tasks=jobs * width + 1,
-            resources=max(x.machines for x in shops) + 1,
-            precedes=total,
-            runs_on=total,
-            # one move and at most one wait for each operation, one wait for each failure, repair and release
-            steps=2 * (total + events) + jobs,
-        )
+        # one move and at most one wait for each operation, one wait for each failure, repair and release
+        return replace(found, steps=2 * (found.runs_on + events) + found.actions - 1)
 
     def pack(self, instances: Sequence[BlockingShop], sizes: Sizes) -> Instances:
-        need = self.sizes(instances)
-        n, jobs, machines = len(instances), sizes.actions - 1, sizes.resources - 1
-        width = (sizes.tasks - 1) // jobs
-        for what, asked, room in (
-            ("jobs", need.actions - 1, jobs),
-            ("machines", need.resources - 1, machines),
-            ("operations in one job", (need.tasks - 1) // (need.actions - 1), width),
-            ("operations", need.runs_on, sizes.runs_on),
-            ("decisions", need.steps, sizes.steps),
-        ):
-            if asked > room:
-                raise InputError(f"an instance has {asked} {what}, this environment was made for {room}")
-        wrong = next((x for x in instances if x.variant != self.variant), None)
-        if wrong is not None:
-            raise InputError(f"{wrong.name} is a {wrong.variant} shop, this environment plays {self.variant}")
+        jobs, width, machines = room(sizes)
+        n = len(instances)
+        shops = pad(instances, sizes, self.variant)
+        refuse("decisions", self.sizes(instances).steps, sizes.steps)
         if not self.swap and machines > MAX_MACHINES:
             raise InputError(f"{machines} machines: without swaps the environment takes at most {MAX_MACHINES}")
-        machine = np.full((n, jobs, width), -1, np.int64)
-        duration = np.zeros((n, jobs, width), np.int64)
         delay = np.zeros((n, jobs, width), np.int64)
-        release = np.zeros((n, jobs), np.int64)
         down = np.full((n, machines, max(x.down.shape[1] for x in instances), 2), -1, np.int32)
         for i, x in enumerate(instances):
-            rows, columns = x.shop.machine.shape
-            machine[i, :rows, :columns] = x.shop.machine
-            duration[i, :rows, :columns] = x.shop.duration
+            rows, columns = x.breakdown.shape
             delay[i, :rows, :columns] = x.breakdown
-            release[i, :rows] = x.shop.release
             down[i, : x.shop.machines, : x.down.shape[1]] = x.down
-        used = machine >= 0
-        length = used.sum(axis=2)
-        work = duration.sum(axis=2)
-        head = np.cumsum(duration, axis=2) - duration
-        last = (np.arange(width) == length[:, :, None] - 1) & used
-        task = np.stack([machine, duration, head, (work[:, :, None] - head) * used, delay, last], axis=-1)
-        at = np.nonzero(used)
-        load = np.zeros((n, machines, 2), np.int64)
-        np.add.at(load[..., 0], (at[0], machine[at]), duration[at])
-        np.add.at(load[..., 1], (at[0], machine[at]), 1)
+        used = shops.machine >= 0
+        last = (np.arange(width) == shops.job[..., :1] - 1) & used
         visit = np.full((n, jobs, machines), -1, np.int32)
         for k in range(width):  # in this order, so that the last operation stays
             some = np.nonzero(used[:, :, k])
-            visit[(*some, machine[(*some, k)])] = head[(*some, k)]
-        total = length.sum(axis=1)
-        unit = np.maximum(work.sum(axis=1) / total, 1.0)
+            visit[(*some, shops.machine[(*some, k)])] = shops.head[(*some, k)]
+        repair = [max(1, round(x.interruptions.repair * unit)) for x, unit in zip(instances, shops.unit, strict=True)]
         budget = self.mask_budget or next((states for most, states in BUDGETS if machines <= most), NO_BUDGET)
         return Instances(
             pool=n,
@@ -164,20 +130,20 @@ class BlockingProblem:
             swap=int(self.swap),
             budget=budget,
             repairs_known=int(self.repairs_known),
-            jobs=(length > 0).sum(axis=1).astype(np.int32),
-            machines=np.array([x.shop.machines for x in instances], np.int32),
-            total=total.astype(np.int32),
+            jobs=shops.jobs,
+            machines=shops.machines,
+            total=shops.total,
             bound=np.array([lower_bound(x) for x in instances], np.int32),
-            unit=unit,
-            rate=1.0 / unit,
+            unit=shops.unit,
+            rate=1.0 / shops.unit,
             share=np.array([x.interruptions.down_share for x in instances]),
-            repair=np.array([max(1, round(x.interruptions.repair * u)) for x, u in zip(instances, unit, strict=True)], np.int32),
+            repair=np.array(repair, np.int32),
             restart=np.array([x.interruptions.restart for x in instances], np.int32),
-            task=task.reshape(n, jobs * width, 6).astype(np.int32),
-            job=np.stack([length, release, work], axis=-1).astype(np.int32),
-            resource=load.astype(np.int32),
+            task=table([shops.machine, shops.duration, shops.head, shops.rest, delay, last]),
+            job=shops.job,
+            resource=shops.load,
             visit=visit,
-            future=self._later_machines(machine).reshape(n, jobs * width),
+            future=self._later_machines(shops.machine).reshape(n, jobs * width),
             windows=(down[..., 0] >= 0).sum(axis=2).astype(np.int32),
             down=down,
         )
@@ -192,8 +158,7 @@ class BlockingProblem:
         return future
 
     def state(self, sizes: Sizes, copies: int) -> State:
-        jobs, machines = sizes.actions - 1, sizes.resources - 1
-        width = (sizes.tasks - 1) // jobs
+        jobs, width, machines = room(sizes)
         depth, crew, memo = (0, 0, 0) if self.swap else (machines * width + 1, machines, memo_size(machines))
 
         def zeros(*shape: int, dtype: type = np.int32) -> Array:

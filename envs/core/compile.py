@@ -170,5 +170,5 @@ def simulated() -> bool:
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 
 
-def kernel_files(problem_kernel: Path, extra: Sequence[Path] = ()) -> tuple[Path, ...]:
-    return (CORE[0], problem_kernel, CORE[1], *extra)
+def kernel_files(problem_kernel: Sequence[Path], extra: Sequence[Path] = ()) -> tuple[Path, ...]:
+    return (CORE[0], *problem_kernel, CORE[1], *extra)

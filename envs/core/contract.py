@@ -1,6 +1,6 @@
 """What a problem gives to the engine, and what it may rely on.
 
-A problem is a file of plain scalar Python functions (its *kernel*) on copy `b` of a batch, plus the layout of its
+A problem is plain scalar Python functions (its *kernel*, one file or several) on copy `b` of a batch, plus the layout of its
 arrays. The engine compiles the same functions for CPU threads and for CUDA (one thread a copy), or runs them as they
 stand. A kernel defines, with `inst` the packed instances, `s` the state and `row` the instance of copy `b`:
 
@@ -14,9 +14,11 @@ stand. A kernel defines, with `inst` the packed instances, `s` the state and `ro
     context(inst, s, b, out)              fills out (Fx,): features of the whole state
     task_of / resource_of(inst, s, b, k)  the graph nodes that choice k names
     offered_at(inst, s, b, k) -> int      the tick at which legal choice k would take effect
-    graph(inst, s, b, o)                  fills the node and edge arrays of Observation o for copy b
+    graph(inst, s, b, o)                  fills the node and edge arrays of Observation o for copy b; they are blank when it
+                                          is called: features 0, edges -1
 
-Files that are compiled together share one namespace: a function's name must be theirs alone.
+Files that are compiled together share one namespace: a later file knows the constants of an earlier one, and a function's
+name must be theirs alone.
 
 Rules that keep every target equal to the last bit: arithmetic on integers and float64 only (float32 is storage), no
 transcendental functions, no allocation, no exceptions.
@@ -75,13 +77,13 @@ class Observation(NamedTuple):
 
 
 class Problem(Protocol):
-    """One family with its options; `kernel` is the file of its functions."""
+    """One family with its options; `kernel` is the files of its functions, those with constants that others use first."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def kernel(self) -> Path: ...
+    def kernel(self) -> tuple[Path, ...]: ...
 
     @property
     def features(self) -> Features: ...

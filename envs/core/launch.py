@@ -36,7 +36,26 @@ def observe(b, inst, s, e, o):
         for k in range(mask.shape[0]):
             o.candidate_task[b, k] = task_of(inst, s, b, k) if mask[k] == 1 else -1
             o.candidate_resource[b, k] = resource_of(inst, s, b, k) if mask[k] == 1 else -1
+        blank(b, o)
         graph(inst, s, b, o)
+
+
+def blank(b, o):
+    """Clear the graph of copy `b`: features 0, edges -1."""
+    for n in range(o.tasks.shape[1]):
+        for f in range(o.tasks.shape[2]):
+            o.tasks[b, n, f] = 0.0
+    for n in range(o.resources.shape[1]):
+        for f in range(o.resources.shape[2]):
+            o.resources[b, n, f] = 0.0
+    for e in range(o.precedes.shape[1]):
+        o.precedes[b, e, 0] = -1
+        o.precedes[b, e, 1] = -1
+    for e in range(o.runs_on.shape[1]):
+        o.runs_on[b, e, 0] = -1
+        o.runs_on[b, e, 1] = -1
+        for f in range(o.runs_on_features.shape[2]):
+            o.runs_on_features[b, e, f] = 0.0
 
 
 def begin(b, inst, s, e):

@@ -265,16 +265,6 @@ def graph(inst, s, b, o):
     unit = inst.unit[i]
     now = s.first_start[b] if s.unfinished[b] > 0 else s.makespan[b]
     horizon = max(s.bound[b] - now, 1)
-    for n in range(o.tasks.shape[1]):
-        for f in range(o.tasks.shape[2]):
-            o.tasks[b, n, f] = 0.0
-    for e in range(o.precedes.shape[1]):
-        o.precedes[b, e, 0] = -1
-        o.precedes[b, e, 1] = -1
-    for e in range(o.runs_on.shape[1]):
-        o.runs_on[b, e, 0] = -1
-        o.runs_on[b, e, 1] = -1
-        o.runs_on_features[b, e, 0] = 0.0
     chain = 0
     link = 0
     for j in range(inst.jobs[i]):
@@ -306,12 +296,11 @@ def graph(inst, s, b, o):
                 o.precedes[b, chain, 0] = n - 1
                 o.precedes[b, chain, 1] = n
                 chain += 1
-    for m in range(o.resources.shape[1]):
+    for m in range(inst.machines[i]):
         row = o.resources[b, m]
         machine = s.resource[b, m]
-        real = m < inst.machines[i]
-        row[0] = 1.0 if real else 0.0
-        row[1] = machine[OPEN] / horizon if real else 0.0
-        row[2] = clip((machine[IDLE] - now) / unit, 8.0) if real else 0.0
-        row[3] = machine[LEFT] * unit / horizon if real else 0.0
-        row[4] = (s.bound[b] - max(machine[IDLE], now) - machine[OPEN]) / horizon if real else 0.0
+        row[0] = 1.0
+        row[1] = machine[OPEN] / horizon
+        row[2] = clip((machine[IDLE] - now) / unit, 8.0)
+        row[3] = machine[LEFT] * unit / horizon
+        row[4] = (s.bound[b] - max(machine[IDLE], now) - machine[OPEN]) / horizon

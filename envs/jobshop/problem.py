@@ -60,7 +60,7 @@ class JobShopProblem:
     actions: ActionSet = "active"
 
     name: ClassVar[str] = "jobshop"
-    kernel: ClassVar[Path] = Path(__file__).with_name("kernel.py")
+    kernel: ClassVar[tuple[Path, ...]] = (Path(__file__).with_name("kernel.py"),)
     features: ClassVar[Features] = Features(candidate=20, context=8, task=10, resource=5, runs_on=1)
 
     def __post_init__(self) -> None:
