@@ -66,9 +66,13 @@ class Field:
         """A finite number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self.error(f"{shown(self.value)} is not a number")
-        if not math.isfinite(self.value):  # 1e999
-            raise self.error(f"{shown(self.value)} is not finite")
-        return float(self.value)
+        try:
+            number = float(self.value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):  # 1e999
+            raise self.error(f"{shown(self.value)} is too large")
+        return number
 
     def text(self) -> str:
         """A string of 1 to 200 printable characters."""

@@ -339,6 +339,36 @@ def on_platform(application: Application, platform: Platform) -> StaticDag:
     )
 
 
+def lower_bound(dag: StaticDag) -> int:
+    """Ticks that no schedule of `dag` falls short of: the longest path, and the work of tasks that must share some PEs.
+
+    On the path each task starts on a PE when the data of its predecessors can be there at the earliest, each of them being on
+    its best PE; and what follows is counted likewise. Work is that of the fastest executions, shared evenly, between the
+    earliest start of such a task and the shortest rest after one.
+    """
+    n, pes = dag.duration.shape
+    never = 2**40
+    duration = np.where(dag.duration >= 0, dag.duration.astype(np.int64), never)
+    head, tail = (np.zeros((n, pes), np.int64) for _ in range(2))  # before the start and after the end of a task on a PE
+    into: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    for e, (a, b, _) in enumerate(dag.edges.tolist()):
+        into[b].append((e, a))
+    order = topological(n, dag.edges)
+    for i in order:
+        for e, k in into[i]:
+            head[i] = np.maximum(head[i], ((head[k] + duration[k])[:, None] + dag.transfer[e]).min(axis=0))
+    for i in reversed(order):
+        for e, k in into[i]:
+            tail[k] = np.maximum(tail[k], ((tail[i] + duration[i])[None, :] + dag.transfer[e]).min(axis=1))
+    bound = int((head + duration + tail).min(axis=1).max())
+    can, fastest = dag.duration >= 0, duration.min(axis=1)
+    for shared in np.unique(np.concatenate([can, np.ones((1, pes), bool)]), axis=0):
+        bind = np.flatnonzero(~(can & ~shared).any(axis=1))  # tasks that run on no other PE
+        work = -(-int(fastest[bind].sum()) // int(shared.sum()))
+        bound = max(bound, work + int(head[bind][can[bind]].min()) + int(tail[bind][can[bind]].min()))
+    return bound
+
+
 def _frozen(array: npt.NDArray) -> npt.NDArray:
     own = np.ascontiguousarray(array)
     own.flags.writeable = False
