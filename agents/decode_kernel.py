@@ -144,9 +144,10 @@ def push(b, inst, s, o, chosen, r):
 
 
 def follow(b, inst, s, o, r, goal):
-    """Play copy `b` as close to a schedule as the action set allows: the legal task with the smallest goal.start[b, task].
+    """Play copy `b` as close to a schedule as the action set allows: the legal choice whose deed has the smallest goal.start.
 
-    Of equal ones one is drawn. A choice whose goal is negative is to wait: it is made when nothing else is due.
+    Of equal ones one is drawn. A choice whose goal is negative is to wait: it is made when nothing else is due. One on another
+    resource than goal.place (unless that is negative) is the last to be made.
     """
     reset(inst, s, b)
     mask = o.mask[b]
@@ -160,9 +161,12 @@ def follow(b, inst, s, o, r, goal):
         equal = 0
         for k in range(mask.shape[0]):
             if mask[k] == 1:
-                due = 2 * goal.start[b, task_of(inst, s, b, k)]
+                deed = deed_of(inst, s, b, k)
+                due = 2 * goal.start[b, deed]
                 if due < 0:
                     due = 2 * offered_at(inst, s, b, k) + 1
+                elif goal.place[b, deed] >= 0 and goal.place[b, deed] != resource_of(inst, s, b, k):
+                    due += 2**40
                 equal = equal + 1 if action >= 0 and due == first else 1 if action < 0 or due < first else equal
                 if action < 0 or due < first or (due == first and draw(r.seed[b], t * mask.shape[0] + k) % equal == 0):
                     action = k

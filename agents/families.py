@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,13 +10,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.agents.rollout import Goal
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.contract import Problem, Sizes
 from dispatchgym.envs.jobshop.problem import JobShopProblem
+from dispatchgym.envs.soc.env import StaticFamily, StreamFamily
+from dispatchgym.envs.soc.problem import NEVER, SocProblem, SocSizes
+from dispatchgym.instances import soc_catalogue
 from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions, interrupt
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, Schedule
 from dispatchgym.instances.jobshop_generate import generate_arrays
+from dispatchgym.instances.soc import (
+    StaticDag,
+    StaticSchedule,
+    Stream,
+    StreamLog,
+    Workload,
+    lower_bound,
+    on_platform,
+    stream,
+)
+from dispatchgym.instances.soc_generate import topcuoglu
 
 
 @dataclass(frozen=True)
@@ -27,7 +43,7 @@ class Family:
     gymnasium_id: str
     draw: Callable[[np.random.Generator, int, Sequence[str], float], list[Any]]  # (rng, count, sizes, hard share)
     schedule: Callable[[Any, Any, int], Any]  # (instance, state tensors, copy) -> the family's schedule
-    goal: Callable[[Any, Any, Sizes], Any]  # (instance, schedule, sizes) -> (N,) start of each task node, -1 = to wait
+    goal: Callable[[Any, Any, Sizes], Goal]  # (instance, schedule, sizes) -> when and where each deed is done
     default_sizes: tuple[str, ...]
     pretrained: str  # folder of the shipped policy in agents/pretrained
     words: dict[str, Any] = field(default_factory=dict)  # keywords of the environment that make it this problem
@@ -54,11 +70,16 @@ def job_shop_schedule(instance: JobShop, state: Any, copy: int) -> Schedule:
     return Schedule(state.start[copy, : instance.jobs, : instance.machine.shape[1]].cpu().numpy().astype(np.int64))
 
 
-def job_shop_goal(instance: JobShop, schedule: Schedule, sizes: Sizes) -> npt.NDArray[np.int64]:
+def anywhere(start: npt.NDArray[np.int64]) -> Goal:
+    """A goal whose deeds are done at these ticks; which resource does them is no choice."""
+    return Goal(start, np.full_like(start, -1))
+
+
+def job_shop_goal(instance: JobShop, schedule: Schedule, sizes: Sizes) -> Goal:
     width = sizes.tasks // sizes.actions
     goal = np.zeros((sizes.actions, width), np.int64)
     goal[: instance.jobs, : schedule.start.shape[1]] = schedule.start
-    return goal.ravel()
+    return anywhere(goal.ravel())
 
 
 JOB_SHOP = Family(
@@ -101,22 +122,95 @@ def blocking_schedule(instance: BlockingShop, state: Any, copy: int) -> Blocking
     return BlockingSchedule(state.start[copy, : shape[0], : shape[1]].cpu().numpy().astype(np.int64))
 
 
-def blocking_goal(instance: BlockingShop, schedule: BlockingSchedule, sizes: Sizes) -> npt.NDArray[np.int64]:
+def blocking_goal(instance: BlockingShop, schedule: BlockingSchedule, sizes: Sizes) -> Goal:
     jobs = sizes.actions - 1
     goal = np.zeros((jobs, (sizes.tasks - 1) // jobs), np.int64)
     goal[: instance.shop.jobs, : schedule.start.shape[1]] = schedule.start
-    return np.append(goal.ravel(), -1)
+    return anywhere(np.append(goal.ravel(), -1))
 
 
-NAMES = ("jobshop", "blocking")
+def soc_goal(instance: Stream | StaticDag, schedule: StreamLog | StaticSchedule, sizes: Sizes) -> Goal:
+    assert isinstance(sizes, SocSizes)
+    start = np.full((sizes.jobs, sizes.width), NEVER, np.int64)
+    place = np.full((sizes.jobs, sizes.width), -1, np.int64)
+    begun, on = np.atleast_2d(schedule.start), np.atleast_2d(schedule.pe)
+    rows, columns = begun.shape
+    start[:rows, :columns] = np.where(begun >= 0, begun, NEVER)
+    place[:rows, :columns] = on
+    return Goal(np.append(start.ravel(), -1), np.append(place.ravel(), -1))
 
 
-def family(name: str, *, swap: bool = True, down_shares: Sequence[float] = ()) -> Family:
-    """The family of that name; `swap` and `down_shares` are the blocking shop's. InputError for what does not exist."""
+def chain_of(load: Workload) -> float:
+    """Mean of the applications' longest chains of fastest executions."""
+    return float(np.mean([lower_bound(on_platform(a, load.platform)) for a in load.applications]))
+
+
+def streams(preset: str) -> Family:
+    """Streams of a preset's workload: its gaps, caps and noise vary, so that one policy serves them all."""
+    base = soc_catalogue.workload(preset)
+    # Short episodes tell sooner which decisions were good.
+    horizon = min(base.horizon, int(12 * chain_of(base) + 6 * base.scale))
+
+    def draw(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[Stream]:
+        load = dataclasses.replace(
+            base,
+            scale=base.scale * float(rng.choice((1.0, 1.0, 2.0, 4.0))),
+            cap=base.cap + int(rng.choice((0, 0, 1, 2))),
+            noise=float(rng.choice((0.0, 0.0, 0.3))),
+            horizon=horizon,
+            warmup=0,
+        )
+        return [stream(load, tuple(rng.integers(2**31, size=4).tolist())) for _ in range(count)]
+
+    return Family(
+        name="soc",
+        problem=SocProblem("start", "flow"),
+        gymnasium_id="dispatchgym:dispatchgym/SoC-v0",
+        draw=draw,
+        schedule=StreamFamily().schedule,
+        goal=soc_goal,
+        default_sizes=("1x1",),
+        pretrained=f"soc-{preset}",
+        words={"instance": preset},
+    )
+
+
+def draw_graphs(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[StaticDag]:
+    """Topcuoglu's random graphs of one size TASKSxPES with all their other parameters drawn; `hard`: share with costly data."""
+    tasks, pes = parse_size(sizes[int(rng.integers(len(sizes)))])
+    found = []
+    for _ in range(count):
+        ccr = float(rng.choice((5.0, 10.0) if rng.random() < hard else (0.1, 0.5, 1.0, 2.0)))
+        alpha, beta = float(rng.choice((0.5, 1.0, 2.0))), float(rng.choice((0.1, 0.25, 0.5, 0.75, 1.0)))
+        degree = int(rng.integers(1, 6))
+        found.append(topcuoglu(rng, tasks, ccr=ccr, alpha=alpha, out_degree=degree, beta=beta, pes=pes))
+    return found
+
+
+STATIC_DAG = Family(
+    name="static-dag",
+    problem=SocProblem("start"),
+    gymnasium_id="dispatchgym:dispatchgym/StaticDag-v0",
+    draw=draw_graphs,
+    schedule=StaticFamily().schedule,
+    goal=soc_goal,
+    default_sizes=("20x8", "40x8", "60x8", "40x4", "30x3"),
+    pretrained="static-dag",
+)
+
+
+NAMES = ("jobshop", "blocking", "soc", "static-dag")
+
+
+def family(name: str, *, swap: bool = True, down_shares: Sequence[float] = (), preset: str = "gym-ds3-5") -> Family:
+    """The family of that name; `swap` and `down_shares` are the blocking shop's, `preset` is that of streams on a chip.
+
+    Raises InputError for what does not exist.
+    """
     if name == "blocking":
         return blocking(swap, down_shares)
     if name not in NAMES:
         raise InputError(f"unknown problem {name!r}; choose from {', '.join(NAMES)}")
     if not swap or down_shares:
         raise InputError(f"swaps and interruptions belong to the blocking shop, not to {name}")
-    return JOB_SHOP
+    return {"jobshop": lambda: JOB_SHOP, "soc": lambda: streams(preset), "static-dag": lambda: STATIC_DAG}[name]()

@@ -60,7 +60,8 @@ class Actions(NamedTuple):
 
 
 class Goal(NamedTuple):
-    start: Array  # (B, N) int64 ticks at which each task should start
+    start: Array  # (B, D) int64 tick of each deed (`deed_of` of the kernel)
+    place: Array  # (B, D) int64 its resource, -1 = any
 
 
 class Examples(NamedTuple):
@@ -157,10 +158,10 @@ class Rollout:
         chosen, _ = place(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
         self._launch["push"](self.copies, self._instances, self._state, self._seen, chosen, self._record)
 
-    def follow(self, rows: Any, goal: Any) -> Any:
-        """Play copy b on instance rows[b] towards start times goal (B, N ticks by task node). Returns the record."""
+    def follow(self, rows: Any, goals: Sequence[Goal]) -> Any:
+        """Play copy b on instance rows[b] towards goals[b], whose arrays have no first axis. Returns the record."""
         self.state.row.copy_(torch.as_tensor(rows))
-        starts, _ = place(Goal(np.ascontiguousarray(goal, dtype=np.int64)), self.target)
+        starts, _ = place(Goal(np.stack([g.start for g in goals]), np.stack([g.place for g in goals])), self.target)
         self._launch["follow"](self.copies, self._instances, self._state, self._seen, self._record, starts)
         return self.record
 

@@ -23,6 +23,7 @@ from dispatchgym.instances.errors import InputError
 
 VALIDATION_SEED = 2**31  # far from every training stream
 LESSONS = 200  # pools whose expert schedules are kept
+ROLLOUTS = 24  # sizes whose buffers are kept
 REPEATS = 4  # updates for each pool that the expert solves
 
 
@@ -31,6 +32,7 @@ class TrainConfig:
     """All that decides a run; saved beside its weights."""
 
     problem: str = "jobshop"
+    preset: str = "gym-ds3-5"  # soc: the workload
     swap: bool = True  # blocking shop: jobs may exchange machines
     down_shares: tuple[float, ...] = ()  # blocking shop: shares of time that machines are down, one a batch; empty = never
     learner: Literal["ppo", "self-label", "sb3"] = "ppo"
@@ -69,7 +71,7 @@ class Trainer:
         validate(config)
         checkpoint.writable(out)
         self.config, self.out, self.expert = config, out, expert
-        self.family: Family = family(config.problem, swap=config.swap, down_shares=config.down_shares)
+        self.family: Family = family(config.problem, swap=config.swap, down_shares=config.down_shares, preset=config.preset)
         self.sizes = config.sizes or self.family.default_sizes
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
@@ -153,7 +155,7 @@ class Trainer:
         Experts are slow, so what they said is heard REPEATS times.
         """
         sizes = self.family.problem.sizes(pool)
-        goals = np.stack([self.family.goal(instance, expert(instance), sizes) for instance in pool])
+        goals = [self.family.goal(instance, expert(instance), sizes) for instance in pool]
         self._lessons.append((pool, goals))
         del self._lessons[:-LESSONS]
         heard = [-1, *rng.integers(len(self._lessons), size=REPEATS - 1).tolist()]
@@ -168,9 +170,11 @@ class Trainer:
         return losses
 
     def rollout(self, sizes: Sizes, copies: int) -> Rollout:
-        """Buffers for this size, kept: there are few sizes and many iterations."""
+        """Buffers for this size, the last ROLLOUTS of them kept: there are few sizes and many iterations."""
         key = (sizes, copies)
         if key not in self._rollouts:
+            while len(self._rollouts) >= ROLLOUTS:
+                del self._rollouts[next(iter(self._rollouts))]
             self._rollouts[key] = Rollout(self.family.problem, sizes, copies, self.config.hidden, self.config.device)
         return self._rollouts[key]
 

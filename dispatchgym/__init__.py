@@ -15,6 +15,10 @@ for _name, _class in {
     "JobShopFlat-v0": "jobshop.env:JobShopFlat",
     "BlockingJobShop-v0": "blocking.env:Blocking",
     "BlockingJobShopFlat-v0": "blocking.env:BlockingFlat",
+    "SoC-v0": "soc.env:Soc",
+    "SoCFlat-v0": "soc.env:SocFlat",
+    "StaticDag-v0": "soc.env:StaticDag",
+    "StaticDagFlat-v0": "soc.env:StaticDagFlat",
 }.items():
     gymnasium.register(
         id=f"dispatchgym/{_name}",

@@ -36,7 +36,7 @@ MAX_WORKERS = 1024
 @dataclasses.dataclass(frozen=True)
 class Options:
     instances: Annotated[tuple[str, ...], tyro.conf.arg(metavar="INSTANCE ...")]
-    """What to solve: names (ta01), ranges ("ta01..ta10"), sets (la), files (mine.txt, many.txt#3)."""
+    """What to solve: names (ta01), ranges ("ta01..ta10"), sets (la), files (mine.txt, many.txt#3); see docs/ for each family."""
     methods: Annotated[tuple[str, ...], tyro.conf.arg(metavar="METHOD ...")]
     """Who solves it; see the list above."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
@@ -50,9 +50,9 @@ class Options:
     resume: bool = False
     """Continue in a FOLDER that has results: finished pairs are skipped, errors tried again, new methods and instances added."""
     plot: bool = False
-    """Draw schedules, anytime curves and gap against time into FOLDER/plots/."""
+    """Draw schedules, anytime curves and gap against time, for streams latency against load, into FOLDER/plots/."""
     compare_with: Annotated[str | None, tyro.conf.arg(metavar="METHOD")] = None
-    """Also tabulate the paired differences of every method from this one; with interruptions they are, from the first."""
+    """Also tabulate the paired differences of every method from this one; with interruptions that is done anyway, from the first."""
     request: tyro.conf.Suppress[Any] = None
     """What only this family asks for: its `Problem.request`, or None for the defaults."""
 
@@ -79,7 +79,7 @@ def _parse(arguments: list[str]) -> tuple[Problem, Options]:
         choices,
         prog="evaluate.py",
         description="Run rules, heuristics, exact solvers and learned policies on the same instances, for equal time, and "
-        "print one table of mean gaps.\nEvery schedule is checked by a referee that knows none of them.",
+        "print one table of means.\nEvery schedule is checked by a referee that knows none of them.",
         args=arguments,
         config=(tyro.conf.FlagCreatePairsOff,),
     )
@@ -129,7 +129,8 @@ def _teach(problem: Problem) -> str:
         lines += [f"  {'':{width}}  options{' of these' if len(methods) > 1 else ''}: {options}"] if options else []
     listing = "\n".join(lines)
     examples = "\n\n".join(f"{what}:\n  python evaluate.py {problem.name} {words}" for what, words in problem.examples)
-    return f"""Compare methods for the {problem.title}: mean gap of the {problem.objective} to the best known one.
+    shown = f"mean gap of the {problem.objective} to the best known one" if problem.bounds else f"mean of the {problem.objective}"
+    return f"""Compare methods for the {problem.title}: {shown}.
 
 METHOD is name[:option[,option]]:
 {listing}
@@ -277,17 +278,18 @@ def _work(problem: Problem, options: Options, todo: list[Pair], results: Results
             finished += 1
             progress.update(bar, advance=1, description=f"{pair.method} {pair.instance.name}")
             if not console.is_terminal or row["status"] == "error":
-                console.print(f"[{finished}/{len(todo)}] {_said(row)}", markup=False, highlight=False, soft_wrap=True)
+                console.print(f"[{finished}/{len(todo)}] {_said(problem, row)}", markup=False, highlight=False, soft_wrap=True)
                 console.file.flush()
 
         runner.run(problem, todo, seed=options.seed, processes=options.workers, cores=options.solver_workers, report=answer)
 
 
-def _said(row: Row) -> str:
+def _said(problem: Problem, row: Row) -> str:
     if row["objective"] is None:
         return f"{row['instance']} {row['method']}: {row['status']}{': ' if row['reason'] else ''}{row['reason'] or ''}"
     gap = "" if row["gap"] is None else f", gap {row['gap']:.2f} %"
-    return f"{row['instance']} {row['method']}: {row['objective']} ({row['status']}{gap}) in {row['seconds']:.3f} s"
+    objective = problem.said(row["objective"])
+    return f"{row['instance']} {row['method']}: {objective} ({row['status']}{gap}) in {row['seconds']:.3f} s"
 
 
 def _in_order(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[Row]:

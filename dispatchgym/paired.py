@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Any
 
-from dispatchgym.record import Row
+Row = dict[str, Any]  # one line of results.jsonl
 
 _T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646)  # from 8 degrees of freedom on the series is good to 0.001
 _Z = 1.959964
@@ -39,8 +40,12 @@ def difference(rows: Sequence[Row], method: str, reference: str, original: Calla
         return None
     means = [fmean(values) for values in clusters.values()]
     units = means if len(means) > 1 else next(iter(clusters.values()))
-    half = quantile(len(units) - 1) * stdev(units) / math.sqrt(len(units)) if len(units) > 1 else None
-    return Difference(fmean(means), half, len(means), sum(map(len, clusters.values())))
+    return Difference(fmean(means), half_width(units), len(means), sum(map(len, clusters.values())))
+
+
+def half_width(values: Sequence[float]) -> float | None:
+    """Half of the 95 % confidence interval of a mean; None for a single value."""
+    return quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
 def quantile(freedom: int) -> float:

@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import tyro
 
-from dispatchgym.instances import blocking_catalogue, catalogue
+from dispatchgym import problems_soc as soc
+from dispatchgym.instances import blocking_catalogue, catalogue, soc_catalogue
 from dispatchgym.instances.blocking import VARIANTS, BlockingSchedule, BlockingShop, Interruptions
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, Schedule
+from dispatchgym.instances.soc import StaticSchedule, StreamLog
+from dispatchgym.measure import Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,7 +56,7 @@ class Problem:
     title: str
     objective: str  # what is minimised, as tables and axes call it
     unit: str
-    bounds: str  # where the published bounds come from, with their date if there is one
+    bounds: str  # where the published bounds come from, with their date if there is one; empty = no optimum is known or proved
     methods: Callable[[], dict[str, str]]  # name -> one line of help
     validate: Callable[[str], str | None]  # raise InputError unless the method text can run; a hash of the weights it loads
     expand: Callable[[Iterable[str], Any], list[str]]  # (what users type, a `request` or None) -> what `load` takes
@@ -67,6 +70,16 @@ class Problem:
     examples: tuple[tuple[str, str], ...]  # for the help: (what it does, the command after `evaluate.py NAME`)
     request: type[Any] | None = None  # dataclass of the options that only this family has
     levels: Levels | None = None
+    per_unit: int = 1  # objectives are whole numbers of such parts of `unit`
+    metrics: Callable[[Any, Any], dict[str, float | None]] | None = None  # (instance, accepted schedule), for results.jsonl
+    cell: Measure | None = None  # what tables show where no best known value is published; default: the mean objective
+    columns: tuple[Measure, ...] = ()  # further columns of the tables
+    anytime: bool = True  # methods improve one answer over time: charts show how
+    charts: Callable[[list[Any], dict[str, Any]], dict[str, Figure]] | None = None  # (lines, styles of methods): other charts
+
+    def said(self, objective: float) -> str:
+        """An objective as people read it, in `unit`."""
+        return f"{objective}" if self.per_unit == 1 else f"{objective / self.per_unit:.2f}"
 
 
 def digest(instance: Any) -> str:
@@ -78,8 +91,14 @@ def digest(instance: Any) -> str:
         value = getattr(instance, field.name)
         if dataclasses.is_dataclass(value):
             value = digest(value)
+        elif isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value)):
+            value = "".join(map(digest, value))
         state.update(f"|{field.name} {np.shape(value)} ".encode())
-        state.update(np.ascontiguousarray(value, np.int64).tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+        if isinstance(value, np.ndarray):
+            kind = np.float64 if np.issubdtype(value.dtype, np.floating) else np.int64
+            state.update(np.ascontiguousarray(value, kind).tobytes())
+        else:
+            state.update(repr(value).encode())
     return state.hexdigest()[:16]
 
 
@@ -103,50 +122,65 @@ def is_policy(method: str) -> bool:
 # said here because importing the policies takes seconds
 POLICY_HELP = {
     "policy": "the learned policy, the shipped one or @RUN; greedy without options [xSAMPLES = best of so many, beam=WIDTH, "
-    "temperature=1.0, direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)]",
+    "temperature=1.0]",
 }
+DIRECTED_HELP = {
+    "policy": POLICY_HELP["policy"].removesuffix("]")
+    + ", direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)]",
+}
+GREEDY_HELP = {"policy": "the learned policy, the shipped one or @RUN, greedy"}
 
 
-def _methods(family: str) -> dict[str, str]:
-    return {**import_module(f"dispatchgym.baselines.{family}").METHODS, **POLICY_HELP}
+def _methods(solvers: str, policies: dict[str, str]) -> dict[str, str]:
+    return {**import_module(f"dispatchgym.baselines.{solvers}").METHODS, **policies}
 
 
-def _validate(family: str, method: str) -> str | None:
+def _validate(family: str, solvers: str, method: str) -> str | None:
     if is_policy(method):
         try:
             from dispatchgym.policies import fingerprint
         except ImportError as error:
             raise InputError(f"method '{method}': no policy support ({error})") from error
         return fingerprint(method, family)
-    import_module(f"dispatchgym.baselines.{family}").check_method(method)
+    import_module(f"dispatchgym.baselines.{solvers}").check_method(method)
     return None
 
 
-def _solve(family: str, instance: Any, method: str, *, seed: int, workers: int) -> Result:
-    source = "dispatchgym.policies" if is_policy(method) else f"dispatchgym.baselines.{family}"
+def _solve(solvers: str, instance: Any, method: str, *, seed: int, workers: int) -> Result:
+    source = "dispatchgym.policies" if is_policy(method) else f"dispatchgym.baselines.{solvers}"
     result: Result = import_module(source).solve(instance, method, seed=seed, workers=workers)
     return result
 
 
-def _check(family: str, instance: Any, schedule: Any) -> int:
-    return int(import_module(f"dispatchgym.envs.{family}.check").check(instance, schedule))
+def _check(referee: str, instance: Any, schedule: Any) -> int:
+    module, _, function = referee.rpartition(".")
+    return int(getattr(import_module(f"dispatchgym.envs.{module}"), function)(instance, schedule))
 
 
-def _draw(family: str, instance: Any, schedule: Any, title: str) -> Figure:
-    figure: Figure = import_module(f"dispatchgym.envs.{family}.render").draw(instance, schedule, title=title)
+def _draw(drawing: str, instance: Any, schedule: Any, title: str) -> Figure:
+    module, _, function = drawing.rpartition(".")
+    figure: Figure = getattr(import_module(f"dispatchgym.envs.{module}"), function)(instance, schedule, title=title)
     return figure
 
 
-def of_modules(family: str) -> dict[str, Any]:
-    """The fields of a Problem that baselines/FAMILY, envs/FAMILY/check.py, envs/FAMILY/render.py and the policies give."""
+def of_modules(
+    family: str,
+    *,
+    policies: dict[str, str] = POLICY_HELP,
+    solvers: str | None = None,
+    referee: str | None = None,
+    drawing: str | None = None,
+) -> dict[str, Any]:
+    """The fields of a Problem that a module of dispatchgym.baselines, two functions of dispatchgym.envs and the policies give."""
+    solvers = solvers or family
     found: dict[str, Callable[..., Any]] = {
-        "methods": _methods,
-        "validate": _validate,
-        "solve": _solve,
-        "check": _check,
-        "draw": _draw,
+        "methods": partial(_methods, solvers, policies),
+        "validate": partial(_validate, family, solvers),
+        "solve": partial(_solve, solvers),
+        "check": partial(_check, referee or f"{family}.check.check"),
+        "draw": partial(_draw, drawing or f"{family}.render.draw"),
     }
-    return {"name": family, **{what: partial(function, family) for what, function in found.items()}}
+    return {"name": family, **found}
 
 
 def _jobshop_group(what: str, instance: JobShop) -> Group:
@@ -242,7 +276,7 @@ def _blocking_smallest(instance: BlockingShop) -> BlockingShop:
 
 PROBLEMS: dict[str, Problem] = {
     "jobshop": Problem(
-        **of_modules("jobshop"),
+        **of_modules("jobshop", policies=DIRECTED_HELP),
         title="job shop",
         objective="makespan",
         unit="ticks",
@@ -295,5 +329,72 @@ PROBLEMS: dict[str, Problem] = {
             note="p: long-run share of time that machines are down. Gaps are measured against the best known makespan without "
             "interruptions, for reference only: where that is optimal no trace allows less, and many do not allow as little.",
         ),
+    ),
+    "soc": Problem(
+        **of_modules(
+            "soc",
+            policies=GREEDY_HELP,
+            solvers="soc.streaming",
+            referee="soc.check.check_stream",
+            drawing="soc.render.draw",
+        ),
+        title="streams of jobs on a chip",
+        objective="mean latency",
+        unit="us",
+        per_unit=1000,
+        bounds="",
+        expand=soc.expand_streams,
+        load=soc_catalogue.load_stream,
+        group=soc.stream_group,
+        smallest=soc.smallest_stream,
+        schedule=partial(_schedule, StreamLog),
+        examples=(
+            (
+                "DS3's rules on twenty streams of the gym-ds3 mix, at two loads, with a picture of latency against load",
+                "--instances gym-ds3-5 --scale 25 50 --methods met eft etf --compare-with etf --out results/mix --plot",
+            ),
+            (
+                "Planning ahead, where jobs wait outside when there is no room",
+                "--instances gym-ds3-5,uncapped --scale 60 --streams 5 --methods etf heft rolling-cpsat:0.1s --out results/plans",
+            ),
+        ),
+        request=soc.SocRequest,
+        levels=Levels(
+            title="by workload",
+            of=soc.workload_of,
+            original=lambda name: name,
+            disturbed=lambda instance: False,
+            note="",
+        ),
+        metrics=soc.stream_metrics,
+        cell=soc.LATENCY,
+        columns=soc.STREAM_COLUMNS,
+        anytime=False,
+        charts=soc.draw_sweeps,
+    ),
+    "static-dag": Problem(
+        **of_modules("static-dag", solvers="soc.static", referee="soc.check.check_static", drawing="soc.render.draw_static"),
+        title="static task graphs",
+        objective="makespan",
+        unit="ticks",
+        bounds="proved by CP-SAT for this suite",
+        expand=lambda specs, _: soc_catalogue.expand(specs),
+        load=soc_catalogue.load_static,
+        group=soc.graph_group,
+        smallest=soc.smallest_graph,
+        schedule=partial(_schedule, StaticSchedule),
+        examples=(
+            (
+                "List schedulers against CP-SAT where the optimum is known",
+                "--instances worked top own --methods heft cpop peft lookahead cpsat:5s --out results/known",
+            ),
+            (
+                "Topcuoglu's random graphs of 40 tasks on 8 PEs",
+                '--instances "topcuoglu/v40/ccr1/s0..s9" --methods heft peft policy:x32 --compare-with heft --out results/random',
+            ),
+        ),
+        metrics=soc.graph_metrics,
+        cell=soc.SLR,
+        columns=soc.GRAPH_COLUMNS,
     ),
 }

@@ -50,6 +50,7 @@ def judge(problem: Problem, pair: Pair, result: Any, *, cpu_seconds: float, seed
     instance, notes = pair.instance, dict(result.notes)
     reason = notes.pop("reason", None)
     objective, referee, refusal = None, None, None
+    metrics: dict[str, float | None] = {}
     status, bound = result.status, result.lower_bound
     if result.schedule is not None and status != "error":
         try:
@@ -57,6 +58,7 @@ def judge(problem: Problem, pair: Pair, result: Any, *, cpu_seconds: float, seed
             referee = "ok"
             disturbed = problem.levels is not None and problem.levels.disturbed(instance)
             refusal = _contradiction(instance, result, objective, disturbed)
+            metrics = problem.metrics(instance, result.schedule) if problem.metrics and refusal is None else {}
         except Exception as error:  # whatever a schedule does to the referee, it is refused
             referee = f"refused: {one_line(error)}"
             refusal = referee
@@ -85,6 +87,7 @@ def judge(problem: Problem, pair: Pair, result: Any, *, cpu_seconds: float, seed
         "record": objective is not None and instance.best_known is not None and objective < instance.best_known,
         "lower_bound_known": instance.lower_bound,
         "builder": notes.pop("builder", None),
+        "metrics": metrics,
         "notes": notes,
         "group": list(pair.group),
         "digest": pair.digest,

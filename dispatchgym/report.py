@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatchgym.baselines.method import parse_method
+from dispatchgym.measure import Measure
 from dispatchgym.paired import difference
 from dispatchgym.problems import Problem
 from dispatchgym.record import Row
@@ -54,11 +55,13 @@ def build(problem: Problem, rows: Sequence[Row], head: Sequence[str], compare_wi
     levels = list(dict.fromkeys(_level(problem, row) for row in rows))
     grids = []
     if problem.levels is not None and len(levels) > 1:
-        columns = [(level, _at_level(problem, level)) for level in levels]
-        grids.append(maker.grid(problem.levels.title, columns, overall=False))
-    if len(levels) == 1 or len({tuple(row["group"]) for row in rows}) > 1:
+        columns = [(level.replace(",", "\n", 1), _at_level(problem, level)) for level in levels]
+        for first in range(0, len(columns), maker.widest):
+            grids.append(maker.grid(problem.levels.title, columns[first : first + maker.widest], overall=False))
+    split = {level: {tuple(row["group"]) for row in rows if _level(problem, row) == level} for level in levels}
+    if len(levels) == 1 or any(len(groups) > 1 for groups in split.values()):
         for level in levels:
-            grids += _by_group(maker, level, _at_level(problem, level))
+            grids += _by_group(maker, "" if len(levels) == 1 and not problem.bounds else level, _at_level(problem, level))
     notes = maker.notes()
     disturbed = any(row["instance"] != _original(problem, row["instance"]) for row in rows)
     if problem.levels is not None and disturbed:
@@ -140,41 +143,49 @@ def _both(first: Test, second: Test) -> Test:
 class _GridMaker:
     def __init__(self, problem: Problem, rows: Sequence[Row], methods: list[str]) -> None:
         self.problem, self.rows, self.methods = problem, rows, methods
+        self.cell = problem.cell or Measure(problem.objective, lambda row: row["objective"], digits=1)
+        self.widest = WIDEST if self.cell.beside is None else WIDEST // 2
         self.partial = self.unknown = False
 
     def grid(self, title: str, columns: list[tuple[str, Test]], overall: bool = True) -> Grid:
-        """Mean gaps in `columns`, then `overall` of them; mean objectives where no best known value is published."""
+        """Mean gaps in `columns`, then `overall` of them; where no best known value is published the family's cells."""
         selected = [row for row in self.rows if any(test(row) for _, test in columns)]
         values, heads, gaps = [], [], 0
         for head, test in columns:
             inside = [row for row in selected if test(row)]
-            what = "gap" if any(row["best_known"] is not None for row in inside) else "objective"
-            self.unknown |= what == "objective"
-            gaps += what == "gap"
-            heads.append(head if what == "gap" else f"{head}\n{self.problem.objective}")
-            values.append([self._mean(inside, method, what) for method in self.methods])
-        if gaps > 1 and overall:
+            measure = self.cell if all(row["best_known"] is None for row in inside) else _GAP
+            self.unknown |= measure is self.cell
+            gaps += measure is _GAP
+            # Where nothing has a gap the head of the report says what cells are.
+            heads.append(head if measure is _GAP or not self.problem.bounds else f"{head}\n{self.cell.title}")
+            values.append([self._mean(inside, method, measure) for method in self.methods])
+        if (
+            overall
+            and gaps not in (0, 1)
+            or (overall and gaps == 0 and self.problem.cell and self.problem.bounds and len(columns) > 1)
+        ):
             heads.append("all")
-            values.append([self._mean(selected, method, "gap") for method in self.methods])
-        grid = Grid(title, ["method", *heads, "optimal", "seconds"])
+            values.append([self._mean(selected, method, _GAP if gaps else self.cell) for method in self.methods])
+        proved = ["optimal"] if self.problem.bounds else []
+        grid = Grid(title, ["method", *heads, *(column.title for column in self.problem.columns), *proved, "seconds"])
         for i, method in enumerate(self.methods):
             mine = [row for row in selected if row["method"] == method]
-            cells = [column[i][1] for column in values]
-            seconds = _figure(fmean(row["seconds"] for row in mine)) if mine else "-"
-            grid.rows.append([method, *cells, f"{sum(map(is_optimal, mine))}/{len(mine)}", seconds])
+            cells = [column[i][1] for column in values] + [column.text(mine) for column in self.problem.columns]
+            cells += [f"{sum(map(is_optimal, mine))}/{len(mine)}"] if proved else []
+            grid.rows.append([method, *cells, _figure(fmean(row["seconds"] for row in mine)) if mine else "-"])
         for j, column in enumerate(values, 1):
             means = [mean for mean, _ in column if mean is not None]
             if len(self.methods) > 1:
                 grid.best |= {(i, j) for i, (mean, _) in enumerate(column) if means and mean == min(means)}
         return grid
 
-    def _mean(self, rows: list[Row], method: str, what: str) -> tuple[float | None, str]:
+    def _mean(self, rows: list[Row], method: str, measure: Measure) -> tuple[float | None, str]:
         """The mean of one cell, if it is over the same instances as everybody's, and its text."""
-        possible = {row["instance"] for row in rows if what == "objective" or row["best_known"] is not None}
-        values = [row[what] for row in rows if row["method"] == method and row[what] is not None]
+        possible = {row["instance"] for row in rows if measure is not _GAP or row["best_known"] is not None}
+        mine = [row for row in rows if row["method"] == method]
+        values, text = measure.values(mine), measure.text(mine)
         if not values:
-            return None, "-"
-        text = f"{fmean(values):.2f}" if what == "gap" else f"{fmean(values):.1f}"
+            return None, text
         if len(values) < len(possible):
             self.partial = True
             return None, f"{text}*"
@@ -182,16 +193,23 @@ class _GridMaker:
 
     def notes(self) -> list[str]:
         objective = self.problem.objective
-        notes = [
-            f"Cells: mean of 100 * ({objective} / best known {objective} - 1), in percent; lower is better. "
-            "Every schedule passed the referee.",
-            f"optimal: {objective}s that meet a proved bound, the method's own or the published one. seconds: mean wall time.",
-        ]
+        notes = []
+        if self.problem.bounds:
+            notes += [
+                f"Cells: mean of 100 * ({objective} / best known {objective} - 1), in percent; lower is better. "
+                "Every schedule passed the referee.",
+                f"optimal: {objective}s that meet a proved bound, the method's own or the published one. seconds: mean wall time.",
+            ]
         if self.unknown:
-            notes.append(f"Columns headed '{objective}': mean {objective}, because no best known value is published.")
+            known = f"Columns headed '{objective}': mean {objective}, because no best known value is published."
+            notes.append(self.problem.cell.note if self.problem.cell else known)
+        notes += [column.note for column in self.problem.columns if column.note and column.note not in notes]
         if self.partial:
             notes.append("*: no answer to some instances of the column, so this mean compares with no other.")
         return notes
+
+
+_GAP = Measure("gap", lambda row: row["gap"])
 
 
 def is_optimal(row: Row) -> bool:
@@ -232,7 +250,8 @@ def _alarms(problem: Problem, rows: Sequence[Row]) -> list[str]:
         if row["status"] == "error":
             alarms.append(f"ERROR {who}: {row['reason']}")
         elif row.get("record"):
-            alarms.append(f"NEW RECORD {who}: {problem.objective} {row['objective']}, best known was {row['best_known']}")
+            found, before = problem.said(row["objective"]), problem.said(row["best_known"])
+            alarms.append(f"NEW RECORD {who}: {problem.objective} {found}, best known was {before}")
     return alarms
 
 
@@ -298,9 +317,12 @@ def header(problem: Problem, run: dict[str, Any], rows: Sequence[Row]) -> list[s
     instances += f" with {_count(traces, 'trace')} of interruptions" if traces else ""
     methods = _count(len({row["method"] for row in rows}), "method")
     cores = _count(run["solver_workers"], "core")
+    known = any(row["best_known"] is not None for row in rows) or problem.cell is None
+    shown = f"mean gap to the best known {problem.objective}, %" if known else f"{problem.cell.title}"
+    bounds = f"; bounds: {problem.bounds}" if problem.bounds else ""
     return [
-        f"{problem.title}: mean gap to the best known {problem.objective}, %",
-        f"{instances}, {methods}, seed {run['seed']}, {cores} a method, {run['workers']} at a time; bounds: {problem.bounds}",
+        f"{problem.title}: {shown}",
+        f"{instances}, {methods}, seed {run['seed']}, {cores} a method, {run['workers']} at a time{bounds}",
         f"{machine['cpu']}, {_count(machine['cores'], 'core')}; dispatchgym {run['versions']['dispatchgym']}, {run['date'][:10]}",
     ]
 

@@ -25,6 +25,8 @@ examples:
   python train.py jobshop --minutes 20 --imitate tabu:0.2s --imitate-steps 50
   python train.py blocking --minutes 20 --imitate sa:moves=3000 --imitate-steps 150      (swaps allowed)
   python train.py blocking --minutes 20 --no-swap --down-share 0 0.05 0.1 0.2
+  python train.py soc --preset gym-ds3-5 --minutes 20
+  python train.py static-dag --minutes 20 --sizes 20x8 40x8 60x8      (tasks x PEs)
 
 The run keeps policy.safetensors and policy.json (weights and what they are), training.safetensors (for --resume) and
 log.jsonl (one line each --log-every) in its folder."""
@@ -32,8 +34,10 @@ log.jsonl (one line each --log-every) in its folder."""
 
 @dataclass(frozen=True)
 class Arguments:
-    problem: tyro.conf.Positional[Literal["jobshop", "blocking"]]
+    problem: tyro.conf.Positional[Literal["jobshop", "blocking", "soc", "static-dag"]]
     """What to schedule."""
+    preset: str = "gym-ds3-5"
+    """Streams on a chip: the workload to train for; gaps, caps and noise are varied."""
     swap: bool = True
     """Blocking shop: with --no-swap jobs cannot exchange machines (bns instead of bws)."""
     down_share: tuple[float, ...] = ()
@@ -74,7 +78,7 @@ class Arguments:
     kl_stop: float = 0.05
     """Leave a batch when the approximate KL divergence passes this; 0 = never."""
     sizes: tuple[str, ...] = ()
-    """Training sizes JOBSxMACHINES, drawn with equal probability; a standard mixture if empty."""
+    """Training sizes JOBSxMACHINES (static-dag: TASKSxPES), drawn with equal probability; a standard mixture if empty."""
     hard: float = 0.25
     """Share of batches with two-set routing."""
     instances: int = 16

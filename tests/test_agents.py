@@ -134,7 +134,7 @@ def test_following_an_active_schedule_reproduces_it() -> None:
     sizes = KIND.problem.sizes([instance])
     rollout = Rollout(KIND.problem, sizes, 1, 8)
     rollout.load([instance])
-    rollout.follow(np.zeros(1), KIND.goal(instance, goal.schedule, sizes)[None])
+    rollout.follow(np.zeros(1), [KIND.goal(instance, goal.schedule, sizes)])
     assert rollout.record.objective[0] == goal.objective
 
 

@@ -30,7 +30,7 @@ def test_following_a_schedule_waits_where_it_waits(variant: str) -> None:
     found = [baseline(x, "sa:iterations=4000") for x in pool]
     rollout = Rollout(kind.problem, sizes, len(pool), 8)
     rollout.load(pool)
-    rollout.follow(np.arange(len(pool)), np.stack([kind.goal(x, f.schedule, sizes) for x, f in zip(pool, found, strict=True)]))
+    rollout.follow(np.arange(len(pool)), [kind.goal(x, f.schedule, sizes) for x, f in zip(pool, found, strict=True)])
     for b, (instance, result) in enumerate(zip(pool, found, strict=True)):
         played = kind.schedule(instance, rollout.state, b)
         assert check(instance, played) == rollout.record.objective[b] == result.objective

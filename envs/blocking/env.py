@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dispatchgym.envs.blocking.nowait import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
+from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.env import DispatchEnv
 from dispatchgym.envs.core.vector import DispatchVectorEnv
 from dispatchgym.envs.jobshop.env import JobShopFamily
@@ -33,6 +35,7 @@ class BlockingFamily:
     """
 
     words: tuple[str, ...] = (*(w for w in JobShopFamily.words if w != "actions"), *OPTIONS)
+    metrics: tuple[str, ...] = ()
 
     def problem(self, words: dict[str, Any]) -> BlockingProblem | NoWaitProblem:
         swap, no_wait = self._flag(words, "swap", True), self._flag(words, "no_wait", False)
@@ -73,6 +76,9 @@ class BlockingFamily:
         from dispatchgym.envs.blocking.render import draw
 
         return draw(instance, schedule, title=title)
+
+    def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return np.zeros((len(copies), 0))
 
     @staticmethod
     def _flag(words: dict[str, Any], name: str, default: bool) -> bool:

@@ -9,6 +9,10 @@ def task_of(inst, s, b, k):
     return k * inst.width + s.job[b, k, AT] + 1 if k < jobs else jobs * inst.width
 
 
+def deed_of(inst, s, b, k):
+    return task_of(inst, s, b, k)
+
+
 def resource_of(inst, s, b, k):
     jobs = s.job.shape[1]
     return s.job[b, k, WANTS] if k < jobs else s.resource.shape[1]

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from dispatchgym.envs.blocking.packing import pad, padding, room, table
+from dispatchgym.envs.blocking.packing import pad, padding, refuse, room, table
 from dispatchgym.envs.core.contract import Array, Features, Sizes
 from dispatchgym.instances.blocking import BlockingShop, lower_bound
 
@@ -63,6 +63,7 @@ class NoWaitProblem:
 
     def pack(self, instances: Sequence[BlockingShop], sizes: Sizes) -> Instances:
         shops = pad(instances, sizes, self.variant)
+        refuse("decisions", self.sizes(instances).steps, sizes.steps)
         load, visits = shops.load[..., 0], shops.load[..., 1]
         return Instances(
             pool=len(instances),

@@ -160,6 +160,10 @@ def task_of(inst, s, b, k):
     return k * inst.width
 
 
+def deed_of(inst, s, b, k):
+    return task_of(inst, s, b, k)
+
+
 def resource_of(inst, s, b, k):
     jobs = s.job.shape[1]
     return inst.task[s.row[b], k * inst.width, MACHINE] if k < jobs else s.resource.shape[1]

@@ -14,6 +14,7 @@ stand. A kernel defines, with `inst` the packed instances, `s` the state and `ro
     context(inst, s, b, out)              fills out (Fx,): features of the whole state
     task_of / resource_of(inst, s, b, k)  the graph nodes that choice k names
     offered_at(inst, s, b, k) -> int      the tick at which legal choice k would take effect
+    deed_of(inst, s, b, k) -> int         where a schedule that is imitated says when choice k is made
     graph(inst, s, b, o)                  fills the node and edge arrays of Observation o for copy b; they are blank when it
                                           is called: features 0, edges -1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy as duplicate
 from typing import Any, ClassVar, Literal, Protocol
 
 import gymnasium
@@ -23,6 +24,7 @@ class Family(Protocol):
     """What a face must know of a problem family: how keywords become instances, and what a state means."""
 
     words: tuple[str, ...]  # keywords of `problem` and `pool`
+    metrics: tuple[str, ...]  # what `measure` tells beside the objective
 
     def problem(self, words: dict[str, Any]) -> Problem:
         """The problem with its options; takes its keywords out of `words`."""
@@ -44,11 +46,15 @@ class Family(Protocol):
         """A matplotlib Figure of it."""
         ...
 
+    def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """(len(copies), len(metrics)) of episodes that have just ended."""
+        ...
+
 
 class Face:
     """What the single and the vector environment share: keywords, spaces, instances, pictures."""
 
-    family: ClassVar[Family]
+    family: Family
     flat: ClassVar[bool] = False
 
     def _build(self, copies: int, words: dict[str, Any], render_mode: str | None, limit: int | None) -> None:
@@ -56,6 +62,8 @@ class Face:
             raise InputError(f"render_mode={render_mode!r} is not one of None, rgb_array")
         if limit is not None and limit < 1:
             raise InputError(f"max_episode_steps={limit!r} is not positive")
+        # Keywords leave their marks on it, so each environment has its own.
+        self.family = duplicate(self.family)
         kind = choose(words, "observation", ("graph", "candidates"))
         reward = choose(words, "reward", ("dense", "terminal"))
         self.illegal = choose(words, "illegal", ("ignore", "raise"))
@@ -211,6 +219,9 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         e = self.engine.arrays[1]
         over = bool(e.terminated[0])
         info = self._info(bool(e.illegal[0]), int(e.final_objective[0]) if over else -1)
+        if over and self.family.metrics:
+            measured = self.family.measure(self.engine, np.zeros(1, np.int64))[0]
+            info |= dict(zip(self.family.metrics, measured.tolist(), strict=True))
         return self._rows(0), float(e.reward[0]), over, bool(e.truncated[0]), info
 
     def action_masks(self) -> npt.NDArray[np.bool_]:
@@ -231,4 +242,5 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
             "objective": objective,
             "instance": self._names[self._row],
             "lower_bound": int(self._bounds[self._row]),
+            **dict.fromkeys(self.family.metrics, -1.0),
         }

@@ -18,6 +18,7 @@ from dispatchgym.instances.errors import InputError
 
 Step = tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]
 
+CLEARED_HERE = 2048  # bytes of a copy's candidates
 BUFFERS = 4  # observations handed out earlier that are kept for reuse
 
 
@@ -47,7 +48,8 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self._buffers: list[tuple[Observation, Observation]] = []
         self._everyone = np.ones(num_envs, np.bool_)  # every `_key` of an info about all copies
         self._nothing = np.full(num_envs, -1)  # the objective while no episode ends
-        for array in (self._everyone, self._nothing):
+        self._unmeasured = np.full(num_envs, -1.0)
+        for array in (self._everyone, self._nothing, self._unmeasured):
             array.flags.writeable = False
         self._note_rows()
 
@@ -138,8 +140,12 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             found = place(self.engine.blank(), self.engine.target)
             self._buffers = [*self._buffers[1 - BUFFERS :], found]
         seen, tensors = found
-        # Whoever had them may have changed them.
-        seen.mask.fill(-1)
+        # Whoever had them may have changed them. Many rows are cleared faster here than one by one in the kernel.
+        if seen.candidates[0].nbytes > CLEARED_HERE:
+            seen.mask.fill(0)
+            seen.candidates.fill(0.0)
+        else:
+            seen.mask.fill(-1)
         self.engine.show(seen, tensors)
 
     def _show(self) -> Any:
@@ -157,6 +163,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             "illegal": illegal,
             "objective": objective,
             **self._known,
+            **dict.fromkeys(self.family.metrics, self._unmeasured),
         }
         if where is None or where.all():
             return infos | dict.fromkeys([f"_{key}" for key in infos], self._everyone)
@@ -187,4 +194,10 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         for row, one in zip(rows.tolist(), last, strict=True):
             final[row] = one
         info = self._infos(over, illegal, objective)
+        if self.family.metrics:
+            ended = over & (objective >= 0)
+            measured = self.family.measure(self.engine, np.flatnonzero(ended))
+            for name, column in zip(self.family.metrics, measured.T, strict=True):
+                info[name] = np.where(over, -1.0, 0.0)
+                info[name][ended] = column
         return {"final_obs": final, "_final_obs": over.copy(), "final_info": info, "_final_info": over.copy()}

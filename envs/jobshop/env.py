@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.env import DispatchEnv, choose
 from dispatchgym.envs.core.vector import DispatchVectorEnv
 from dispatchgym.envs.jobshop.problem import ActionSet, JobShopProblem
@@ -22,6 +24,7 @@ class JobShopFamily:
     """Keywords `instance`, or the generator's own with `pool` (how many to make) and `pool_seed`; and `actions`."""
 
     words: tuple[str, ...] = ("instance", *GENERATOR, "pool", "pool_seed", "actions")
+    metrics: tuple[str, ...] = ()
 
     def problem(self, words: dict[str, Any]) -> JobShopProblem:
         actions: ActionSet = choose(words, "actions", ("active", "semi-active", "non-delay"))  # type: ignore[assignment]
@@ -55,6 +58,9 @@ class JobShopFamily:
         from dispatchgym.envs.jobshop.render import draw
 
         return draw(instance, schedule, title=title)
+
+    def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return np.zeros((len(copies), 0))
 
 
 class JobShopEnv(DispatchEnv):

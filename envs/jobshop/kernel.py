@@ -163,6 +163,10 @@ def task_of(inst, s, b, k):
     return k * inst.width + s.job[b, k, NEXT]
 
 
+def deed_of(inst, s, b, k):
+    return task_of(inst, s, b, k)
+
+
 def resource_of(inst, s, b, k):
     return s.job[b, k, WANTS]
 

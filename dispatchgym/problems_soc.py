@@ -1,0 +1,178 @@
+"""What the commands know about streams of jobs on a chip and about static task graphs."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import tyro
+
+from dispatchgym.instances import soc_catalogue
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.soc import StaticDag, StaticSchedule, Stream, StreamLog, stream
+from dispatchgym.measure import Measure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_NUMBERED = re.compile(r"(?P<workload>.+)/s(?P<first>\d{1,9})(?:\.\.s?(?P<last>\d{1,9}))?")
+
+
+@dataclasses.dataclass(frozen=True)
+class SocRequest:
+    """Which streams are meant by the name of a preset or workload file."""
+
+    scale: Annotated[tuple[float, ...], tyro.conf.arg(metavar="US ...")] = ()
+    """Mean gaps between arrivals in microseconds, each a workload of its own. Default: the preset's."""
+    queue: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N ...")] = ()
+    """Caps on the jobs in the system, each a workload of its own. Default: the preset's."""
+    noise: Annotated[tuple[float, ...], tyro.conf.arg(metavar="SHARE ...")] = ()
+    """Standard deviations of execution times as shares of their means, each a workload of its own. Default: the preset's."""
+    horizon: Annotated[int | None, tyro.conf.arg(metavar="US")] = None
+    """Microseconds after which a stream ends. Default: the preset's."""
+    streams: Annotated[int, tyro.conf.arg(metavar="N")] = 20
+    """Streams of each workload whose name has no number: s0 to s(N-1), the same arrivals for all methods."""
+
+    def options(self) -> list[str]:
+        """The options of the workloads asked for, as names have them: `,scale=25,noise=0.3`; [""] if nothing is changed."""
+        if not 1 <= self.streams <= 10**5:
+            raise InputError(f"--streams {self.streams} is not between 1 and {10**5}")
+        horizon = () if self.horizon is None else (self.horizon,)
+        given = {"scale": self.scale, "queue": self.queue, "noise": self.noise, "horizon": horizon}
+        words = [[f",{name}={value:.12g}" for value in values] for name, values in given.items() if values]
+        return ["".join(chosen) for chosen in itertools.product(*words)]
+
+
+def expand_streams(specs: Iterable[str], request: Any = None) -> list[str]:
+    """Full names of streams by workload and number, of every workload those that its name says, or s0 to s(N-1)."""
+    asked: SocRequest = request or SocRequest()
+    names: dict[str, None] = {}
+    for spec in specs:
+        found = _NUMBERED.fullmatch(spec)
+        workload, numbers = (found["workload"], spec[len(found["workload"]) :]) if found else (spec, f"/s0..s{asked.streams - 1}")
+        for options in asked.options():
+            names.update(dict.fromkeys(soc_catalogue.expand([f"{workload}{options}{numbers}"])))
+    return list(names)
+
+
+def workload_of(name: str) -> str:
+    """The workload of the stream of that name: `gym-ds3-5,queue=4` of `gym-ds3-5,queue=4/s3`."""
+    return re.sub(r"/s\d+$", "", name)
+
+
+def stream_group(_: str, instance: Stream) -> tuple[str, str]:
+    """The preset or file, and its options."""
+    preset, _, options = workload_of(instance.name).partition(",")
+    return preset, options.replace(",", ", ")
+
+
+def smallest_stream(instance: Stream) -> Stream:
+    """Two microseconds of the same workload, under its name: the policy that plays it depends on that."""
+    load = dataclasses.replace(instance.workload, horizon=2, warmup=0)
+    return stream(load, 0, instance.name)
+
+
+def stream_metrics(instance: Stream, log: StreamLog) -> dict[str, float | None]:
+    """Measures of an accepted log by the referee, None where no job counts: latencies in us, completed jobs that count,
+    these per ms, mean utilisation of the PEs, energy in uJ; then tasks begun, and the mean arrivals per ms that were meant."""
+    from dispatchgym.envs.soc.check import measure
+
+    found = measure(instance, log)
+    scale = instance.workload.scale
+    return {
+        "mean_latency": _known(found.mean_latency),
+        "p95_latency": _known(found.p95_latency),
+        "completed": found.completed,
+        "throughput": round(found.throughput, 6),
+        "utilisation": round(float(np.mean(found.utilisation)), 6),
+        "energy": found.energy / 1000,
+        "tasks": int((log.start >= 0).sum()),
+        "rate": round(1000 / scale, 6) if scale > 0 else None,
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 3)
+
+
+def per_task(row: dict[str, Any]) -> float | None:
+    """CPU microseconds of the method for each task begun."""
+    tasks = row["metrics"].get("tasks")
+    return 1e6 * row["cpu_seconds"] / tasks if tasks else None
+
+
+LATENCY = Measure(
+    "mean latency",
+    lambda row: row["objective"] / 1000,
+    digits=1,
+    interval=True,
+    beside=Measure("jobs", lambda row: row["metrics"]["completed"], digits=1),
+    note="Cells: mean latency of the completed jobs in microseconds, with its 95 % confidence interval (Student's t over the streams) "
+    "/ how many jobs these are. Where a full system turns jobs away, a slow method gets fewer: read both. Every log passed the "
+    "referee.",
+)
+STREAM_COLUMNS = (
+    Measure("p95", lambda row: row["metrics"]["p95_latency"], 1, note="p95: latency that 95 % of the jobs do not exceed."),
+    Measure(
+        "busy %", lambda row: 100 * row["metrics"]["utilisation"], 1, note="busy: share of time that a PE works, over all PEs."
+    ),
+    Measure("uJ", lambda row: row["metrics"]["energy"], 0, note="uJ: energy of a run in microjoules."),
+    Measure(
+        "us/task", per_task, note="us/task: CPU time of a run, its simulation and preparations included, for each task begun."
+    ),
+)
+SLR = Measure(
+    "SLR",
+    lambda row: row["metrics"]["slr"],
+    digits=3,
+    note="SLR: makespan / the longest chain of fastest executions, without transfers; columns headed so have no published best "
+    "value. Speedup: the shortest execution on one PE / makespan.",
+)
+GRAPH_COLUMNS = (
+    Measure("makespan", lambda row: row["objective"], digits=1),
+    SLR,
+    Measure("speedup", lambda row: row["metrics"]["speedup"]),
+)
+
+
+def draw_sweeps(rows: list[dict[str, Any]], style: dict[str, dict[str, Any]]) -> dict[str, Figure]:
+    """A chart of latency against arrivals by the name of its file, if several mean gaps were asked for; else none."""
+    from dispatchgym.sweep import chart, curves
+
+    found = curves(rows)
+    swept = [curve for curve in found if len({point.rate for point in curve.points}) > 1]
+    return {"latency-against-rate": chart(swept, style)} if swept else {}
+
+
+def graph_group(what: str, instance: StaticDag) -> tuple[str, str]:
+    """The set, of generated graphs their kind and the share of data, and the size: tasks x PEs."""
+    size = f"{len(instance.duration)}x{instance.pes}"
+    bundled = next((name for name, members in soc_catalogue.SETS.items() if what in members), None)
+    if bundled is not None:
+        return bundled, size
+    kind, *parts = instance.name.split("/")
+    ccr = next((part for part in parts if part.startswith("ccr")), "")
+    generated = what == instance.name and parts
+    return (f"{kind} {ccr}".strip() if generated else "files", size)
+
+
+def smallest_graph(_: StaticDag) -> StaticDag:
+    return StaticDag(np.ones((1, 1), np.int32), np.zeros((0, 3), np.int32), name="warm-up")
+
+
+def graph_metrics(instance: StaticDag, schedule: StaticSchedule) -> dict[str, float | None]:
+    """SLR and speedup (Topcuoglu et al., TPDS 13 (2002)) of an accepted schedule, and its tasks."""
+    from dispatchgym.baselines.soc.ranks import slr, speedup
+    from dispatchgym.envs.soc.check import check_static
+
+    makespan = check_static(instance, schedule)
+    return {
+        "slr": round(slr(instance, makespan), 6),
+        "speedup": _known(speedup(instance, makespan)),
+        "tasks": len(schedule.start),
+    }

@@ -1,0 +1,245 @@
+"""The Gymnasium environments of task graphs on a chip: streams of jobs, and one static graph."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatchgym.envs.core.engine import Engine
+from dispatchgym.envs.core.env import DispatchEnv, choose
+from dispatchgym.envs.core.vector import DispatchVectorEnv
+from dispatchgym.envs.soc.problem import GOALS, LET_IN, MODES, SocProblem, log_of
+from dispatchgym.instances import soc_catalogue
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.soc import StaticDag, StaticSchedule, Stream, StreamLog, Workload, stream
+from dispatchgym.instances.soc_generate import topcuoglu
+
+OPTIONS = ("mode", "goal", "dvfs", "hidden_speeds", "online")
+WORKLOAD = tuple(f.name for f in dataclasses.fields(Workload) if f.name not in ("platform", "applications", "name"))
+GENERATOR = ("tasks", "ccr", "alpha", "out_degree", "beta", "pes")
+COMPLETED, DECISIONS = 6, 11  # columns of State.clock
+
+
+def options(words: dict[str, Any], **fixed: Any) -> SocProblem:
+    """The problem that the keywords in OPTIONS ask for."""
+    for name in ("dvfs", "hidden_speeds", "online"):
+        if not isinstance(words.get(name, False), bool):
+            raise InputError(f"{name}={words[name]!r} is neither True nor False")
+    mode: Any = choose(words, "mode", MODES)
+    goal: Any = choose(words, "goal", GOALS)
+    flags = {name: words.pop(name, False) for name in ("dvfs", "hidden_speeds", "online")}
+    return SocProblem(mode, goal, **flags, **fixed)
+
+
+def count_of(words: dict[str, Any], name: str, default: int) -> int:
+    value = words.pop(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{name}={value!r} is not a positive whole number")
+    return value
+
+
+class StreamFamily:
+    """Keywords
+
+    instance   a preset (`gym-ds3-5`), a file, a Workload or a Stream, or a list of them; default `gym-ds3-5`
+    pool       how many streams to draw of each workload (default 64); with `pool_seed`
+    scale, cap, when_full, ...    fields of `Workload` that replace those of the instances
+    mode, goal, dvfs, hidden_speeds, online    as in `SocProblem`
+    """
+
+    words: tuple[str, ...] = ("instance", "pool", "pool_seed", *WORKLOAD, *OPTIONS)
+    metrics: tuple[str, ...] = (
+        "mean_latency",
+        "p95_latency",
+        "completed",
+        "throughput",
+        "utilisation",
+        "energy",
+        "decisions",
+    )
+
+    def problem(self, words: dict[str, Any]) -> SocProblem:
+        return options(words)
+
+    def pool(self, words: dict[str, Any]) -> list[Stream]:
+        given = words.pop("instance", "gym-ds3-5")
+        self._changes = {name: words.pop(name) for name in WORKLOAD if name in words}
+        count, seed = count_of(words, "pool", 64), words.pop("pool_seed", 0)
+        pool: list[Stream] = []
+        for x in given if isinstance(given, (list, tuple)) else [given]:
+            found = self._find(x)
+            pool += [found] if isinstance(found, Stream) else [stream(found, (seed, n)) for n in range(count)]
+        return pool
+
+    def load(self, instance: Any) -> Stream:
+        found = self._find(instance)
+        return found if isinstance(found, Stream) else stream(found, 0)
+
+    def _find(self, instance: Any) -> Stream | Workload:
+        """A drawn stream as it is, or a workload with the keywords' changes."""
+        if isinstance(instance, (str, Path)):
+            drawn = re.search(r"/s\d+$", str(instance)) is not None
+            instance = soc_catalogue.load_stream(instance) if drawn else soc_catalogue.workload(instance)
+        if isinstance(instance, Stream):
+            if self._changes:
+                raise InputError(
+                    f"{instance.name}: {next(iter(self._changes))} cannot be changed in a stream that is drawn already"
+                )
+            return instance
+        if not isinstance(instance, Workload):
+            raise InputError(f"instance {instance!r} is not a name, a file, a Workload or a Stream")
+        try:
+            return dataclasses.replace(instance, **self._changes)
+        except TypeError as error:
+            raise InputError(f"{instance.name}: {error}") from None
+
+    def schedule(self, instance: Stream, state: Any, copy: int) -> StreamLog:
+        return log_of(state, instance, copy)
+
+    def draw(self, instance: Stream, schedule: StreamLog, title: str) -> Any:
+        from dispatchgym.envs.soc.render import draw
+
+        return draw(instance, schedule, title=title)
+
+    def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Latencies in us, jobs, jobs per ms, mean share of time that a PE is busy, microjoules, decisions."""
+        state = engine.state
+        rows = np.zeros((len(copies), len(self.metrics)))
+        pool = [*engine.pool, *engine.guests]
+        for n, b in enumerate(copies.tolist()):
+            load = pool[int(state.row[b])].workload
+            clock = state.clock[b].cpu().numpy()
+            jobs = int(clock[LET_IN])
+            done = state.done[b, :jobs].cpu().numpy()
+            counted = done >= load.warmup
+            late = (done - state.arrival[b, :jobs].cpu().numpy())[counted]
+            # As DS3 does: from the warm-up to the last completion.
+            span = int(done.max(initial=0)) - load.warmup
+            busy = float(state.element[b, :, 3].sum())
+            rows[n] = (
+                late.mean() if late.size else -1.0,
+                np.percentile(late, 95) if late.size else -1.0,
+                late.size,
+                1000.0 * late.size / span if span > 0 else 0.0,
+                busy / (max(int(clock[0]), 1) * load.platform.pes),
+                float(state.energy[b]) / 1000.0,
+                clock[DECISIONS],
+            )
+        return rows
+
+
+class StaticFamily:
+    """Keywords
+
+    instance   a name (`topcuoglu-10`), a file or a StaticDag, or a list of them
+    tasks, ccr, alpha, out_degree, beta, pes    of Topcuoglu's random graphs, if there is no instance; `pool` and `pool_seed`
+    mode, hidden_speeds, online    as in `SocProblem`
+    """
+
+    words: tuple[str, ...] = ("instance", *GENERATOR, "pool", "pool_seed", *OPTIONS)
+    metrics: tuple[str, ...] = ("slr", "speedup", "utilisation", "decisions")
+
+    def problem(self, words: dict[str, Any]) -> SocProblem:
+        for name in ("goal", "dvfs"):
+            if name in words:
+                raise InputError(f"{name}: a static graph has no powers and frequencies")
+        return options(words)
+
+    def pool(self, words: dict[str, Any]) -> list[StaticDag]:
+        given = words.pop("instance", None)
+        generator = {name: words.pop(name) for name in GENERATOR if name in words}
+        count, seed = count_of(words, "pool", 256), words.pop("pool_seed", 0)
+        if given is not None:
+            if generator:
+                raise InputError(f"give either instance or generator words, not both ({', '.join(generator)})")
+            return [self.load(x) for x in (given if isinstance(given, (list, tuple)) else [given])]
+        tasks = generator.pop("tasks", 40)
+        return [
+            topcuoglu(np.random.default_rng((seed, i)), tasks, **generator, name=f"generated-{seed + i}") for i in range(count)
+        ]
+
+    def load(self, instance: Any) -> StaticDag:
+        if isinstance(instance, StaticDag):
+            return instance
+        if isinstance(instance, (str, Path)):
+            return soc_catalogue.load_static(instance)
+        raise InputError(f"instance {instance!r} is not a name, a file or a StaticDag")
+
+    def schedule(self, instance: StaticDag, state: Any, copy: int) -> StaticSchedule:
+        tasks = len(instance.duration)
+        return StaticSchedule(*(getattr(state, f)[copy, 0, :tasks].cpu().numpy().astype(np.int64) for f in ("pe", "start")))
+
+    def draw(self, instance: StaticDag, schedule: StaticSchedule, title: str) -> Any:
+        from dispatchgym.envs.soc.render import draw_static
+
+        return draw_static(instance, schedule, title=title)
+
+    def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Makespan over the fastest chain, sequential time over makespan, share of time that a PE is busy, decisions."""
+        pool = [*engine.pool, *engine.guests]
+        app = engine.instances.app.cpu().numpy()
+        rows = np.zeros((len(copies), len(self.metrics)))
+        for n, b in enumerate(copies.tolist()):
+            row = int(engine.state.row[b])
+            dag = pool[row]
+            clock = engine.state.clock[b].cpu().numpy()
+            makespan = max(int(clock[0]), 1)
+            chain = max(int(app[int(engine.instances.chip[row]), 0, 2]), 1)
+            alone = np.where((dag.duration >= 0).all(axis=0), dag.duration.sum(axis=0), np.iinfo(np.int64).max).min()
+            speedup = alone / makespan if (dag.duration >= 0).all(axis=0).any() else -1.0
+            busy = float(engine.state.element[b, :, 3].sum())
+            rows[n] = (makespan / chain, speedup, busy / (makespan * dag.pes), clock[DECISIONS])
+        return rows
+
+
+class SocEnv(DispatchEnv):
+    """`dispatchgym/SoC-v0`, one copy."""
+
+    family = StreamFamily()
+
+
+class SocVectorEnv(DispatchVectorEnv):
+    """`dispatchgym/SoC-v0`, many copies."""
+
+    family = StreamFamily()
+
+
+class SocFlatEnv(SocEnv):
+    """`dispatchgym/SoCFlat-v0`: one Box of candidates, context and mask."""
+
+    flat = True
+
+
+class SocFlatVectorEnv(SocVectorEnv):
+    """`dispatchgym/SoCFlat-v0`, many copies."""
+
+    flat = True
+
+
+class StaticDagEnv(DispatchEnv):
+    """`dispatchgym/StaticDag-v0`, one copy."""
+
+    family = StaticFamily()
+
+
+class StaticDagVectorEnv(DispatchVectorEnv):
+    """`dispatchgym/StaticDag-v0`, many copies."""
+
+    family = StaticFamily()
+
+
+class StaticDagFlatEnv(StaticDagEnv):
+    """`dispatchgym/StaticDagFlat-v0`: one Box of candidates, context and mask."""
+
+    flat = True
+
+
+class StaticDagFlatVectorEnv(StaticDagVectorEnv):
+    """`dispatchgym/StaticDagFlat-v0`, many copies."""
+
+    flat = True
