@@ -1,6 +1,8 @@
 # ruff: noqa: F821
 """Random legal play as kernel functions, compiled together with a problem's kernel and the engine's."""
 
+WAITS = 32
+
 
 def random_legal(mask, count, bits):
     """The choice of rank `bits` modulo `count` among the `count` legal ones."""
@@ -34,3 +36,17 @@ def pick(b, e, t):
     for k in range(mask.shape[0]):
         count += mask[k]
     e.action[b] = random_legal(mask, count, draw(e.seed[b] + 1, t))
+
+
+def venture(b, e, t):
+    """As `pick`, but the last choice, to wait, only if it is the only one, or once in WAITS times."""
+    mask = e.legal[b]
+    last = mask.shape[0] - 1
+    count = 0
+    for k in range(last):
+        count += mask[k]
+    bits = draw(e.seed[b] + 1, t)
+    if count == 0 or (mask[last] == 1 and bits % WAITS == 0):
+        e.action[b] = last
+    else:
+        e.action[b] = random_legal(mask, count, bits // WAITS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,6 +54,9 @@ class Plan:
     policy_sizes: tuple[str, ...] = ("6x6", "10x10", "20x20", "100x20")
     blocking_sizes: tuple[str, ...] = ("6x6", "10x10", "15x15")
     blocking_batches: tuple[int, ...] = (256, 4096)
+    streams: tuple[str, ...] = ("gym-ds3-5", "wireless-16-six")
+    graph_sizes: tuple[str, ...] = ("40x8",)  # tasks x PEs
+    chip_batches: tuple[int, ...] = (64, 1024)
     seconds: float = 0.3  # CPU time of one timing
     repeats: int = 3  # of which the best counts
     memory: int = 2 * 2**30  # bytes that the copies of one measurement may take
@@ -67,6 +70,8 @@ QUICK = Plan(
     policy_sizes=("10x10",),
     blocking_sizes=("10x10",),
     blocking_batches=(256,),
+    streams=("gym-ds3-5",),
+    chip_batches=(64,),
     seconds=0.1,
     memory=2**30,
 )
@@ -89,7 +94,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--compare", type=Path, metavar="FILE", help="print ratios to an older result; exit 1 if one is below 0.7"
     )
-    parser.add_argument("--sizes", nargs="+", metavar="JOBSxMACHINES", help="instead of the usual ones")
+    parser.add_argument("--sizes", nargs="+", metavar="JOBSxMACHINES", help="shops of these sizes alone")
     parser.add_argument("--batches", nargs="+", type=int, metavar="COPIES", help="instead of the usual ones")
     parser.add_argument("--seconds", type=float, help="CPU time of one timing")
     parser.add_argument("--memory", type=float, metavar="GIB", help="memory that the copies of one measurement may take")
@@ -102,10 +107,10 @@ def plan_of(options: argparse.Namespace) -> Plan:
     plan = replace(QUICK if options.quick else Plan(), seed=options.seed)
     if options.sizes:
         sizes = tuple(options.sizes)
-        plan = replace(plan, sizes=sizes, policy_sizes=sizes, blocking_sizes=sizes)
+        plan = replace(plan, sizes=sizes, policy_sizes=sizes, blocking_sizes=sizes, streams=(), graph_sizes=())
     if options.batches:
         batches = tuple(options.batches)
-        plan = replace(plan, batches=batches, engine_batches=batches, blocking_batches=batches)
+        plan = replace(plan, batches=batches, engine_batches=batches, blocking_batches=batches, chip_batches=batches)
     if options.seconds is not None:
         plan = replace(plan, seconds=options.seconds)
     if options.memory is not None:
@@ -141,6 +146,10 @@ def measure(plan: Plan) -> Iterator[Figure]:
         yield from environment_figures(plan, size)
     for size in plan.blocking_sizes:
         yield from blocking_figures(plan, size)
+    for preset in plan.streams:
+        yield from chip_figures(plan, preset, workloads.draw_streams(preset, plan.seed), workloads.STREAMS)
+    for size in plan.graph_sizes:
+        yield from chip_figures(plan, f"graphs {size}", workloads.draw_graphs(*parse_size(size), plan.seed), workloads.GRAPHS)
     for size in plan.policy_sizes:
         yield from policy_figures(plan, size)
 
@@ -183,6 +192,24 @@ def blocking_figures(plan: Plan, size: str) -> Iterator[Figure]:
             elif not note:
                 value = workloads.vector_rate(pool, copies, "candidates", plan.seed, plan.seconds, plan.repeats, shop)
             yield Figure(f"make_vec {name}", size, "candidates", copies, value, OPERATIONS, note)
+
+
+def chip_figures(plan: Plan, name: str, pool: Sequence[Any], modes: Mapping[str, workloads.Shop]) -> Iterator[Figure]:
+    """Memory and speed of chips in each mode, through `gymnasium.make` and `gymnasium.make_vec`.
+
+    Counted are tasks that are given to a PE: a wait is none.
+    """
+    timing = (plan.seed, plan.seconds, plan.repeats)
+    for mode, chip in modes.items():
+        weight = workloads.bytes_per_copy(pool, False, chip)
+        yield Figure(f"memory {mode}", name, "candidates", 1, weight, BYTES)
+        rate = workloads.single_rate(pool, "candidates", *timing, chip)
+        yield Figure(f"make {mode}", name, "candidates", 1, rate, OPERATIONS)
+        for copies in plan.chip_batches:
+            value, note = None, too_much(plan, copies * weight * HELD)
+            if not note:
+                value = workloads.vector_rate(pool, copies, "candidates", *timing, chip)
+            yield Figure(f"make_vec {mode}", name, "candidates", copies, value, OPERATIONS, note)
 
 
 def too_much(plan: Plan, size: int) -> str:

@@ -18,7 +18,7 @@ def best_rate(work: Callable[[], int], seconds: float, repeats: int) -> float:
     return best_window(lambda: None, work, seconds, repeats)
 
 
-def best_window(prepare: Callable[[], None], work: Callable[[], int], seconds: float, repeats: int) -> float:
+def best_window(prepare: Callable[[], object], work: Callable[[], int], seconds: float, repeats: int) -> float:
     """`best_rate` where each `work` is preceded by a `prepare` that is not timed."""
     best = 0.0
     for window in range(repeats + 1):

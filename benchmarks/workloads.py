@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,17 +25,25 @@ from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.jobshop.problem import JobShopProblem
 from dispatchgym.instances.jobshop import JobShop
 from dispatchgym.instances.jobshop_generate import generate_arrays
+from dispatchgym.instances.soc import StaticDag, Stream, stream
+from dispatchgym.instances.soc_catalogue import workload
+from dispatchgym.instances.soc_generate import topcuoglu
 
 PROBLEM = JobShopProblem()
 KERNEL = Path(__file__).with_name("random_kernel.py")
+LONGEST = 10_000  # microseconds of a stream
 SCATTERED = 32  # copies played into different stages of an episode; larger batches repeat them
 
 
 class Shop(NamedTuple):
-    """An environment: its id, and keywords beside the instances and the observation."""
+    """An environment: its id, keywords beside the instances and the observation, and whether its last action is to wait.
+
+    Such a wait is no operation, and drawn once in 32 times where there is a choice (`venture` of random_kernel.py).
+    """
 
     id: str
     words: Mapping[str, Any] = {}
+    waits: bool = False
 
 
 JOBSHOP = Shop("dispatchgym:dispatchgym/JobShop-v0")
@@ -44,6 +53,8 @@ BLOCKING = {
     "bns": Shop(BLOCKING_ID, {"swap": False}),
     "bws, 10% down": Shop(BLOCKING_ID, {"interruptions": 0.1, "traces": 1}),
 }
+STREAMS = {mode: Shop("dispatchgym:dispatchgym/SoC-v0", {"mode": mode}, mode == "start") for mode in ("start", "assign")}
+GRAPHS = {mode: Shop("dispatchgym:dispatchgym/StaticDag-v0", {"mode": mode}, mode == "start") for mode in ("start", "assign")}
 
 
 def draw_pool(jobs: int, machines: int, seed: int) -> list[JobShop]:
@@ -53,33 +64,45 @@ def draw_pool(jobs: int, machines: int, seed: int) -> list[JobShop]:
     return [JobShop(m, d, machines) for m, d in zip(routes, ticks, strict=True)]
 
 
+def draw_streams(preset: str, seed: int) -> list[Stream]:
+    """The first LONGEST microseconds of a workload, four times."""
+    load = workload(preset)
+    load = replace(load, horizon=min(load.horizon, LONGEST), warmup=0)
+    return [stream(load, (seed, n)) for n in range(4)]
+
+
+def draw_graphs(tasks: int, pes: int, seed: int) -> list[StaticDag]:
+    """Random static graphs of one size (Topcuoglu et al. 2002)."""
+    return [topcuoglu(np.random.default_rng((seed, n)), tasks, pes=pes) for n in range(16)]
+
+
 def kernels() -> dict[str, Launch]:
     """The entries of random_kernel.py."""
-    return compile_kernels(kernel_files(PROBLEM.kernel, [KERNEL]), ("episode", "pick"), "cpu")
+    return compile_kernels(kernel_files(PROBLEM.kernel, [KERNEL]), ("episode", "pick", "venture"), "cpu")
 
 
 def make_engine(pool: Sequence[JobShop], copies: int, graph: bool, seed: int) -> Engine:
     return Engine(PROBLEM, pool, copies, seed=seed, graph=graph)
 
 
-def make_vec(shop: Shop, pool: Sequence[JobShop], copies: int, observation: str) -> tuple[VectorEnv[Any, Any, Any], Engine]:
+def make_vec(shop: Shop, pool: Sequence[Any], copies: int, observation: str) -> tuple[VectorEnv[Any, Any, Any], Engine]:
     """`gymnasium.make_vec` and the engine behind it."""
     env = gymnasium.make_vec(shop.id, num_envs=copies, instance=list(pool), observation=observation, **shop.words)
     return env, env.unwrapped.engine  # type: ignore[attr-defined]
 
 
-def bytes_per_copy(pool: Sequence[JobShop], graph: bool, shop: Shop = JOBSHOP) -> int:
+def bytes_per_copy(pool: Sequence[Any], graph: bool, shop: Shop = JOBSHOP) -> int:
     env, engine = make_vec(shop, pool, 1, "graph" if graph else "candidates")
     env.close()
     return engine.bytes_per_copy()
 
 
-def scatter(engine: Engine) -> None:
+def scatter(engine: Engine, waits: bool = False) -> None:
     """Put the copies of `engine` into states at every stage of an episode; the next step brings their observations."""
     few = Engine(engine.problem, engine.pool, min(SCATTERED, engine.copies), graph=False, sizes=engine.sizes)
+    picker = Picker(few, waits)
+    steps = episode_length(few, picker)
     few.reset()
-    picker = Picker(few)
-    steps = min(engine.sizes.steps, 2 * engine.sizes.runs_on)  # the bound on steps counts waits that random play rarely needs
     first = np.arange(few.copies) * steps // few.copies
     for t in range(steps):
         if (first == t).any():
@@ -94,15 +117,29 @@ def scatter(engine: Engine) -> None:
         into.copy_(out[rows])
 
 
+def episode_length(engine: Engine, picker: Picker) -> int:
+    """Steps until the first copy's random episode ends."""
+    engine.reset()
+    for step in range(1, engine.max_steps + 1):
+        picker()
+        engine.step()
+        if engine.episodes.terminated[0]:
+            return step
+    return engine.max_steps
+
+
 class Picker:
     """Random legal actions of an engine's copies, written into its action array; they need masks alone, not the problem."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine, self.time, self.pick = engine, 0, kernels()["pick"]
+    def __init__(self, engine: Engine, waits: bool = False) -> None:
+        self.engine, self.time, self.pick = engine, 0, kernels()["venture" if waits else "pick"]
+        self.last = engine.sizes.actions - 1 if waits else -1
 
-    def __call__(self) -> None:
+    def __call__(self) -> int:
+        """Draw; returns how many of the actions are operations."""
         self.time += 1
         self.pick(self.engine.copies, self.engine._episodes, self.time)
+        return int((self.engine._episodes.action != self.last).sum())
 
 
 def kernel_rate(pool: Sequence[JobShop], copies: int, seed: int, seconds: float, repeats: int) -> float:
@@ -130,22 +167,24 @@ def engine_rate(pool: Sequence[JobShop], copies: int, graph: bool, seed: int, se
 
 
 def vector_rate(
-    pool: Sequence[JobShop], copies: int, observation: str, seed: int, seconds: float, repeats: int, shop: Shop = JOBSHOP
+    pool: Sequence[Any], copies: int, observation: str, seed: int, seconds: float, repeats: int, shop: Shop = JOBSHOP
 ) -> float:
     """Operations per CPU-second through `gymnasium.make_vec`: fresh numpy observations and infos, autoreset included."""
     env, engine = make_vec(shop, pool, copies, observation)
     env.reset(seed=seed)
-    scatter(engine)
-    picker = Picker(engine)
+    scatter(engine, shop.waits)
+    picker = Picker(engine, shop.waits)
     actions = np.zeros(copies, np.int64)
+    operations = 0
 
     def choose() -> None:
-        picker()
+        nonlocal operations
+        operations = picker()
         actions[:] = engine.episodes.action.numpy()
 
     def step() -> int:
         env.step(actions)
-        return copies
+        return operations
 
     rate = best_window(choose, step, seconds, repeats)
     env.close()
@@ -171,23 +210,25 @@ def episodes_rate(pool: Sequence[JobShop], copies: int, observation: str, seed: 
     return steps / spent
 
 
-def single_rate(pool: Sequence[JobShop], observation: str, seed: int, seconds: float, repeats: int) -> float:
+def single_rate(pool: Sequence[Any], observation: str, seed: int, seconds: float, repeats: int, shop: Shop = JOBSHOP) -> float:
     """Operations per CPU-second through `gymnasium.make`: whole episodes with their resets, actions known beforehand."""
-    env = gymnasium.make(JOBSHOP.id, instance=list(pool), observation=observation)
-    rng = np.random.default_rng(seed)
-    seen, _ = env.reset(seed=seed)
+    env = gymnasium.make(shop.id, instance=list(pool), observation=observation, **shop.words)
+    picker = Picker(env.unwrapped.engine, shop.waits)  # type: ignore[attr-defined]
+    env.reset(seed=seed)
     actions: list[int] = []
+    operations = 0
     over = False
     while not over:
-        actions.append(int(rng.choice(np.flatnonzero(seen["action_mask"]))))
-        seen, _, over, _, _ = env.step(actions[-1])
+        operations += picker()
+        actions.append(int(picker.engine.episodes.action[0]))
+        _, _, over, _, _ = env.step(actions[-1])
 
     def play() -> int:
         env.reset(seed=seed)
         for action in actions:
             result = env.step(action)
         assert result[2]
-        return len(actions)
+        return operations
 
     rate = best_rate(play, seconds, repeats)
     env.close()

@@ -52,7 +52,7 @@ class Options:
     plot: bool = False
     """Draw schedules, anytime curves and gap against time, for streams latency against load, into FOLDER/plots/."""
     compare_with: Annotated[str | None, tyro.conf.arg(metavar="METHOD")] = None
-    """Also tabulate the paired differences of every method from this one; with interruptions that is done anyway, from the first."""
+    """Also tabulate the paired differences of every method from this one; with interruptions always, from the first."""
     request: tyro.conf.Suppress[Any] = None
     """What only this family asks for: its `Problem.request`, or None for the defaults."""
 
@@ -129,7 +129,7 @@ def _teach(problem: Problem) -> str:
         lines += [f"  {'':{width}}  options{' of these' if len(methods) > 1 else ''}: {options}"] if options else []
     listing = "\n".join(lines)
     examples = "\n\n".join(f"{what}:\n  python evaluate.py {problem.name} {words}" for what, words in problem.examples)
-    shown = f"mean gap of the {problem.objective} to the best known one" if problem.bounds else f"mean of the {problem.objective}"
+    shown = f"mean gap of the {problem.objective} to the best known one" if problem.bounds else problem.objective
     return f"""Compare methods for the {problem.title}: {shown}.
 
 METHOD is name[:option[,option]]:

@@ -17,6 +17,7 @@ class Measure:
     head: str
     of: Callable[[dict[str, Any]], float | None]  # of an answered line of results.jsonl; None = there is none
     digits: int = 2
+    across: bool = False  # means over unlike instances say something too
     interval: bool = False  # means with their 95 % confidence interval
     beside: Measure | None = None  # what is to be read together with it: both in one cell
     note: str = ""  # what it is, for the end of a report

@@ -55,19 +55,23 @@ def draw_all(
         if data is not None:
             instance = instances[row["instance"]]
             gap = _gap_text(row, _undisturbed(problem, instance))
-            title = f"{row['instance']}, {row['method']}: {problem.objective} {row['objective']}{gap}"
+            title = f"{row['instance']}, {row['method']}: {problem.objective} {problem.said(row['objective'])}{gap}"
             chart = problem.draw(instance, problem.schedule(data), title)
-            _save(chart, folder / f"schedule-{file_name(row['instance'], row['method'])}.png")
+            save(chart, folder / f"schedule-{file_name(row['instance'], row['method'])}.png")
     lines = [_said(len(drawn), len(solved), "schedule chart")]
-    names = list(dict.fromkeys(row["instance"] for row in solved))
+    names = list(dict.fromkeys(row["instance"] for row in solved)) if problem.anytime else []
     for name in names[:LIMIT]:
         curves = {row["method"]: _curve(row, stored(row)) for row in solved if row["instance"] == name}
         figure = anytime(problem, instances[name], curves, style)
-        _save(figure, folder / f"anytime-{file_name(name)}.png")
-    lines.append(_said(len(names[:LIMIT]), len(names), "anytime chart"))
+        save(figure, folder / f"anytime-{file_name(name)}.png")
+    if problem.anytime:
+        lines.append(_said(len(names[:LIMIT]), len(names), "anytime chart"))
     if any(row["gap"] is not None for row in solved):
-        _save(gap_against_time(problem, solved, style), folder / "gap-against-time.png")
+        save(gap_against_time(problem, solved, style), folder / "gap-against-time.png")
         lines.append("1 chart of gap against time")
+    for name, chart in (problem.charts(solved, style) if problem.charts else {}).items():
+        save(chart, folder / f"{name}.png")
+        lines.append(f"1 chart of {name.replace('-', ' ')}")
     return lines
 
 
@@ -91,7 +95,8 @@ def _curve(row: Row, data: dict[str, Any] | None) -> Curve:
     return [*points, (row["seconds"], row["objective"], row["lower_bound"])]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture; the format is that of the suffix."""
     FigureCanvasAgg(figure)
     figure.savefig(path, dpi=150, bbox_inches="tight", facecolor="white")
 

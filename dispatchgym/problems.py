@@ -355,7 +355,8 @@ PROBLEMS: dict[str, Problem] = {
             ),
             (
                 "Planning ahead, where jobs wait outside when there is no room",
-                "--instances gym-ds3-5,uncapped --scale 60 --streams 5 --methods etf heft rolling-cpsat:0.1s --out results/plans",
+                "--instances gym-ds3-5,uncapped --scale 60 --streams 5 --methods etf rolling-heft rolling-cpsat:0.1s\n"
+                "      --out results/plans",
             ),
         ),
         request=soc.SocRequest,

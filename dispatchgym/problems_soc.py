@@ -56,6 +56,7 @@ def expand_streams(specs: Iterable[str], request: Any = None) -> list[str]:
         found = _NUMBERED.fullmatch(spec)
         workload, numbers = (found["workload"], spec[len(found["workload"]) :]) if found else (spec, f"/s0..s{asked.streams - 1}")
         for options in asked.options():
+            soc_catalogue.workload(f"{workload}{options}")  # says what is wrong without the number
             names.update(dict.fromkeys(soc_catalogue.expand([f"{workload}{options}{numbers}"])))
     return list(names)
 
@@ -107,14 +108,14 @@ def per_task(row: dict[str, Any]) -> float | None:
 
 
 LATENCY = Measure(
-    "mean latency",
+    "latency, us",
     lambda row: row["objective"] / 1000,
     digits=1,
     interval=True,
     beside=Measure("jobs", lambda row: row["metrics"]["completed"], digits=1),
-    note="Cells: mean latency of the completed jobs in microseconds, with its 95 % confidence interval (Student's t over the streams) "
-    "/ how many jobs these are. Where a full system turns jobs away, a slow method gets fewer: read both. Every log passed the "
-    "referee.",
+    note="Cells: mean latency of the completed jobs in microseconds, with its 95 % confidence interval (Student's t over the "
+    "streams) / how many jobs these are. Where a full system turns jobs away, a slow method gets fewer: read both. Every log "
+    "passed the referee.",
 )
 STREAM_COLUMNS = (
     Measure("p95", lambda row: row["metrics"]["p95_latency"], 1, note="p95: latency that 95 % of the jobs do not exceed."),
@@ -123,7 +124,10 @@ STREAM_COLUMNS = (
     ),
     Measure("uJ", lambda row: row["metrics"]["energy"], 0, note="uJ: energy of a run in microjoules."),
     Measure(
-        "us/task", per_task, note="us/task: CPU time of a run, its simulation and preparations included, for each task begun."
+        "us/task",
+        per_task,
+        across=True,
+        note="us/task: CPU time of a run, its simulation and preparations included, for each task begun.",
     ),
 )
 SLR = Measure(

@@ -57,11 +57,11 @@ def build(problem: Problem, rows: Sequence[Row], head: Sequence[str], compare_wi
     if problem.levels is not None and len(levels) > 1:
         columns = [(level.replace(",", "\n", 1), _at_level(problem, level)) for level in levels]
         for first in range(0, len(columns), maker.widest):
-            grids.append(maker.grid(problem.levels.title, columns[first : first + maker.widest], overall=False))
+            grids.append(maker.grid(problem.levels.title, columns[first : first + maker.widest], mixed=True))
     split = {level: {tuple(row["group"]) for row in rows if _level(problem, row) == level} for level in levels}
-    if len(levels) == 1 or any(len(groups) > 1 for groups in split.values()):
+    if len(levels) == 1 or problem.columns or any(len(groups) > 1 for groups in split.values()):
         for level in levels:
-            grids += _by_group(maker, "" if len(levels) == 1 and not problem.bounds else level, _at_level(problem, level))
+            grids += _by_group(maker, level, _at_level(problem, level))
     notes = maker.notes()
     disturbed = any(row["instance"] != _original(problem, row["instance"]) for row in rows)
     if problem.levels is not None and disturbed:
@@ -92,7 +92,7 @@ def _by_group(maker: _GridMaker, level: str, at_level: Test) -> list[Grid]:
         return maker.grid(heading, [(head, _both(at_level, test)) for head, test in columns])
 
     if len(groups) <= WIDEST:
-        return [grid("", [("\n".join(group), _in_group(*group)) for group in groups])]
+        return [grid("", [("\n".join(filter(None, group)), _in_group(*group)) for group in groups])]
     grids = [grid("by set", [(name, _in_set(name)) for name in sets])]
     for name in sets:
         sizes = [size for family, size in groups if family == name]
@@ -145,10 +145,11 @@ class _GridMaker:
         self.problem, self.rows, self.methods = problem, rows, methods
         self.cell = problem.cell or Measure(problem.objective, lambda row: row["objective"], digits=1)
         self.widest = WIDEST if self.cell.beside is None else WIDEST // 2
-        self.partial = self.unknown = False
+        self.partial = self.unknown = self.known = False
 
-    def grid(self, title: str, columns: list[tuple[str, Test]], overall: bool = True) -> Grid:
-        """Mean gaps in `columns`, then `overall` of them; where no best known value is published the family's cells."""
+    def grid(self, title: str, columns: list[tuple[str, Test]], mixed: bool = False) -> Grid:
+        """Mean gaps in `columns`; where no best known value is published the family's cells. Then, unless columns are `mixed` so
+        that this says nothing, means over all of them."""
         selected = [row for row in self.rows if any(test(row) for _, test in columns)]
         values, heads, gaps = [], [], 0
         for head, test in columns:
@@ -156,21 +157,19 @@ class _GridMaker:
             measure = self.cell if all(row["best_known"] is None for row in inside) else _GAP
             self.unknown |= measure is self.cell
             gaps += measure is _GAP
+            self.known |= measure is _GAP
             # Where nothing has a gap the head of the report says what cells are.
             heads.append(head if measure is _GAP or not self.problem.bounds else f"{head}\n{self.cell.title}")
             values.append([self._mean(inside, method, measure) for method in self.methods])
-        if (
-            overall
-            and gaps not in (0, 1)
-            or (overall and gaps == 0 and self.problem.cell and self.problem.bounds and len(columns) > 1)
-        ):
+        if gaps > 1 and not mixed:
             heads.append("all")
-            values.append([self._mean(selected, method, _GAP if gaps else self.cell) for method in self.methods])
+            values.append([self._mean(selected, method, _GAP) for method in self.methods])
         proved = ["optimal"] if self.problem.bounds else []
-        grid = Grid(title, ["method", *heads, *(column.title for column in self.problem.columns), *proved, "seconds"])
+        further = [column for column in self.problem.columns if column.across or not mixed]
+        grid = Grid(title, ["method", *heads, *(column.title for column in further), *proved, "seconds"])
         for i, method in enumerate(self.methods):
             mine = [row for row in selected if row["method"] == method]
-            cells = [column[i][1] for column in values] + [column.text(mine) for column in self.problem.columns]
+            cells = [column[i][1] for column in values] + [column.text(mine) for column in further]
             cells += [f"{sum(map(is_optimal, mine))}/{len(mine)}"] if proved else []
             grid.rows.append([method, *cells, _figure(fmean(row["seconds"] for row in mine)) if mine else "-"])
         for j, column in enumerate(values, 1):
@@ -194,16 +193,18 @@ class _GridMaker:
     def notes(self) -> list[str]:
         objective = self.problem.objective
         notes = []
-        if self.problem.bounds:
-            notes += [
+        if self.known:
+            notes.append(
                 f"Cells: mean of 100 * ({objective} / best known {objective} - 1), in percent; lower is better. "
-                "Every schedule passed the referee.",
-                f"optimal: {objective}s that meet a proved bound, the method's own or the published one. seconds: mean wall time.",
-            ]
+                "Every schedule passed the referee."
+            )
+        if self.problem.bounds:
+            notes.append(f"optimal: {objective}s that meet a proved bound, the method's own or the published one.")
         if self.unknown:
             known = f"Columns headed '{objective}': mean {objective}, because no best known value is published."
             notes.append(self.problem.cell.note if self.problem.cell else known)
         notes += [column.note for column in self.problem.columns if column.note and column.note not in notes]
+        notes.append("seconds: mean wall time.")
         if self.partial:
             notes.append("*: no answer to some instances of the column, so this mean compares with no other.")
         return notes
@@ -317,8 +318,8 @@ def header(problem: Problem, run: dict[str, Any], rows: Sequence[Row]) -> list[s
     instances += f" with {_count(traces, 'trace')} of interruptions" if traces else ""
     methods = _count(len({row["method"] for row in rows}), "method")
     cores = _count(run["solver_workers"], "core")
-    known = any(row["best_known"] is not None for row in rows) or problem.cell is None
-    shown = f"mean gap to the best known {problem.objective}, %" if known else f"{problem.cell.title}"
+    cell = None if any(row["best_known"] is not None for row in rows) else problem.cell
+    shown = f"mean {cell.title}" if cell else f"mean gap to the best known {problem.objective}, %"
     bounds = f"; bounds: {problem.bounds}" if problem.bounds else ""
     return [
         f"{problem.title}: {shown}",

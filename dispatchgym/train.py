@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -104,7 +103,7 @@ class Arguments:
     initial: Path | None = None
     """Start from the weights of another run."""
     imitate: str | None = None
-    """First imitate this method's schedules of generated instances, e.g. tabu:0.2s or cpsat:2s."""
+    """First imitate this method's schedules of generated instances, e.g. tabu:0.2s, cpsat:2s or etf."""
     imitate_steps: int = 50
     """Iterations of imitation."""
     log_every: float = 20.0
@@ -129,7 +128,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def train(a: Arguments) -> Path:
     """Run what the arguments say; returns the folder of the run."""
-    out = a.out or Path("runs") / f"{a.problem}{'' if a.swap else '-bns'}-{a.learner}-{a.seed}"
+    variant = a.preset if a.problem == "soc" else a.problem if a.swap else f"{a.problem}-bns"
+    out = a.out or Path("runs") / f"{variant}-{a.learner}-{a.seed}"
     config = configuration(a)
     if a.learner == "sb3":
         from dispatchgym.agents.sb3 import train as train_sb3
@@ -165,12 +165,15 @@ def expert(a: Arguments) -> Any:
     """instance -> schedule by the method named after --imitate; None without one."""
     if a.imitate is None:
         return None
-    module = import_module(f"dispatchgym.baselines.{a.problem}")
-    check_method, solve, text = module.check_method, module.solve, a.imitate
-    check_method(text)
+    from dispatchgym.problems import PROBLEMS, is_policy
+
+    problem, text = PROBLEMS[a.problem], a.imitate
+    if is_policy(text):
+        raise InputError(f"--imitate {text}: only baselines can be imitated; a policy goes on by --initial")
+    problem.validate(text)
 
     def schedule(instance: Any) -> Any:
-        result = solve(instance, text, seed=a.seed, workers=1)
+        result = problem.solve(instance, text, seed=a.seed, workers=1)
         if result.schedule is None:
             raise InputError(f"--imitate {text} found no schedule for {instance.name}")
         return result.schedule

@@ -1,7 +1,8 @@
-"""Every schedule that the blocking environments can reach, by breadth-first search over their states."""
+"""Every schedule that an environment can reach, by breadth-first search over its states."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from dispatchgym.envs.core.engine import Engine
 SCRATCH = ("crew", "level", "branch", "key", "memo")  # of the search for deadlocks: no part of the state
 
 
-def best_reachable(problem: Any, instance: Any, device: Any = "cpu") -> int:
-    """The smallest objective over all sequences of legal choices."""
+def best_reachable(problem: Any, instance: Any, device: Any = "cpu", scratch: Sequence[str] = SCRATCH) -> int:
+    """The smallest objective over all sequences of legal choices; `scratch` are arrays that tell nothing about what follows."""
     sizes = problem.sizes([instance])
     width = 64
     engine = Engine(problem, [instance], width, device=device, graph=False, sizes=sizes)
@@ -44,7 +45,7 @@ def best_reachable(problem: Any, instance: Any, device: Any = "cpu") -> int:
         state = {name: np.concatenate([part[name] for part in following]) for name in state}
         legal = np.concatenate(masks)
         if len(legal):
-            keys = [state[name].reshape(len(legal), -1).astype(np.int64) for name in state if name not in SCRATCH]
+            keys = [state[name].reshape(len(legal), -1).astype(np.int64) for name in state if name not in scratch]
             _, kept = np.unique(np.concatenate(keys, axis=1), axis=0, return_index=True)
             state = {name: value[kept] for name, value in state.items()}
             legal = legal[kept]

@@ -67,7 +67,7 @@ class Dispatcher:
         if self.rule in ("eft", "etf"):
             return (self.finish(task, p),)
         if self.rule in ("met", "stf"):
-            return (self.mean(task, p), sum(q == p for _, q in self.waiting) + (self.running(p) is not None))
+            return (self.mean(task, p), self.finish(task, p))
         runs = self.running(p)
         free = self.chip.tick if runs is None else self.chip.begun[runs][2] + self.mean(runs, p)
         free += sum(self.mean(x, p) for x, q in self.waiting if q == p)

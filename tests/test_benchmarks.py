@@ -17,6 +17,9 @@ TINY = throughput.Plan(
     policy_sizes=("3x2",),
     blocking_sizes=("3x2",),
     blocking_batches=(2,),
+    streams=("gym-ds3-1,horizon=100",),
+    graph_sizes=("5x2",),
+    chip_batches=(2,),
     seconds=1e-3,
     repeats=1,
     memory=2**30,
@@ -38,6 +41,8 @@ def test_every_way_in_is_measured(figures):
     assert len({f.key for f in figures}) == len(figures)
     assert {f.copies for f in figures if f.face == "make_vec"} == {2, 4}
     assert {f"{face} {name}" for face in ("make_vec", "memory") for name in workloads.BLOCKING} <= {f.face for f in figures}
+    chips = {(f.size, f.face) for f in figures if f.size in ("gym-ds3-1,horizon=100", "graphs 5x2")}
+    assert len(chips) == 2 * len(workloads.STREAMS) * len(("memory", "make", "make_vec"))
 
 
 def test_uneven_shops_play_whole_episodes_in_few_copies(monkeypatch):
@@ -57,7 +62,8 @@ def test_what_exceeds_the_memory_is_named_and_not_measured():
     many = (10**9,)
     found = list(throughput.measure(replace(TINY, memory=1, policy_sizes=(), batches=many, engine_batches=many)))
     left_out = [f for f in found if f.value is None]
-    assert {f.face for f in left_out} == {"make_vec", "engine"} | {f"make_vec {name}" for name in workloads.BLOCKING}
+    names = (*workloads.BLOCKING, *workloads.STREAMS)
+    assert {f.face for f in left_out} == {"make_vec", "engine"} | {f"make_vec {name}" for name in names}
     assert all("GiB" in f.note for f in left_out)
     assert "GiB" in throughput.tables(found)[0].markdown()
 

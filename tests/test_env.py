@@ -22,6 +22,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, simple_lower_bound
 from tests.blocking_shops import IDS as BLOCKING_IDS
 from tests.shops import ID, IDS, SMALL, pick
+from tests.soc_play import IDS as SOC_IDS
 
 WAYS = [(name, kind) for name in IDS for kind in ("graph", "candidates")][:3]
 
@@ -55,7 +56,8 @@ def same(left: Any, right: Any) -> bool:
 
 
 def test_every_registered_id_is_tested() -> None:
-    assert {x.split(":")[1] for x in (*IDS, *BLOCKING_IDS)} == {x for x in gymnasium.registry if x.startswith("dispatchgym/")}
+    tested = {x.split(":")[1] for x in (*IDS, *BLOCKING_IDS, *SOC_IDS)}
+    assert tested == {x for x in gymnasium.registry if x.startswith("dispatchgym/")}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -173,7 +173,7 @@ def test_measures_of_a_log_worked_by_hand():
     found = measure(a_stream(), a_log(ARRIVALS["redraw"]))
     # PE 0: 4 + 4 + 2 of 30 ticks busy (the third job's task as far as the horizon), PE 1: 2 + 2
     energy = 10 * 300 + 20 * 10 + 4 * 50 + 26 * 5
-    assert found == StreamMetrics(8.0, 8.0, 2, 1000 * 2 / 30, (10 / 30, 4 / 30), energy)
+    assert found == StreamMetrics(8.0, 8.0, 2, 1000 * 2 / 16, (10 / 30, 4 / 30), energy)
     nothing = measure(a_stream(warmup=17), a_log(ARRIVALS["redraw"]))
     assert math.isnan(nothing.mean_latency)
     assert nothing.throughput == 0.0

@@ -22,7 +22,7 @@ BATCH = 64  # copies at a time
 def dispatch(instance: Stream, rule: str, *, samples: int = 1, seed: int = 0) -> Result:
     """What `rule`, one of RULES, does with a stream; of "random" the best of `samples` runs.
 
-    Of equally fast PEs MET and STF take the one with the fewest tasks. All samples meet the same stream: "best
+    Of equally fast PEs MET and STF take the one with the earliest finish. All samples meet the same stream: "best
     of K" needs K such days, so compare it with single runs with care. Compiling is not counted in the seconds.
     """
     compiled()

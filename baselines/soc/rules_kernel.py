@@ -51,7 +51,7 @@ def by_rule(inst, s, b, r, rule):
         for p in range(pes):
             if inst.seen[w, row, p] < 0:
                 continue
-            element = s.element[b, p]
+            begin = max(s.element[b, p, EXPECT], clock[NOW], s.arrive[b, x, p])
             first = 0.0
             second = 0.0
             if rule == ROUND_ROBIN:
@@ -62,10 +62,10 @@ def by_rule(inst, s, b, r, rule):
                 first = -inst.work[w, row]
                 second = float(max(r.free[b, p], clock[NOW]) + inst.seen[w, row, p])
             elif rule == EFT or rule == ETF:
-                first = float(max(element[EXPECT], clock[NOW], s.arrive[b, x, p]) + inst.seen[w, row, p])
+                first = float(begin + inst.seen[w, row, p])
             else:
                 first = float(inst.seen[w, row, p])
-                second = float(element[WAITING] + (1 if element[RUNS] >= 0 else 0))
+                second = float(begin)
             if best < 0 or first < lowest or (first == lowest and second < tie):
                 best = y * pes + p
                 lowest = first

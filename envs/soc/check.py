@@ -43,6 +43,7 @@ class Replay:
     end: int  # tick at which the run ended
     latency: list[int]  # of the jobs that count, microseconds
     completed: int  # jobs completed, those before the warm-up too
+    last: int  # tick of the last completion, 0 if there is none
 
 
 def check_static(dag: StaticDag, schedule: StaticSchedule) -> int:
@@ -89,7 +90,7 @@ def check_stream(stream: Stream, log: StreamLog) -> int:
 def replay(stream: Stream, log: StreamLog) -> Replay:
     """Everything that `check_stream` checks, and what measures are computed from. Raises InvalidSchedule."""
     workload = stream.workload
-    runs = _runs(stream, log)
+    runs = executions(stream, log)
     completion = [_completion(stream, n, rows) for n, rows in enumerate(runs)]
     end = (workload.horizon, False)
     if workload.max_jobs is not None and len(done := sorted(c for c in completion if c < end)) >= workload.max_jobs:
@@ -104,7 +105,8 @@ def replay(stream: Stream, log: StreamLog) -> Replay:
     done = [c for c in completion if c[0] < workload.horizon and c <= end]
     counted = [n for n, c in enumerate(completion) if c in done and c[0] >= workload.warmup]
     latency = [completion[n][0] - int(log.arrival[n]) for n in counted]
-    return Replay([run for rows in runs for run in rows.values()], end[0], latency, len(done))
+    last = max((c[0] for c in done), default=0)
+    return Replay([run for rows in runs for run in rows.values()], end[0], latency, len(done), last)
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,7 @@ class StreamMetrics:
     mean_latency: float
     p95_latency: float  # the smallest latency that 95 % of the counted jobs do not exceed
     completed: int  # jobs that count
-    throughput: (
-        float  # of them per millisecond between the warm-up and the end of the run, which are a microsecond apart at least
-    )
+    throughput: float  # of them per millisecond from the warm-up to the last completion, a microsecond later at least
     utilisation: tuple[float, ...]  # (P,) share of the run in which each PE is busy
     energy: int  # nanojoules of the run, of busy PEs at their frequencies and of idle ones
 
@@ -142,7 +142,7 @@ def measure(stream: Stream, log: StreamLog) -> StreamMetrics:
         sum(latency) / count if count else math.nan,
         float(latency[math.ceil(0.95 * count) - 1]) if count else math.nan,
         count,
-        1000 * count / max(found.end - workload.warmup, 1),
+        1000 * count / max(found.last - workload.warmup, 1),
         tuple(ticks / max(found.end, 1) for ticks in busy),
         energy,
     )
@@ -158,7 +158,7 @@ def _table(name: str, value: Any, shape: tuple[int, ...]) -> list[Any]:
     return numbers
 
 
-def _runs(stream: Stream, log: StreamLog) -> list[dict[int, Run]]:
+def executions(stream: Stream, log: StreamLog) -> list[dict[int, Run]]:
     """The executions of each job by task, with their ends."""
     workload = stream.workload
     clusters = [c for c in workload.platform.clusters for _ in range(c.pes)]

@@ -8,6 +8,9 @@ AHEAD, LATER, RANK, RELEASES = range(4)
 # s.claim (B, P, 5) of each PE: ready tasks that would end there first; the largest price one of them would pay for going
 # elsewhere, and the second; the largest rank among them, and the second.
 CLAIMS, LOSS, LOSS_2, URGENT, URGENT_2 = range(5)
+# s.soon (B, P, 3) of each PE: when the first task that will be ready once a running one ends, and is best off here, could start
+# (NEVER = there is none); its upward rank; what it costs it to go elsewhere.
+SOON, SOON_RANK, SOON_LOSS = range(3)
 
 
 def ready_of(inst, s, b, k):
@@ -46,6 +49,7 @@ def legal(inst, s, b, mask):
     for p in range(pes):
         for f in range(s.claim.shape[2]):
             s.claim[b, p, f] = 0.0
+        s.soon[b, p, SOON] = float(NEVER)
     count = 0
     for y in range(clock[READY]):
         x = s.ready[b, y]
@@ -105,10 +109,62 @@ def legal(inst, s, b, mask):
             live = s.live[b, element[RUNS]]
             left = float(max(element[EXPECT] - now, 0)) + inst.oct[w, live[ROW], p]
             s.rest[b, live[SLOT]] = max(s.rest[b, live[SLOT]], left)
+            if inst.known == 1:
+                foresee(inst, s, b, w, element[RUNS])
     if inst.mode == 0 and (inst.rule[w, FIXED] == 0 or next_event(inst, s, b, w) < NEVER):
         mask[mask.shape[0] - 1] = 1
         count += 1
     return count
+
+
+def foresee(inst, s, b, w, x):
+    """Note the tasks that wait for the running task x alone at the PEs that they will want."""
+    row = inst.task[w, s.live[b, x, ROW]]
+    base = s.live[b, x, SLOT] * inst.width
+    for e in range(row[SUCC_AT], row[SUCC_AT] + row[SUCCS]):
+        u = base + inst.succ[w, e]
+        if s.live[b, u, MISSING] != 1:
+            continue
+        best = float(NEVER)
+        second = float(NEVER)
+        at = 0
+        first = 0
+        for q in range(s.element.shape[1]):
+            ticks = inst.seen[w, s.live[b, u, ROW], q]
+            if ticks >= 0:
+                free = max(s.element[b, q, EXPECT], s.clock[b, NOW])
+                begins = max(free, data_at(inst, s, b, w, u, q, -1, 0, 0))
+                through = begins + ticks + inst.oct[w, s.live[b, u, ROW], q]
+                second = min(second, max(through, best))
+                if through < best:
+                    best = through
+                    at = q
+                    first = begins
+        soon = s.soon[b, at]
+        if first < soon[SOON]:
+            soon[SOON] = first
+            soon[SOON_RANK] = inst.rank[w, s.live[b, u, ROW]]
+            soon[SOON_LOSS] = min(second - best, 1000000.0)
+
+
+def data_at(inst, s, b, w, u, q, x, p, end):
+    """When the data of task u is at PE q, as far as its predecessors have begun; x is taken to end on PE p at `end`."""
+    live = s.live[b, u]
+    base = live[SLOT] * inst.width
+    row = inst.task[w, live[ROW]]
+    tick = s.clock[b, NOW]
+    for e in range(row[PRED_AT], row[PRED_AT] + row[PREDS]):
+        y = base + inst.pred[w, e, 0]
+        before = s.live[b, y]
+        place = p
+        ends = end
+        if y != x:
+            if before[STATUS] < RUNNING:
+                continue
+            place = before[PLACE]
+            ends = before[TICK] if before[STATUS] == DONE else max(s.element[b, place, EXPECT], s.clock[b, NOW])
+        tick = max(tick, ends + int(min(float(inst.pred[w, e, 1]) / inst.bandwidth[w, place, q], 1e9)))
+    return tick
 
 
 def deed_of(inst, s, b, k):

@@ -1,8 +1,9 @@
 """What the agent sees of choices, state and graph: compiled together with `kernel.py`, whose columns it uses.
 
 Nodes of the graph are the tasks of every application once (templates: a policy that encodes them once knows every job to
-come), the live tasks of the jobs in the system, and one for WAIT; resources are the PEs, and one for WAIT. A choice names its
-task's template. Nothing here is unknown to a scheduler: not the gap to the next arrival, not the noise of a running task.
+come; blank if successors are unknown), the live tasks of the jobs in the system, and one for WAIT; resources are the PEs, and
+one for WAIT. A choice names its task's template. Nothing here is unknown to a scheduler: not the gap to the next arrival, not
+the noise of a running task.
 """
 
 
@@ -54,6 +55,21 @@ def candidate(inst, s, b, k, out):
     rank = outlook[RANK]
     rest_after = inst.oct[w, row, p] * share
 
+    # When the job can end if this is done, by its next tasks and where the data they need besides is.
+    onward = float(end)
+    if inst.known == 1:
+        base = live[SLOT] * inst.width
+        for e in range(task[SUCC_AT], task[SUCC_AT] + task[SUCCS]):
+            u = base + inst.succ[w, e]
+            after = s.live[b, u, ROW]
+            least = float(NEVER)
+            for q in range(pes):
+                if inst.seen[w, after, q] >= 0:
+                    here = max(data_at(inst, s, b, w, u, q, x, p, end), s.element[b, q, EXPECT])
+                    least = min(least, here + inst.seen[w, after, q] + inst.oct[w, after, q])
+            onward = max(onward, least)
+    soon = s.soon[b, p]
+
     # The other ready tasks that would end on this PE first, and what it costs them to go elsewhere.
     claim = s.claim[b, p]
     own = eft[BEST_PE] == p
@@ -92,6 +108,11 @@ def candidate(inst, s, b, k, out):
     out[27] = limit(float(inst.power[w, p, level]) * ticks * inst.worth[w, 1], 0.0, 8.0)
     out[28] = limit((eft[EARLIEST] - eft[SECOND]) * rate, -8.0, 0.0)
     out[29] = 1.0
+    out[30] = limit((onward - ahead) * rate, -8.0, 8.0)
+    out[31] = limit((onward - now) * share, 0.0, 4.0)
+    out[32] = limit((soon[SOON] - end) * rate, -8.0, 8.0)
+    out[33] = limit((soon[SOON_RANK] - rank) * rate, -8.0, 8.0) * 0.5 if soon[SOON] < NEVER else -4.0
+    out[34] = limit(soon[SOON_LOSS] * rate, 0.0, 8.0) if soon[SOON] < NEVER else 0.0
 
 
 def describe_waiting(inst, s, b, w, out):
@@ -121,7 +142,18 @@ def describe_waiting(inst, s, b, w, out):
     out[3] = limit((min(soonest, clock[NEXT]) - now) * rate, 0.0, 8.0)
     out[4] = limit(least * rate, 0.0, 8.0)
     out[19] = fair * 0.25
-    out[29] = 0.0
+    # The next task that will want a PE that is idle now.
+    nearest = float(NEVER)
+    urgency = 0.0
+    stake = 0.0
+    for p in range(s.element.shape[1]):
+        if s.element[b, p, RUNS] < 0 and s.soon[b, p, SOON] < NEVER:
+            nearest = min(nearest, s.soon[b, p, SOON])
+            urgency = max(urgency, s.soon[b, p, SOON_RANK])
+            stake = max(stake, s.soon[b, p, SOON_LOSS])
+    out[32] = limit((nearest - now) * rate, 0.0, 8.0)
+    out[33] = limit(urgency * rate, 0.0, 16.0) * 0.25
+    out[34] = limit(stake * rate, 0.0, 8.0)
 
 
 def context(inst, s, b, out):
@@ -162,7 +194,8 @@ def graph(inst, s, b, o):
     rows = inst.task.shape[1]
     chains = 0
     links = 0
-    for a in range(inst.app.shape[1]):
+    # With unknown successors a task does not exist before its predecessors are done.
+    for a in range(inst.app.shape[1] if inst.known == 1 else 0):
         app = inst.app[w, a]
         for t in range(app[TASKS]):
             row = app[FIRST] + t
@@ -172,14 +205,13 @@ def graph(inst, s, b, o):
             node[8] = limit(inst.rank[w, row] * rate, 0.0, 16.0) * 0.25
             node[9] = inst.rank[w, row] / inst.chain[w, a]
             node[10] = inst.task[w, row, PREDS] * 0.25
-            node[11] = inst.task[w, row, SUCCS] * 0.25 if inst.known == 1 else 0.0
+            node[11] = inst.task[w, row, SUCCS] * 0.25
             node[12] = limit(inst.sends[w, row] * rate, 0.0, 8.0)
-            if inst.known == 1:
-                at = inst.task[w, row, SUCC_AT]
-                for e in range(at, at + inst.task[w, row, SUCCS]):
-                    o.precedes[b, chains, 0] = row
-                    o.precedes[b, chains, 1] = app[FIRST] + inst.succ[w, e]
-                    chains += 1
+            at = inst.task[w, row, SUCC_AT]
+            for e in range(at, at + inst.task[w, row, SUCCS]):
+                o.precedes[b, chains, 0] = row
+                o.precedes[b, chains, 1] = app[FIRST] + inst.succ[w, e]
+                chains += 1
             for p in range(pes):
                 ticks = inst.seen[w, row, p]
                 if ticks >= 0:
@@ -198,7 +230,6 @@ def graph(inst, s, b, o):
             x = slot * inst.width + t
             live = s.live[b, x]
             row = live[ROW]
-            # With unknown successors a task does not exist before its predecessors are done.
             if live[STATUS] == OUTSTANDING and inst.known == 0:
                 continue
             node = o.tasks[b, rows + x]
@@ -237,7 +268,9 @@ def graph(inst, s, b, o):
             node[1] = 1.0 if element[RUNS] < 0 else 0.0
             node[2] = limit((max(element[EXPECT], now) - now) * rate, 0.0, 8.0)
             node[3] = element[WAITING] * 0.25
-            node[4] = float(element[BUSY]) / max(now, 1) if now > 0 else 0.0
+            # Up to now: when a running task ends is not known.
+            busy = element[BUSY] - max(element[END] - now, 0) if element[RUNS] >= 0 else element[BUSY]
+            node[4] = float(busy) / max(now, 1)
             node[5] = inst.power[w, p, inst.pe[w, p, LEVELS] - 1] * 0.001
     o.resources[b, pes, 6] = 1.0
     o.tasks[b, rows + s.live.shape[1], 13] = -1.0

@@ -97,6 +97,7 @@ class State(NamedTuple):
     eft: Array  # (B, R, 3) int32
     outlook: Array  # (B, R, 4) float64
     claim: Array  # (B, P, 5) float64
+    soon: Array  # (B, P, 3) float64
     rest: Array  # (B, S) float64 what each job needs from now on along its longest chain, as far as its active tasks tell
     element: Array  # (B, P, 5) int32
     arrival: Array  # (B, J) int32 of each job
@@ -124,7 +125,7 @@ class SocProblem:
 
     name: ClassVar[str] = "soc"
     kernel: ClassVar[tuple[Path, ...]] = KERNEL
-    features: ClassVar[Features] = Features(candidate=30, context=12, task=14, resource=7, runs_on=5)
+    features: ClassVar[Features] = Features(candidate=35, context=12, task=14, resource=7, runs_on=5)
 
     def __post_init__(self) -> None:
         for name, value, choices in (("mode", self.mode, MODES), ("goal", self.goal, GOALS)):
@@ -237,6 +238,7 @@ class SocProblem:
             eft=zeros(z.ready, 3),
             outlook=zeros(z.ready, 4, dtype=np.float64),
             claim=zeros(z.pes, 5, dtype=np.float64),
+            soon=zeros(z.pes, 3, dtype=np.float64),
             rest=zeros(z.slots, dtype=np.float64),
             element=zeros(z.pes, 5),
             arrival=zeros(z.jobs),
@@ -254,7 +256,7 @@ def log_of(state: State, instance: Stream, copy: int) -> StreamLog:
 
     def table(name: str) -> npt.NDArray[np.int64]:
         rows = getattr(state, name)[copy, :jobs]
-        return np.array(rows if isinstance(rows, np.ndarray) else rows.cpu(), np.int64)
+        return np.array(rows if isinstance(rows, np.ndarray) else rows.cpu().numpy(), np.int64)
 
     return StreamLog(table("arrival"), *(table(name)[:, :width] for name in ("pe", "start", "level")))
 

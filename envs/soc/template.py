@@ -78,7 +78,9 @@ def template(source: Workload | StaticDag, hidden_speeds: bool, online: bool) ->
         _Part(d.astype(np.int64), e[np.lexsort((e[:, 0], e[:, 1]))].astype(np.int64), topological(len(d), e)) for d, e in tables
     ]
     duration = np.concatenate([p.duration for p in parts])
-    seen = _order_of_speeds(duration) if hidden_speeds else duration
+    # Units and shares are those of what a scheduler knows: with unknown successors the tasks that every job begins with.
+    known = np.concatenate([~np.isin(np.arange(len(p.order)), p.edges[:, 1]) for p in parts]) | (not online)
+    seen = _order_of_speeds(duration, known) if hidden_speeds else duration
     sizes = np.array([len(p.order) for p in parts])
     first = np.cumsum(sizes) - sizes
     work = _mean(seen)
@@ -91,16 +93,17 @@ def template(source: Workload | StaticDag, hidden_speeds: bool, online: bool) ->
         else:
             ranks[rows], sends[rows] = _upward(part, work[rows], delay)
             oct_[rows] = _optimistic(part, seen[rows], bandwidth)
+    fastest = np.where(seen >= 0, seen, np.iinfo(np.int64).max).min(axis=1)
+    unit = float(work[known].mean())
     if online:
-        chain = np.full(len(parts), max(4.0 * float(work.mean()), 1.0))
+        chain = np.full(len(parts), max(4.0 * unit, 1.0))
     else:
         chain = np.array([max(float(ranks[f : f + n].max()), 1.0) for f, n in zip(first, sizes, strict=True)])
-    fastest = np.where(seen >= 0, seen, np.iinfo(np.int64).max).min(axis=1)
     least = np.where(duration >= 0, duration, np.iinfo(np.int64).max).min(axis=1)
     shortest = [_longest(part, least[f : f + n]) for part, f, n in zip(parts, first, sizes, strict=True)]
     task, pred, succ = _links(parts, fastest)
     pe, mhz, power = _elements(source, len(bandwidth))
-    spent = float(np.mean(np.where(seen >= 0, seen, 0) * power[:, -1][None, :])) or 1.0
+    spent = float(np.mean((np.where(seen >= 0, seen, 0) * power[:, -1][None, :])[known])) or 1.0
     bound = 1000 * min(shortest) if isinstance(source, Workload) else max(lower_bound(source), 1)
     return Template(
         cap=cap,
@@ -112,10 +115,10 @@ def template(source: Workload | StaticDag, hidden_speeds: bool, online: bool) ->
         bound=bound,
         duration=duration,
         bandwidth=np.minimum(bandwidth, 1e300),
-        rate=1.0 / max(float(work.mean()), 1e-9),
+        rate=1.0 / max(unit, 1e-9),
         worth=np.array([1.0 / (max(float(np.mean(shortest)), 1.0) * cap), 1.0 / spent]),
-        load=_load(source, parts, least, first),
-        spread=float(np.mean(work / np.maximum(fastest, 1))) - 1.0,
+        load=0.0 if online else _load(source, parts, fastest, first),
+        spread=float(np.mean((work / np.maximum(fastest, 1))[known])) - 1.0,
         elements=len(bandwidth),
         app=np.stack([first, sizes, np.array(shortest)], axis=1),
         chain=chain,
@@ -133,13 +136,13 @@ def template(source: Workload | StaticDag, hidden_speeds: bool, online: bool) ->
     )
 
 
-def _order_of_speeds(duration: Ints) -> Ints:
-    """For each task the place of each PE in the order of speeds, in units that make the mean execution time right."""
+def _order_of_speeds(duration: Ints, known: npt.NDArray[np.bool_]) -> Ints:
+    """For each task the place of each PE in the order of speeds, in units that make the mean time of known tasks right."""
     place = np.full(duration.shape, -1, np.int64)
     for t, row in enumerate(duration):
-        known = np.unique(row[row >= 0])
-        place[t] = np.where(row >= 0, np.searchsorted(known, row) + 1, -1)
-    unit = _mean(duration).mean() / _mean(place).mean()
+        speeds = np.unique(row[row >= 0])
+        place[t] = np.where(row >= 0, np.searchsorted(speeds, row) + 1, -1)
+    unit = _mean(duration)[known].mean() / _mean(place)[known].mean()
     return np.where(place >= 0, np.maximum(np.rint(place * unit), 1.0), -1).astype(np.int64)
 
 
