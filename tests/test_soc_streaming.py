@@ -48,7 +48,7 @@ def test_a_rule_does_what_plain_python_does_tick_by_tick(seed, rule):
 
 
 @settings(max_examples=100)
-@given(seed=SEEDS, method=st.sampled_from((*RULES, "random:x3", "rolling-heft")))
+@given(seed=SEEDS, method=st.sampled_from((*RULES, "rolling-heft")))
 def test_the_referee_finds_the_objective_in_the_log(seed, method):
     mean_latency(random_stream(seed), method)
 
@@ -137,29 +137,27 @@ def test_latencies_of_rules_are_in_the_known_order():
     assert 97.0 < np.mean([measure(x, solve(x, "etf").schedule).completed for x in streams]) < 99.8
 
 
-@pytest.mark.parametrize("method", ["random:x5", "rolling-cpsat:0.05s"])
+@pytest.mark.parametrize("method", ["random", "rolling-cpsat:0.05s"])
 def test_the_same_seed_gives_the_same_answer(method):
     instance = load_stream("gym-ds3-5,horizon=500/s0")
     assert same(solve(instance, method, seed=7), solve(instance, method, seed=7))
 
 
-def test_random_takes_the_best_of_its_samples():
+def test_another_seed_draws_other_random_decisions():
     instance = load_stream("gym-ds3-5,horizon=500/s0")
-    one, many, other = solve(instance, "random"), solve(instance, "random:x100"), solve(instance, "random", seed=1)
-    assert many.objective < one.objective
-    assert one.notes == {"samples": 1}
-    assert not same(one, other)
+    assert not same(solve(instance, "random"), solve(instance, "random", seed=1))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("spt", "'spt' is not one of met, eft"),
-        ("etf:x8", "option x8 does not apply to 'etf'; valid: no option"),
+        ("etf:x8", "which of several runs is best is only known afterwards"),
         ("rolling-heft:1s", "option 1.0s does not apply to 'rolling-heft'"),
         ("rolling-cpsat:x8", "option x8 does not apply to 'rolling-cpsat'; valid: SECONDS as 10s, workers=..."),
         ("rolling-cpsat:1s,workers=0", "option workers=0 is not a positive whole number"),
         ("random:x0", "option 'x0' must be positive"),
+        ("random:x8", "which of several runs is best is only known afterwards"),
         ("heft-rt@best", "target @best does not apply"),
     ],
 )

@@ -7,40 +7,23 @@ Computers 69 (2020)), except that `heft-rt` forces its order on the PEs.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 
 from dispatchgym.baselines.result import Result
 from dispatchgym.baselines.soc.player import Player, compiled
 from dispatchgym.baselines.soc.streaming import RULES
-from dispatchgym.instances.soc import Stream, StreamLog
-
-BATCH = 64  # copies at a time
+from dispatchgym.instances.soc import Stream
 
 
-def dispatch(instance: Stream, rule: str, *, samples: int = 1, seed: int = 0) -> Result:
-    """What `rule`, one of RULES, does with a stream; of "random" the best of `samples` runs.
+def dispatch(instance: Stream, rule: str, *, seed: int = 0) -> Result:
+    """What `rule`, one of RULES, does with a stream.
 
-    Of equally fast PEs MET and STF take the one with the earliest finish. All samples meet the same stream: "best
-    of K" needs K such days, so compare it with single runs with care. Compiling is not counted in the seconds.
+    Of equally fast PEs MET and STF take the one with the earliest finish. Compiling is not counted in the seconds.
     """
     compiled()
     began = time.perf_counter()
-    player = Player(instance, "assign", list(RULES).index(rule), min(samples, BATCH))
-    record = player.record
-    rng = np.random.default_rng(seed)
-    best: tuple[int, StreamLog] | None = None
-    curve: list[tuple[float, int | None, int | None]] = []
-    for low in range(0, samples, BATCH):
-        record.seed[:] = rng.integers(2**62, size=len(record.seed))
-        record.head[:] = 0
-        count = min(len(record.seed), samples - low)
-        player.play(count)
-        copy = int(record.objective[:count].argmin())
-        if best is None or record.objective[copy] < best[0]:
-            best = int(record.objective[copy]), player.log(copy)
-            curve.append((time.perf_counter() - began, best[0], None))
-    assert best is not None
-    notes: dict[str, Any] = {"samples": samples} if rule == "random" else {}
-    return Result(*best, "feasible", time.perf_counter() - began, curve=tuple(curve), notes=notes)
+    player = Player(instance, "assign", list(RULES).index(rule))
+    player.record.seed[:] = np.random.default_rng(seed).integers(2**62)
+    player.play(1)
+    return Result(int(player.record.objective[0]), player.log(0), "feasible", time.perf_counter() - began)

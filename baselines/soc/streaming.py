@@ -14,7 +14,7 @@ RULES: dict[str, str] = {  # in the order of the numbers in rules_kernel.py
     "stf": "the shortest task, on its fastest PE (DS3)",
     "heft-rt": "HEFT on the ready tasks alone, without transfers (Mack et al. 2022)",
     "round-robin": "the task that has been ready for longest, on the PEs in turn",
-    "random": "any ready task on any PE [xSAMPLES]",
+    "random": "any ready task on any PE",
 }
 METHODS: dict[str, str] = {
     **{name: f"rule: {meaning}" for name, meaning in RULES.items()},
@@ -35,12 +35,14 @@ def check_method(text: str) -> Method:
         method.accept(seconds=True, keys=("workers",))
         method.integer("workers", 1)
     else:
-        method.accept(samples=method.name == "random")
+        if method.samples is not None:
+            raise method.error("which of several runs is best is only known afterwards; a stream is met once")
+        method.accept()
     return method
 
 
 def solve(stream: Stream, method: str, *, seed: int = 0, workers: int = 1) -> Result:
-    """Run one method, e.g. "etf", "random:x128", "rolling-cpsat:0.1s,workers=2". The objective is in nanoseconds.
+    """Run one method, e.g. "etf", "rolling-cpsat:0.1s,workers=2". The objective is in nanoseconds.
 
     `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed
     gives the same answer, unless CP-SAT has several workers. Raises InputError for a method or option that is not valid.
@@ -49,7 +51,7 @@ def solve(stream: Stream, method: str, *, seed: int = 0, workers: int = 1) -> Re
     if m.name in RULES:
         from dispatchgym.baselines.soc.rules import dispatch
 
-        return dispatch(stream, m.name, samples=m.samples or 1, seed=seed)
+        return dispatch(stream, m.name, seed=seed)
     from dispatchgym.baselines.soc import rolling
 
     if m.name == "rolling-heft":
