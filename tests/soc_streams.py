@@ -195,11 +195,12 @@ def can_be_played(stream: Stream, log: StreamLog) -> bool:
     def decide(chip: Chip) -> bool:
         due = {key: row for key, row in wanted.items() if log.start[key] == chip.tick and key not in chip.begun}
         known = {key: row for key, row in due.items() if key[0] < len(chip.arrival) and key[1] < chip.tasks(key[0])}
-        instant = {key for key, row in known.items() if chip.ticks(*key, *row) == 0}
+        # Those too of jobs that are let in when others have completed in this tick.
+        instant = {key for key, row in due.items() if key[1] < chip.tasks(key[0]) and chip.ticks(*key, *row) == 0}
         again = False
         for key, row in sorted(known.items(), key=lambda item: item[0] not in instant):
             # What takes time leaves its PE to what takes none and is still to come.
-            waits = key not in instant and any(known[other][0] == row[0] for other in instant - chip.begun.keys())
+            waits = key not in instant and any(due[other][0] == row[0] for other in instant - chip.begun.keys())
             if not waits and chip.startable(*key, row[0]):
                 chip.start(*key, *row)
                 again = again or key in instant
