@@ -14,7 +14,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as check_sb3
 
@@ -112,6 +112,7 @@ def test_the_best_reachable_schedule_is_optimal(variant: Any, count: int) -> Non
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(["bws", "bns", "nwt"]), st.booleans())
+@example(28871, "bws", True)  # an operation without duration whose breakdown ends when the machine fails
 def test_every_legal_rollout_is_a_schedule_that_the_referee_accepts(seed: int, variant: Any, windows: bool) -> None:
     rng = np.random.default_rng(seed)
     pool = [random_shop(rng, variant, jobs=6, machines=4, windows=windows and variant != "nwt") for _ in range(3)]

@@ -163,6 +163,9 @@ def complete(inst, s, b, i):
         j = machine[HOLDER]
         if j >= 0 and machine[DOWN] == 0 and s.job[b, j, DUE] <= now:
             job = s.job[b, j]
+            x = machine[WINDOW]
+            if job[BEGAN] == now and x < inst.windows[i, m] and inst.down[i, m, x, 0] == now:
+                continue  # it takes no time, but would only begin now, when the machine fails
             job[DONE] = 1
             if job[WANTS] < 0:
                 s.makespan[b] = max(s.makespan[b], job[DUE])
