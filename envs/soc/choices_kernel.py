@@ -11,6 +11,8 @@ CLAIMS, LOSS, LOSS_2, URGENT, URGENT_2 = range(5)
 # s.soon (B, P, 3) of each PE: when the first task that will be ready once a running one ends, and is best off here, could start
 # (NEVER = there is none); its upward rank; what it costs it to go elsewhere.
 SOON, SOON_RANK, SOON_LOSS = range(3)
+# s.choice (B, K, 3) of each legal choice but WAIT: place in the list of ready tasks, PE, level; dividing its number would cost more.
+OF_READY, OF_PE, OF_LEVEL = range(3)
 
 
 def ready_of(inst, s, b, k):
@@ -80,9 +82,16 @@ def legal(inst, s, b, mask):
                 for level in range(inst.pe[w, p, LEVELS] if inst.levels > 1 else 1):
                     mask[k + level] = 1
                     count += 1
+                    choice = s.choice[b, k + level]
+                    choice[OF_READY] = y
+                    choice[OF_PE] = p
+                    choice[OF_LEVEL] = level if inst.levels > 1 else inst.pe[w, p, LEVELS] - 1
         if inst.mode == 2:
             mask[y] = 1
             count += 1
+            s.choice[b, y, OF_READY] = y
+            s.choice[b, y, OF_PE] = at
+            s.choice[b, y, OF_LEVEL] = inst.pe[w, at, LEVELS] - 1
         eft = s.eft[b, y]
         eft[EARLIEST] = best
         eft[SECOND] = second

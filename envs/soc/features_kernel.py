@@ -33,9 +33,9 @@ def candidate(inst, s, b, k, out):
     if inst.mode == 0 and k == s.eft.shape[1] * pes * inst.levels:
         describe_waiting(inst, s, b, w, out)
         return
-    r = ready_of(inst, s, b, k)
-    p = place_of(inst, s, b, k)
-    level = level_of(inst, s, b, k)
+    r = s.choice[b, k, OF_READY]
+    p = s.choice[b, k, OF_PE]
+    level = s.choice[b, k, OF_LEVEL]
     x = s.ready[b, r]
     live = s.live[b, x]
     row = live[ROW]

@@ -95,6 +95,7 @@ class State(NamedTuple):
     ready: Array  # (B, R) int32 live tasks, in the order in which they became ready
     line: Array  # (B, S * T) int32 assigned tasks that have not begun, in that order
     eft: Array  # (B, R, 3) int32
+    choice: Array  # (B, K, 3) int16
     outlook: Array  # (B, R, 4) float64
     claim: Array  # (B, P, 5) float64
     soon: Array  # (B, P, 3) float64
@@ -236,6 +237,7 @@ class SocProblem:
             ready=zeros(z.ready + 1),
             line=zeros(z.slots * z.width),
             eft=zeros(z.ready, 3),
+            choice=zeros(z.actions, 3, dtype=np.int16),
             outlook=zeros(z.ready, 4, dtype=np.float64),
             claim=zeros(z.pes, 5, dtype=np.float64),
             soon=zeros(z.pes, 3, dtype=np.float64),
