@@ -11,7 +11,7 @@ CLAIMS, LOSS, LOSS_2, URGENT, URGENT_2 = range(5)
 # s.soon (B, P, 3) of each PE: when the first task that will be ready once a running one ends, and is best off here, could start
 # (NEVER = there is none); its upward rank; what it costs it to go elsewhere.
 SOON, SOON_RANK, SOON_LOSS = range(3)
-# s.choice (B, K, 3) of each legal choice but WAIT: place in the list of ready tasks, PE, level; dividing its number would cost more.
+# s.choice (B, K, 3) of each legal choice but WAIT: place in the list of ready tasks, PE, level; a division would cost more.
 OF_READY, OF_PE, OF_LEVEL = range(3)
 
 
