@@ -24,7 +24,6 @@ from dispatchgym.instances.errors import InputError
 VALIDATION_SEED = 2**31  # far from every training stream
 LESSONS = 200  # pools whose expert schedules are kept
 ROLLOUTS = 24  # sizes whose buffers are kept
-REPEATS = 4  # updates for each pool that the expert solves
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ class TrainConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     imitate_steps: int = 0  # iterations of imitating the expert before the learner takes over
+    imitate_repeats: int = 4  # updates in each of them, on the new schedules and on earlier ones
     ppo: PPOConfig = field(default_factory=PPOConfig)
     log_every: float = 20.0  # seconds between log lines when timed, else iterations
     save_every: float = 60.0  # seconds
@@ -152,13 +152,13 @@ class Trainer:
     def _imitate(self, pool: list[Any], expert: Expert, step: Any, rng: np.random.Generator) -> dict[str, float]:
         """Cross-entropy steps towards the expert's schedules of every instance of the pool, then of some earlier pools.
 
-        Experts are slow, so what they said is heard REPEATS times.
+        Experts are slow, so what they said is heard several times.
         """
         sizes = self.family.problem.sizes(pool)
         goals = [self.family.goal(instance, expert(instance), sizes) for instance in pool]
         self._lessons.append((pool, goals))
         del self._lessons[:-LESSONS]
-        heard = [-1, *rng.integers(len(self._lessons), size=REPEATS - 1).tolist()]
+        heard = [-1, *rng.integers(len(self._lessons), size=self.config.imitate_repeats - 1).tolist()]
         for which in heard:
             shops, goal = self._lessons[which]
             rollout = self.rollout(self.family.problem.sizes(shops), len(shops))
@@ -285,7 +285,7 @@ def validate(config: TrainConfig) -> None:
     """InputError for settings that cannot be trained with."""
     if (config.minutes is None) == (config.steps is None):
         raise InputError("give either --minutes or --steps")
-    for name in ("minutes", "steps", "instances", "samples", "rate", "width", "layers", "hidden"):
+    for name in ("minutes", "steps", "instances", "samples", "imitate_repeats", "rate", "width", "layers", "hidden"):
         value = getattr(config, name)
         if value is not None and value <= 0:
             raise InputError(f"--{name} must be positive, not {value}")

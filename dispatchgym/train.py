@@ -106,6 +106,8 @@ class Arguments:
     """First imitate this method's schedules of generated instances, e.g. tabu:0.2s, cpsat:2s or etf."""
     imitate_steps: int = 50
     """Iterations of imitation."""
+    imitate_repeats: int = 4
+    """Updates in each of them, on the new schedules and on earlier ones: slow experts are worth hearing often."""
     log_every: float = 20.0
     """Seconds between log lines (iterations, with --steps)."""
     save_every: float = 60.0
