@@ -35,7 +35,7 @@ class Episodes(NamedTuple):
     illegal: Array  # (B,) int8 the last action was refused and nothing changed
     length: Array  # (B,) int32 steps in this episode
     total: Array  # (B,) float64 gains of this episode's legal moves so far
-    final_objective: Array  # (B,) int32 of the last episode that ended, -1 = truncated
+    final_objective: Array  # (B,) int64 of the last episode that ended, -1 = truncated
     final_return: Array  # (B,) float64 its gains, without penalties
     final_length: Array  # (B,) int32
     legal: Array  # (B, K) int8 the mask, out of reach of whoever changes an observation
@@ -234,7 +234,7 @@ def _episodes(copies: int, actions: int) -> Episodes:
         *(np.int8,) * 3,
         np.int32,
         np.float64,
-        np.int32,
+        np.int64,
         np.float64,
         np.int32,
     )

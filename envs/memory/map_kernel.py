@@ -1,0 +1,354 @@
+"""The rules of memory mapping, once: every access of every buffer, in the order of the program, is served from somewhere.
+
+Functions of the contract in `envs/core/contract.py`, on top of the simulator, space and allocator kernels. The choices for an
+access:
+
+0      drop: from slow memory. A buffer that is in fast memory alone is written back first.
+1      stay: the buffer is in fast memory and stays there up to this access.
+2-10   bring: for a definition, the buffer is born in fast memory, at one of three offsets (2, 3, 4). Else it is fetched, to
+       one of three offsets, from one of three starts (2 + 3 * start + offset).
+
+Offsets: the smallest gap that leaves alone what other buffers hope to keep, the smallest gap of all, the lowest one. Starts:
+the latest one from which the channel, as it is now, has time for the copy; the latest one from which it has twice the time;
+the slot before the access. What would repeat another choice is left out, and an access that can only be dropped is no
+decision.
+
+The reward is what the decision saves of the exact latency of the plan so far, with everything undecided in slow memory, as a
+share of all-slow latency. When a buffer must get a slow copy and there is no room to write it back, or when the buffers of a
+storage cannot share an offset, the decisions that led there are taken back, with their savings: all of it is served from
+slow memory (drop-backup).
+"""
+
+DROP, STAY, BRING = 0, 1, 2
+CHOICES = 11
+# s.item (B, Z, 5): current stay (-1 = none), slot before which the slow copy is valid, born stay (-1), number of stays, end of
+# the last one that is over.
+CURRENT, VALID, BORN, STAYS, SPENT = range(5)
+# s.option (B, 11, 6): legal, offset, slot of begin, end of the write-back it needs (or NONE, IMPOSSIBLE), latency after it, and
+# the ticks of other buffers' hopes that it thwarts.
+LEGAL, AT, SINCE, WRITES_BY, LATENCY, LOST = range(6)
+NONE, IMPOSSIBLE = -1, -2
+OPEN, SLOWED = -1, -2  # as s.place: the storage has no offset yet; it stays in slow memory
+
+
+def reset(inst, s, b):
+    i = s.row[b]
+    begin_plan(inst, s, b)
+    for j in range(inst.buffers[i]):
+        item = s.item[b, j]
+        item[CURRENT] = -1
+        item[VALID] = 0 if inst.define[i, j] < 0 else NEVER
+        item[BORN] = -1
+        item[STAYS] = 0
+        item[SPENT] = 0
+        s.place[b, j] = SLOWED if inst.pin[i, j] != 0 or inst.size[i, j] > inst.capacity[i] else OPEN
+    for j in range(inst.buffers[i]):
+        if inst.entry[i, j] < 0:
+            # No access brings it in, so no other buffer of its storage may be.
+            s.place[b, inst.storage[i, j]] = SLOWED
+    s.backups[b] = 0
+    s.latency[b] = latency_now(inst, s, b)
+    s.cursor[b] = -1
+    advance_visit(inst, s, b)
+
+
+def finished(inst, s, b):
+    return s.cursor[b] >= inst.accesses[s.row[b]]
+
+
+def objective(inst, s, b):
+    return s.latency[b]
+
+
+def legal(inst, s, b, mask):
+    count = 0
+    for k in range(mask.shape[0]):
+        mask[k] = s.option[b, k, LEGAL]
+        count += mask[k]
+    return count
+
+
+def step(inst, s, b, action):
+    i = s.row[b]
+    before = s.latency[b]
+    serve(inst, s, b, s.cursor[b], action)
+    s.latency[b] = latency_now(inst, s, b)
+    advance_visit(inst, s, b)
+    return (before - s.latency[b]) * inst.gain[i]
+
+
+def advance_visit(inst, s, b):
+    """Go to the next access with more than one choice; play those with one on the way."""
+    i = s.row[b]
+    a = s.cursor[b] + 1
+    moved = False
+    while a < inst.accesses[i]:
+        j = inst.access[i, a, BUFFER]
+        if inst.pin[i, j] == 0:
+            if moved:
+                s.latency[b] = latency_now(inst, s, b)
+                moved = False
+            if explore(inst, s, b, a) > 1:
+                break
+            moved = s.item[b, j, CURRENT] >= 0 or inst.members[i, inst.storage[i, j]] > 1
+            serve(inst, s, b, a, DROP)
+        a += 1
+    s.cursor[b] = a
+    if moved:
+        s.latency[b] = latency_now(inst, s, b)
+
+
+def explore(inst, s, b, a):
+    """Fill s.option for access a; returns the number of legal choices."""
+    i = s.row[b]
+    for k in range(CHOICES):
+        s.option[b, k, LEGAL] = 0
+    option = s.option[b, DROP]
+    option[LEGAL] = 1
+    option[AT] = -1
+    option[SINCE] = -1
+    option[WRITES_BY] = NONE
+    option[LATENCY] = s.latency[b]
+    option[LOST] = 0
+    j = inst.access[i, a, BUFFER]
+    root = inst.storage[i, j]
+    place = s.place[b, root]
+    if place == SLOWED:
+        return 1
+    slot = inst.access[i, a, SLOT]
+    item = s.item[b, j]
+    count = 1
+    if inst.access[i, a, WRITES] == 1:
+        if inst.output[i, j] == 1 and slot + 1 >= inst.slots[i]:
+            return 1
+        return count + explore_offsets(inst, s, b, a, j, slot, NONE, BRING)
+    if item[CURRENT] >= 0:
+        stay = s.stay[b, item[CURRENT]]
+        if is_free(inst, s, b, root, stay[END], slot + 1, stay[OFFSET], stay[TOP]):
+            count += offer_choice(inst, s, b, a, STAY, stay[OFFSET], stay[END], NONE)
+        if item[VALID] == NEVER:
+            written = write_back_by(inst, s, b, j, slot)
+            option[WRITES_BY] = written
+            if written >= 0:
+                leaves = inst.define[i, j] + 1
+                option[LATENCY] = simulate(inst, s, b, -1, 0, 0, leaves, written, inst.demand[i, j], -1, 0, 0, 0)
+    return count if count > 1 else count + explore_starts(inst, s, b, a, j, slot)
+
+
+def explore_starts(inst, s, b, a, j, slot):
+    """Fetches of buffer j for access a: from three starts, to three offsets each."""
+    i = s.row[b]
+    item = s.item[b, j]
+    first = item[VALID]
+    written = NONE
+    if first == NEVER:
+        written = write_back_by(inst, s, b, j, slot - 1)
+        if written < 0:
+            return 0
+        first = written
+    first = max(first, item[SPENT])
+    if item[CURRENT] >= 0:
+        first = max(first, s.stay[b, item[CURRENT], END])
+    if first >= slot:
+        return 0
+    demand = inst.demand[i, j]
+    count = explore_offsets(inst, s, b, a, j, slot - 1, written, BRING + 6)
+    begin = slot - 1
+    supply = s.spare[b, begin]
+    for start in range(1, -1, -1):
+        # The last of those starts is the earliest one.
+        wanted = demand * (2 - start)
+        before = begin
+        while begin > first and supply < wanted:
+            begin -= 1
+            supply += s.spare[b, begin]
+        if begin < before:
+            count += explore_offsets(inst, s, b, a, j, begin, written, BRING + 3 * start)
+    return count
+
+
+def explore_offsets(inst, s, b, a, j, begin, written, k):
+    """Bring buffer j in from slot `begin` on, at three offsets as choices k to k + 2; returns how many there are."""
+    i = s.row[b]
+    root = inst.storage[i, j]
+    slot = inst.access[i, a, SLOT]
+    size = inst.size[i, j]
+    place = s.place[b, root]
+    if place >= 0:
+        free = is_free(inst, s, b, root, begin, slot + 1, place, place + size)
+        return offer_choice(inst, s, b, a, k, place, begin, written) if free else 0
+    follows = inst.access[i, a, FOLLOWS]
+    until = inst.access[i, follows, SLOT] + 1 if follows >= 0 else slot + 1
+    careful = find_gap(inst, s, b, taken(inst, s, b, root, begin, until, 1), size, BEST)
+    room = taken(inst, s, b, root, begin, slot + 1, 0)
+    best = find_gap(inst, s, b, room, size, BEST)
+    lowest = find_gap(inst, s, b, room, size, LOWEST)
+    count = 0
+    if careful >= 0:
+        count += offer_choice(inst, s, b, a, k, careful, begin, written)
+    if best >= 0 and best != careful:
+        count += offer_choice(inst, s, b, a, k + 1, best, begin, written)
+    if lowest >= 0 and lowest != careful and lowest != best:
+        count += offer_choice(inst, s, b, a, k + 2, lowest, begin, written)
+    return count
+
+
+def offer_choice(inst, s, b, a, k, offset, begin, written):
+    """Note a choice and what the latency would be; returns 1."""
+    i = s.row[b]
+    access = inst.access[i, a]
+    j = access[BUFFER]
+    demand = inst.demand[i, j]
+    option = s.option[b, k]
+    option[LEGAL] = 1
+    option[AT] = offset
+    option[SINCE] = begin
+    option[WRITES_BY] = written
+    issued = begin if k >= BRING and access[WRITES] == 0 else -1
+    leaves = inst.define[i, j] + 1 if written >= 0 else -1
+    option[LATENCY] = simulate(
+        inst, s, b, access[SLOT], -access[SLOW], access[FAST], issued, access[SLOT], demand, leaves, written, demand, 0
+    )
+    option[LOST] = hopes_lost(inst, s, b, inst.storage[i, j], access[SLOT], offset, offset + inst.size[i, j])
+    return 1
+
+
+def hopes_lost(inst, s, b, storage, slot, low, high):
+    """Ticks that the next uses of other buffers would save, which hope to keep addresses in [low, high) beyond `slot`."""
+    i = s.row[b]
+    lost = 0
+    for n in range(s.stays[b]):
+        stay = s.stay[b, n]
+        if stay[HOPE] > slot and stay[END] <= slot and stay[OFFSET] < high and low < stay[TOP]:
+            if inst.storage[i, stay[OF]] != storage:
+                lost += s.hope[b, n]
+    return lost
+
+
+def write_back_by(inst, s, b, j, limit):
+    """The first slot, up to `limit`, before which the channel as it is now has time to write buffer j back; else the last one
+    until which the buffer can stay, or IMPOSSIBLE if it cannot stay long enough for any copy."""
+    i = s.row[b]
+    stay = s.stay[b, s.item[b, j, BORN]]
+    begin = inst.define[i, j] + 1
+    least = max(begin + 1, stay[END])
+    if limit > stay[END]:
+        limit = min(limit, free_until(inst, s, b, inst.storage[i, j], stay[END], limit, stay[OFFSET], stay[TOP]))
+    if limit < least:
+        return IMPOSSIBLE
+    supply = 0
+    for t in range(begin, least):
+        supply += s.spare[b, t]
+    end = least
+    while end < limit and supply < inst.demand[i, j]:
+        supply += s.spare[b, end]
+        end += 1
+    return end
+
+
+def serve(inst, s, b, a, k):
+    """Play choice k for access a."""
+    i = s.row[b]
+    access = inst.access[i, a]
+    j = access[BUFFER]
+    slot = access[SLOT]
+    item = s.item[b, j]
+    root = inst.storage[i, j]
+    option = s.option[b, k]
+    if k == DROP:
+        drop(inst, s, b, a, j, root, slot)
+    elif k == STAY:
+        stay = s.stay[b, item[CURRENT]]
+        stay[END] = slot + 1
+        make_fast(inst, s, b, a)
+    else:
+        if option[WRITES_BY] >= 0:
+            write_back(s, b, item, option[WRITES_BY])
+        if item[CURRENT] >= 0:
+            forget(s, b, item)
+        n = add_stay(inst, s, b, j, option[SINCE], slot + 1, option[AT], slot)
+        item[CURRENT] = n
+        item[STAYS] += 1
+        if access[WRITES] == 1:
+            item[BORN] = n
+        if inst.members[i, root] > 1:
+            s.place[b, root] = option[AT]
+        make_fast(inst, s, b, a)
+    if s.place[b, root] != SLOWED:
+        close(inst, s, b, a, j, root, slot)
+
+
+def drop(inst, s, b, a, j, root, slot):
+    """Access a of buffer j from slow memory, and no longer in the fast one."""
+    item = s.item[b, j]
+    if inst.access[s.row[b], a, WRITES] == 1:
+        item[VALID] = slot + 1
+        return
+    if item[CURRENT] >= 0:
+        if item[VALID] == NEVER:
+            written = s.option[b, DROP, WRITES_BY]
+            if written < 0:
+                back_up(inst, s, b, root)
+                return
+            write_back(s, b, item, written)
+        forget(s, b, item)
+
+
+def write_back(s, b, item, written):
+    stay = s.stay[b, item[BORN]]
+    stay[WRITTEN] = written
+    stay[END] = max(stay[END], written)
+    stay[HOPE] = max(stay[HOPE], stay[END])
+    item[VALID] = written
+
+
+def forget(s, b, item):
+    """The current stay of a buffer ends where it is."""
+    stay = s.stay[b, item[CURRENT]]
+    stay[HOPE] = stay[END]
+    item[SPENT] = stay[END]
+    item[CURRENT] = -1
+
+
+def close(inst, s, b, a, j, root, slot):
+    """After an access: the stay hopes to last until the next one, or the buffer's life is over."""
+    i = s.row[b]
+    item = s.item[b, j]
+    follows = inst.access[i, a, FOLLOWS]
+    if follows >= 0:
+        if item[CURRENT] >= 0:
+            stay = s.stay[b, item[CURRENT]]
+            stay[HOPE] = max(stay[END], inst.access[i, follows, SLOT] + 1)
+            s.hope[b, item[CURRENT]] = inst.worth[i, follows]
+        return
+    if inst.output[i, j] == 1 and item[VALID] == NEVER:
+        written = write_back_by(inst, s, b, j, inst.slots[i])
+        if written < 0:
+            back_up(inst, s, b, root)
+            return
+        write_back(s, b, item, written)
+    if item[CURRENT] >= 0:
+        forget(s, b, item)
+    if inst.members[i, root] > 1 and item[STAYS] == 0:
+        back_up(inst, s, b, root)
+
+
+def back_up(inst, s, b, root):
+    """Nothing of a storage was ever in fast memory; if it has several buffers, nothing will be."""
+    i = s.row[b]
+    removed = 0
+    for n in range(s.stays[b]):
+        j = s.stay[b, n, OF]
+        if j >= 0 and inst.storage[i, j] == root:
+            remove_stay(s, b, n)
+            removed = 1
+    for j in range(inst.buffers[i]):
+        if inst.storage[i, j] == root:
+            slow_down(inst, s, b, j)
+            item = s.item[b, j]
+            item[CURRENT] = -1
+            item[BORN] = -1
+            item[STAYS] = 0
+            item[VALID] = inst.define[i, j] + 1
+    s.backups[b] += removed
+    s.place[b, root] = SLOWED if inst.members[i, root] > 1 else OPEN
