@@ -48,7 +48,7 @@ class Record(NamedTuple):
     length: Array  # (B,) int32
     decisions: Array  # (B,) int32 steps with more than one legal choice
     rows: Array  # (B,) int32 legal choices in those
-    objective: Array  # (B,) int32
+    objective: Array  # (B,) int64
 
 
 class Table(NamedTuple):
@@ -100,8 +100,9 @@ class Rollout:
         self._work, _ = place(work, self.target)
         self._state, self.state = place(problem.state(sizes, copies), self.target)
         self._seen, _ = place(observation(problem.features, sizes, copies, graph=False), self.target)
-        ints = [np.zeros(copies, np.int32) for _ in range(4)]
-        record = Record(np.zeros(copies, np.int64), np.zeros(copies, np.int32), np.zeros((copies, sizes.steps), np.int32), *ints)
+        counts = {name: np.zeros(copies, np.int32) for name in ("prefix", "length", "decisions", "rows")}
+        long = {name: np.zeros(copies, np.int64) for name in ("seed", "objective")}
+        record = Record(actions=np.zeros((copies, sizes.steps), np.int32), **counts, **long)
         self._record, self.record = place(record, self.target)
 
     def load(self, pool: Sequence[Any] | Any) -> None:

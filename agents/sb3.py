@@ -104,12 +104,12 @@ def train(config: TrainConfig, out: Path, *, initial: Path | None = None) -> Non
     """Train with MaskablePPO for config.steps environment steps (or config.minutes) and save a policy like every learner's."""
     from stable_baselines3.common.callbacks import BaseCallback
 
-    from dispatchgym.agents.trainer import validate
+    from dispatchgym.agents.trainer import training_sizes, validate
     from dispatchgym.envs.core.sb3 import to_sb3
 
     validate(config)
-    kind = family(config.problem, swap=config.swap, down_shares=config.down_shares)
-    sizes = config.sizes or kind.default_sizes
+    kind = family(config.problem, swap=config.swap, down_shares=config.down_shares, preset=config.preset)
+    sizes = training_sizes(kind, config.sizes)
     rng = np.random.default_rng(config.seed)
     pool = [x for _ in range(16) for x in kind.draw(rng, 16, sizes, config.hard)]
     vector = gymnasium.make_vec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.families import Family, family, parse_size
+from dispatchgym.agents.families import Family, family
 from dispatchgym.agents.learners import Batch, Forward, PPOConfig, accelerated, imitate, optimiser_step, ppo, self_label
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
@@ -72,7 +72,7 @@ class Trainer:
         checkpoint.writable(out)
         self.config, self.out, self.expert = config, out, expert
         self.family: Family = family(config.problem, swap=config.swap, down_shares=config.down_shares, preset=config.preset)
-        self.sizes = config.sizes or self.family.default_sizes
+        self.sizes = training_sizes(self.family, config.sizes)
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
         shape = PolicyConfig(self.family.problem.features, config.width, config.layers, config.hidden)
@@ -274,6 +274,15 @@ class Trainer:
         checkpoint.write_atomically(path, "".join(kept).encode())
 
 
+def training_sizes(family: Family, asked: Sequence[str]) -> tuple[str, ...]:
+    """The sizes to draw from; InputError for what is no size of the family."""
+    if asked and not family.default_sizes:
+        raise InputError(f"--sizes {asked[0]}: instances of {family.name} have no sizes; choose a --preset")
+    for size in asked:
+        family.size(size)
+    return tuple(asked) or family.default_sizes or ("",)
+
+
 def rate_at(progress: float, schedule: str) -> float:
     """Factor of the learning rate at `progress` in [0, 1)."""
     if schedule == "linear":
@@ -297,5 +306,3 @@ def validate(config: TrainConfig) -> None:
         raise InputError(f"--seed must not be negative, not {config.seed}")
     if config.ppo.advantage not in ("group", "gae"):
         raise InputError(f"--ppo.advantage must be group or gae, not {config.ppo.advantage!r}")
-    for size in config.sizes:
-        parse_size(size)

@@ -12,7 +12,8 @@ import torch
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.advantages import extremes, generalised, relative
 from dispatchgym.agents.decoding import beam, sample
-from dispatchgym.agents.families import family, parse_size
+from dispatchgym.agents.families import family
+from dispatchgym.agents.family import parse_pair
 from dispatchgym.agents.learners import PPOConfig, minibatches
 from dispatchgym.agents.network import Policy, PolicyConfig, segment_log_softmax
 from dispatchgym.agents.rollout import Rollout
@@ -336,4 +337,4 @@ def test_the_learning_rate_warms_up_stays_and_decays() -> None:
     assert rate_at(0.0, "wsd") < 0.2 < rate_at(0.3, "wsd") == 1.0 > rate_at(0.9, "wsd") > rate_at(0.999, "wsd")
     assert rate_at(0.5, "linear") == 0.5
     with pytest.raises(InputError, match="JOBSxMACHINES"):
-        parse_size("10")
+        parse_pair("10")
