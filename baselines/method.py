@@ -31,6 +31,11 @@ class Method:
     def error(self, problem: str) -> InputError:
         return InputError(f"method '{self.text}': {problem}")
 
+    def among(self, names: Collection[str]) -> None:
+        """Raise InputError unless the method is one of `names`."""
+        if self.name not in names:
+            raise self.error(f"'{self.name}' is not one of {', '.join(names)}")
+
     def integer(self, key: str, default: int) -> int:
         """The positive whole number given for option `key`; raises InputError for anything else."""
         value = self.options.get(key)

@@ -24,7 +24,7 @@ from benchmarks import workloads
 from benchmarks.results_file import Figure, Grid
 from benchmarks.workloads import describe
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.families import parse_size
+from dispatchgym.agents.family import parse_pair
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.instances.errors import InputError
 
@@ -116,7 +116,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     if options.memory is not None:
         plan = replace(plan, memory=int(options.memory * 2**30))
     for size in plan.sizes:
-        parse_size(size)
+        parse_pair(size)
     if min(plan.batches) < 1 or plan.seconds <= 0 or plan.memory <= 0 or plan.seed < 0:
         raise InputError("--batches, --seconds and --memory must be positive, --seed not negative")
     return plan
@@ -149,14 +149,14 @@ def measure(plan: Plan) -> Iterator[Figure]:
     for preset in plan.streams:
         yield from chip_figures(plan, preset, workloads.draw_streams(preset, plan.seed), workloads.STREAMS)
     for size in plan.graph_sizes:
-        yield from chip_figures(plan, f"graphs {size}", workloads.draw_graphs(*parse_size(size), plan.seed), workloads.GRAPHS)
+        yield from chip_figures(plan, f"graphs {size}", workloads.draw_graphs(*parse_pair(size), plan.seed), workloads.GRAPHS)
     for size in plan.policy_sizes:
         yield from policy_figures(plan, size)
 
 
 def environment_figures(plan: Plan, size: str) -> Iterator[Figure]:
     """Memory and speed of every way into the environment at one size."""
-    pool = workloads.draw_pool(*parse_size(size), plan.seed)
+    pool = workloads.draw_pool(*parse_pair(size), plan.seed)
     timing = (plan.seed, plan.seconds, plan.repeats)
     yield Figure("kernel", size, "-", KERNEL_COPIES, workloads.kernel_rate(pool, KERNEL_COPIES, *timing), OPERATIONS)
     for observation in OBSERVATIONS:
@@ -179,7 +179,7 @@ def blocking_figures(plan: Plan, size: str) -> Iterator[Figure]:
 
     Counted are decisions: a wait is one, a circle of swaps, which happens by itself, is none.
     """
-    jobs, machines = parse_size(size)
+    jobs, machines = parse_pair(size)
     pool = workloads.draw_pool(jobs, machines, plan.seed)
     for name, shop in workloads.BLOCKING.items():
         weight = workloads.bytes_per_copy(pool, False, shop)
@@ -219,7 +219,7 @@ def too_much(plan: Plan, size: int) -> str:
 
 def policy_figures(plan: Plan, size: str) -> Iterator[Figure]:
     """Speed of whole episodes under an untrained policy of the default shape, and under the shipped one if there is one."""
-    jobs, machines = parse_size(size)
+    jobs, machines = parse_pair(size)
     shape = Shape(16, 16) if jobs * machines <= 100 else Shape(4, 8)
     pool = workloads.draw_pool(jobs, machines, plan.seed)[: shape.instances]
     torch.manual_seed(plan.seed)

@@ -19,6 +19,10 @@ for _name, _class in {
     "SoCFlat-v0": "soc.env:SocFlat",
     "StaticDag-v0": "soc.env:StaticDag",
     "StaticDagFlat-v0": "soc.env:StaticDagFlat",
+    "MemoryPack-v0": "memory.env:MemoryPack",
+    "MemoryPackFlat-v0": "memory.env:MemoryPackFlat",
+    "MemoryMap-v0": "memory.env:MemoryMap",
+    "MemoryMapFlat-v0": "memory.env:MemoryMapFlat",
 }.items():
     gymnasium.register(
         id=f"dispatchgym/{_name}",

@@ -24,9 +24,10 @@ from dispatchgym.baselines.result import Result
 from dispatchgym.instances.blocking import BlockingShop
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, Schedule
+from dispatchgym.instances.memory import MemoryProgram, Packing
 from dispatchgym.instances.soc import StaticDag, Stream
 
-Instance = JobShop | BlockingShop | Stream | StaticDag
+Instance = JobShop | BlockingShop | Stream | StaticDag | Packing | MemoryProgram
 ANY_STREAM = "soc-gym-ds3-5"  # shipped folder of the policy that plays the presets without one of their own
 DIRECTIONS = ("forward", "backward", "both")
 
@@ -88,8 +89,9 @@ def kind_of(instance: Instance) -> Family:
     """The family that plays an instance; InputError for no-wait shops, which have no policy."""
     if isinstance(instance, JobShop):
         return family("jobshop")
-    if isinstance(instance, StaticDag):
-        return family("static-dag")
+    for kind, name in ((StaticDag, "static-dag"), (Packing, "memory-pack"), (MemoryProgram, "memory-map")):
+        if isinstance(instance, kind):
+            return family(name)
     if isinstance(instance, Stream):
         own = f"soc-{re.split('[,/]', instance.name)[0]}"
         streams = family("soc")
@@ -97,6 +99,7 @@ def kind_of(instance: Instance) -> Family:
         judged = dataclasses.replace(streams.problem, goal="latency")  # type: ignore[type-var]
         shipped = own if (checkpoint.PRETRAINED / own).is_dir() else ANY_STREAM
         return dataclasses.replace(streams, problem=judged, pretrained=shipped)
+    assert isinstance(instance, BlockingShop)
     if instance.variant == "nwt":
         raise InputError(f"{instance.name}: there is no policy for no-wait shops")
     return family("blocking", swap=instance.variant == "bws", down_shares=(instance.interruptions.down_share,))

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import tyro
 
+from dispatchgym import problems_memory as memory
 from dispatchgym import problems_soc as soc
-from dispatchgym.instances import blocking_catalogue, catalogue, soc_catalogue
+from dispatchgym.instances import blocking_catalogue, catalogue, memory_catalogue, soc_catalogue
 from dispatchgym.instances.blocking import VARIANTS, BlockingSchedule, BlockingShop, Interruptions
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, Schedule
+from dispatchgym.instances.memory import PackingPlan
 from dispatchgym.instances.soc import StaticSchedule, StreamLog
 from dispatchgym.measure import Measure
 
@@ -397,5 +399,62 @@ PROBLEMS: dict[str, Problem] = {
         metrics=soc.graph_metrics,
         cell=soc.SLR,
         columns=soc.GRAPH_COLUMNS,
+    ),
+    "memory-pack": Problem(
+        **{
+            **of_modules("memory-pack", solvers="memory.packing", drawing="memory.render.draw_packing"),
+            "check": memory.check_height,
+        },
+        title="packing of buffers",
+        objective="height",
+        unit="KiB",
+        per_unit=1024,
+        bounds="peak of live bytes; heights as in instances/data/memory",
+        expand=memory.expand_packings,
+        load=memory_catalogue.load_packing,
+        group=memory.group_of,
+        smallest=memory.smallest_packing,
+        schedule=partial(_schedule, PackingPlan),
+        examples=(
+            (
+                "Greedy packings against the policy and branch and bound on MiniMalloc's benchmark",
+                "--instances minimalloc --methods size best-of-8 policy policy:x128 branch:60s --out results/packing",
+            ),
+            (
+                "A file of your own in 4 MiB, with pictures",
+                "--instances mine.csv --capacity 4MiB --methods policy:x128 branch:30s --out results/mine --plot",
+            ),
+        ),
+        request=memory.MemoryRequest,
+        metrics=memory.packing_metrics,
+        cell=memory.RATIO,
+        columns=memory.PACKING_COLUMNS,
+    ),
+    "memory-map": Problem(
+        **of_modules("memory-map", solvers="memory.mapping", referee="memory.check.check_program", drawing="memory.render.draw"),
+        title="memory mapping of programs",
+        objective="latency",
+        unit="us",
+        per_unit=1_000_000,
+        bounds="proved by CP-SAT for this suite",
+        expand=memory.expand_programs,
+        load=memory_catalogue.load_program,
+        group=memory.group_of,
+        smallest=memory.smallest_program,
+        schedule=memory.read_plan,
+        examples=(
+            (
+                "The allocator in the manner of XLA against search and the policy on networks of unseen families",
+                "--instances programs-test --methods all-slow xla hill:10s policy:x64 --compare-with xla --out results/mapping",
+            ),
+            (
+                "How much a larger fast memory would help, with memory maps",
+                "--instances resnet50-b8 --capacity 4MiB 16MiB 64MiB --methods xla policy:x64 --out results/sizes --plot",
+            ),
+        ),
+        request=memory.MemoryRequest,
+        metrics=memory.program_metrics,
+        cell=memory.RELATIVE,
+        columns=(memory.RELATIVE, *memory.PROGRAM_COLUMNS),
     ),
 }

@@ -26,6 +26,7 @@ examples:
   python train.py blocking --minutes 20 --no-swap --down-share 0 0.05 0.1 0.2
   python train.py soc --preset gym-ds3-5 --minutes 20
   python train.py static-dag --minutes 20 --sizes 20x8 40x8 60x8      (tasks x PEs)
+  python train.py memory-pack --minutes 20 --sizes 100 200      (buffers)
 
 The run keeps policy.safetensors and policy.json (weights and what they are), training.safetensors (for --resume) and
 log.jsonl (one line each --log-every) in its folder."""
@@ -33,7 +34,7 @@ log.jsonl (one line each --log-every) in its folder."""
 
 @dataclass(frozen=True)
 class Arguments:
-    problem: tyro.conf.Positional[Literal["jobshop", "blocking", "soc", "static-dag"]]
+    problem: tyro.conf.Positional[Literal["jobshop", "blocking", "soc", "static-dag", "memory-pack", "memory-map"]]
     """What to schedule."""
     preset: str = "gym-ds3-5"
     """Streams on a chip: the workload to train for; gaps, caps and noise are varied."""

@@ -25,7 +25,12 @@ MAY_IMPORT = {
 }
 # A solver knows nothing of the environments, but which moves a dispatching rule may make is the environment's mask, and what
 # comes of a decision about jobs that are still to arrive is the environment's kernel.
-PLAYS_THE_ENVIRONMENT = ("baselines/blocking/rules.py", "baselines/soc/player.py", "baselines/soc/rolling.py")
+PLAYS_THE_ENVIRONMENT = (
+    "baselines/blocking/rules.py",
+    "baselines/soc/player.py",
+    "baselines/soc/rolling.py",
+    "baselines/memory/player.py",
+)
 HEAVY = ("torch_geometric", "ortools", "numba", "matplotlib", "stable_baselines3")
 
 

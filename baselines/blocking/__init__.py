@@ -6,7 +6,6 @@ from dispatchgym.baselines.jobshop.rules import RULES as JOB_SHOP_RULES
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.instances.blocking import BlockingShop
-from dispatchgym.instances.errors import InputError
 
 RULES = {name: rule for name, rule in JOB_SHOP_RULES.items() if rule.start == 0.0}  # est: all moves of an event start at once
 METHODS: dict[str, str] = {
@@ -23,8 +22,7 @@ def check_method(text: str) -> Method:
     Raises InputError naming the method, the option and the valid ones.
     """
     method = parse_method(text)
-    if method.name not in METHODS:
-        raise InputError(f"method '{text}': '{method.name}' is not one of {', '.join(METHODS)}")
+    method.among(METHODS)
     if method.name in RULES:
         method.accept(samples=True)
     elif method.name == "cpsat":

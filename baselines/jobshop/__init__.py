@@ -7,7 +7,6 @@ from dataclasses import replace
 from dispatchgym.baselines.jobshop.rules import RULES
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
-from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop
 
 BUILDERS = ("non-delay", "active", "semi-active")
@@ -26,8 +25,7 @@ def check_method(text: str) -> Method:
     Raises InputError naming the method, the option and the valid ones.
     """
     method = parse_method(text)
-    if method.name not in METHODS:
-        raise InputError(f"method '{text}': '{method.name}' is not one of {', '.join(METHODS)}")
+    method.among(METHODS)
     if method.name in RULES:
         method.accept(samples=True, keys=("builder",))
         method.choice("builder", BUILDERS)

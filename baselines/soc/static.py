@@ -8,7 +8,6 @@ from typing import Any
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.baselines.soc.request import whole
-from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import StaticDag, lower_bound
 
 METHODS: dict[str, str] = {
@@ -33,8 +32,7 @@ def check_method(text: str) -> Method:
     Raises InputError naming the method, the option and the valid ones.
     """
     method = parse_method(text)
-    if method.name not in METHODS:
-        raise InputError(f"method '{text}': '{method.name}' is not one of {', '.join(METHODS)}")
+    method.among(METHODS)
     if method.name == "cpsat":
         method.accept(seconds=True, keys=("workers", "hint"))
         method.integer("workers", 1)

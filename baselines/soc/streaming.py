@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
-from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import Stream
 
 RULES: dict[str, str] = {  # in the order of the numbers in rules_kernel.py
@@ -29,8 +28,7 @@ def check_method(text: str) -> Method:
     Raises InputError naming the method, the option and the valid ones.
     """
     method = parse_method(text)
-    if method.name not in METHODS:
-        raise InputError(f"method '{text}': '{method.name}' is not one of {', '.join(METHODS)}")
+    method.among(METHODS)
     if method.name == "rolling-cpsat":
         method.accept(seconds=True, keys=("workers",))
         method.integer("workers", 1)

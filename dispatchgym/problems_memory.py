@@ -1,0 +1,117 @@
+"""What the commands know about packing buffers and about mapping a program's tensors onto two levels of memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from dispatchgym.instances import memory_catalogue
+from dispatchgym.instances.memory import MemoryPlan, MemoryProgram, Packing, PackingPlan
+from dispatchgym.measure import Measure
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryRequest:
+    """At which capacities instances are solved."""
+
+    capacity: Annotated[tuple[str, ...], tyro.conf.arg(metavar="BYTES ...")] = ()
+    """Capacities such as 16MiB, 512KiB or 1048576, each an instance of its own. Default: that of each instance."""
+
+    def named(self, specs: Iterable[str]) -> list[str]:
+        """`specs` with each capacity; those that name one themselves stay as they are."""
+        given = list(specs)
+        if not self.capacity:
+            return given
+        return [f"{x},capacity={size}" if ",capacity=" not in x else x for size in self.capacity for x in given]
+
+
+def expand_packings(specs: Iterable[str], request: Any = None) -> list[str]:
+    return memory_catalogue.expand_packings((request or MemoryRequest()).named(specs))
+
+
+def expand_programs(specs: Iterable[str], request: Any = None) -> list[str]:
+    return memory_catalogue.expand_programs((request or MemoryRequest()).named(specs))
+
+
+def group_of(what: str, instance: Packing | MemoryProgram) -> tuple[str, str]:
+    """The set and the name, so that each bundled instance has a column; of generated ones their kind and size."""
+    base, _, option = what.partition(",")
+    found = next((name for name, members in memory_catalogue.sets().items() if base in members and name != "programs"), None)
+    if found is not None:
+        return found, base + (f"\n{option}" if option else "")
+    kind, *parts = instance.name.split("/")
+    return (f"{kind} {parts[0]}", "") if parts and what == instance.name else ("files", instance.name)
+
+
+def smallest_packing(instance: Packing) -> Packing:
+    return Packing(np.zeros(1, np.int64), np.ones(1, np.int64), np.ones(1, np.int64), 1, name="warm-up")
+
+
+def smallest_program(instance: MemoryProgram) -> MemoryProgram:
+    return MemoryProgram(
+        compute=np.ones(2, np.int64),
+        size=np.full(2, 2, np.int64),
+        define=np.array([-1, 0]),
+        access=np.array([[0, 0, 2, 0], [1, 0, 2, 1], [1, 1, 2, 0]]),
+        capacity=4,
+        slow_rate=10**12,
+        fast_read_rate=10**13,
+        fast_write_rate=10**13,
+        name="warm-up",
+    )
+
+
+def packing_metrics(instance: Packing, plan: PackingPlan) -> dict[str, float | None]:
+    """Height over the peak of live bytes, and whether it is within the capacity (1 or 0; None without one)."""
+    from dispatchgym.envs.memory.check import measure_packing
+
+    found = measure_packing(without_capacity(instance), plan)
+    fits = None if instance.capacity is None else float(found.height <= instance.capacity)
+    return {"ratio": round(found.ratio, 6), "fits": fits, "peak": found.peak}
+
+
+def check_height(instance: Packing, plan: PackingPlan) -> int:
+    """The height by the referee. Whether it is within the capacity is a measure, not a rule: methods minimise the height."""
+    from dispatchgym.envs.memory.check import check_packing
+
+    return check_packing(without_capacity(instance), plan)
+
+
+def without_capacity(instance: Packing) -> Packing:
+    return dataclasses.replace(instance, capacity=None)
+
+
+def program_metrics(instance: MemoryProgram, plan: MemoryPlan) -> dict[str, float | None]:
+    """All-slow latency over that of an accepted plan, and what the referee measured: stalls, copies and use of fast memory."""
+    from dispatchgym.envs.memory.check import measure_program
+    from dispatchgym.instances.memory import all_slow
+
+    found = measure_program(instance, plan)
+    return {
+        "speedup": round(all_slow(instance) / max(found.latency, 1), 6),
+        "relative": round(found.latency / max(all_slow(instance), 1), 6),
+        "over_bound": round(found.latency / max(instance.lower_bound or 1, 1), 6),
+        **{key: value for key, value in dataclasses.asdict(found).items() if key != "latency"},
+    }
+
+
+def read_plan(data: dict[str, Any]) -> MemoryPlan:
+    return MemoryPlan(np.asarray(data["stay"], np.int64).reshape(-1, 6))
+
+
+RATIO = Measure("height/peak", lambda row: row["metrics"]["ratio"], digits=3, note="height/peak: 1 is optimal, if it can be had.")
+PACKING_COLUMNS = (
+    RATIO,
+    Measure("fits", lambda row: row["metrics"]["fits"], 2, note="fits: share of packings within the instance's capacity."),
+)
+RELATIVE = Measure(
+    "of all-slow", lambda row: row["metrics"]["relative"], digits=4, note="of all-slow: latency / that of slow memory alone."
+)
+PROGRAM_COLUMNS = (
+    Measure("speedup", lambda row: row["metrics"]["speedup"], 3, note="speedup: all-slow latency / the plan's."),
+    Measure("over bound", lambda row: row["metrics"]["over_bound"], 3, note="over bound: latency / the proved lower bound."),
+)
