@@ -95,7 +95,8 @@ def digest(instance: Any) -> str:
             value = digest(value)
         elif isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value)):
             value = "".join(map(digest, value))
-        state.update(f"|{field.name} {np.shape(value)} ".encode())
+        shape = (len(value),) if isinstance(value, tuple) else np.shape(value)
+        state.update(f"|{field.name} {shape} ".encode())
         if isinstance(value, np.ndarray):
             kind = np.float64 if np.issubdtype(value.dtype, np.floating) else np.int64
             state.update(np.ascontiguousarray(value, kind).tobytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -38,13 +39,13 @@ def expand_programs(specs: Iterable[str], request: Any = None) -> list[str]:
 
 
 def group_of(what: str, instance: Packing | MemoryProgram) -> tuple[str, str]:
-    """The set and the name, so that each bundled instance has a column; of generated ones their kind and size."""
+    """The set and the name with its capacity, so that each bundled instance has a column; of generated ones their parameters."""
     base, _, option = what.partition(",")
     found = next((name for name, members in memory_catalogue.sets().items() if base in members and name != "programs"), None)
     if found is not None:
         return found, base + (f"\n{option}" if option else "")
-    kind, *parts = instance.name.split("/")
-    return (f"{kind} {parts[0]}", "") if parts and what == instance.name else ("files", instance.name)
+    kind, *parts = base.split("/")
+    return (" ".join([kind, *parts[:-1]]), option) if parts and what == instance.name else ("files", instance.name)
 
 
 def smallest_packing(instance: Packing) -> Packing:
@@ -91,12 +92,18 @@ def program_metrics(instance: MemoryProgram, plan: MemoryPlan) -> dict[str, floa
     from dispatchgym.instances.memory import all_slow
 
     found = measure_program(instance, plan)
+    measures = {key: value for key, value in dataclasses.asdict(found).items() if key != "latency"}
     return {
-        "speedup": round(all_slow(instance) / max(found.latency, 1), 6),
-        "relative": round(found.latency / max(all_slow(instance), 1), 6),
-        "over_bound": round(found.latency / max(instance.lower_bound or 1, 1), 6),
-        **{key: value for key, value in dataclasses.asdict(found).items() if key != "latency"},
+        "speedup": _over(all_slow(instance), found.latency),
+        "relative": _over(found.latency, all_slow(instance)),
+        "over_bound": _over(found.latency, instance.lower_bound or 0),
+        **{key: None if math.isnan(value) else value for key, value in measures.items()},
     }
+
+
+def _over(ticks: int, others: int) -> float:
+    """The ratio, 1 of nothing over nothing."""
+    return round(ticks / max(others, 1), 6) if ticks or others else 1.0
 
 
 def read_plan(data: dict[str, Any]) -> MemoryPlan:
@@ -109,7 +116,10 @@ PACKING_COLUMNS = (
     Measure("fits", lambda row: row["metrics"]["fits"], 2, note="fits: share of packings within the instance's capacity."),
 )
 RELATIVE = Measure(
-    "of all-slow", lambda row: row["metrics"]["relative"], digits=4, note="of all-slow: latency / that of slow memory alone."
+    "latency/all-slow",
+    lambda row: row["metrics"]["relative"],
+    digits=4,
+    note="latency/all-slow: over the latency with everything in slow memory.",
 )
 PROGRAM_COLUMNS = (
     Measure("speedup", lambda row: row["metrics"]["speedup"], 3, note="speedup: all-slow latency / the plan's."),

@@ -199,7 +199,8 @@ class _GridMaker:
                 "Every schedule passed the referee."
             )
         if self.problem.bounds:
-            notes.append(f"optimal: {objective}s that meet a proved bound, the method's own or the published one.")
+            plural = f"{objective.removesuffix('y')}ies" if objective.endswith("y") else f"{objective}s"
+            notes.append(f"optimal: {plural} that meet a proved bound, the method's own or the published one.")
         if self.unknown:
             known = f"Columns headed '{objective}': mean {objective}, because no best known value is published."
             notes.append(self.problem.cell.note if self.problem.cell else known)

@@ -29,8 +29,9 @@ from dispatchgym.instances.memory import MemoryProgram, Packing
 
 _MIB = 2**20
 _MINIMALLOC = tuple("ABCDEFGHIJK")
+_BELOW = {"C": 1_039_360, "D": 1_013_760, "J": 1_018_880}  # lowest known heights that are below the capacity
 _PACKINGS: dict[str, tuple[str, int | None]] = {  # file, lowest known height
-    **{name: (f"minimalloc/{name}.{_MIB}.csv", 1_039_360 if name == "C" else _MIB) for name in _MINIMALLOC},
+    **{name: (f"minimalloc/{name}.{_MIB}.csv", _BELOW.get(name, _MIB)) for name in _MINIMALLOC},
     "minimalloc-example": ("minimalloc/example.12.csv", 12),
     "somas-resnet50": ("idealloc/resnet50.csv", 1_515_472_556),
     "somas-pangu": ("idealloc/pangu_2.6B.csv", None),

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dispatchgym.envs.memory.check import check_packing
 from dispatchgym.instances import memory_catalogue
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.memory import MemoryProgram, Packing, latency_bound
+from dispatchgym.instances.memory import MemoryProgram, Packing, PackingPlan, latency_bound
 from dispatchgym.instances.memory_catalogue import (
     Bounds,
     expand_packings,
@@ -247,3 +248,12 @@ def test_the_program_in_the_description_of_the_format_is_one(tmp_path: Path) -> 
     (tmp_path / "p.csv").write_text(packing)
     assert json.loads(program)["name"] == load_program(tmp_path / "two.json").name == "two"
     assert load_packing(tmp_path / "p.csv").gaps[1] == ((4, 6, 0, 0), (7, 8, 0, 32))
+
+
+@pytest.mark.parametrize("name", ["D", "J"])
+def test_the_lowest_known_heights_below_the_capacity_are_on_record(name: str) -> None:
+    packing = load_packing(name)
+    text = (files("dispatchgym.instances") / f"data/memory/records/{name}.{packing.best_known}.csv").read_text()
+    offset = {ident: int(value) for ident, value in (line.split(",") for line in text.splitlines()[1:])}
+    plan = PackingPlan(np.array([offset[ident] for ident in packing.ids]))
+    assert check_packing(packing, plan) == packing.best_known

@@ -6,13 +6,13 @@ Interruptions are known to it in advance, so on a trace its optimum is a bound f
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dispatchgym.baselines.blocking.cpsat_model import Model, OutOfTime, build_model
 from dispatchgym.baselines.blocking.cpsat_start import Clock, Times, insertion, left_shift, makespan
+from dispatchgym.baselines.cpsat_run import new_solver, run
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result, Status
 from dispatchgym.instances.blocking import BlockingShop, lower_bound
@@ -86,19 +86,14 @@ def _search(
 
     solver = _solver(deadline, workers, seed)
     solver.best_bound_callback = lambda bound: record(None, max(curve[0][2] or 0, round(bound)))
-    outcome = _run(solver, model.cp, OnSolution())
+    outcome = run(solver, model.cp, OnSolution())
     if outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return left_shift(clock, model.orders(clock, solver)), round(solver.best_objective_bound)
     return None, model.horizon + 1 if outcome == cp_model.INFEASIBLE else round(solver.best_objective_bound)
 
 
 def _solver(deadline: float, workers: int, seed: int) -> cp_model.CpSolver:
-    from ortools.sat.python import cp_model
-
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(deadline - time.perf_counter(), 0.001)
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = seed
+    solver = new_solver(deadline - time.perf_counter(), workers, seed)
     # Linear relaxations and probing only cost time (measured on generated shops of 9x5 and 10x8). Two or three workers are one
     # for proofs and the rest for neighbourhoods; from four on, CP-SAT's own portfolio holds a worker without relaxations.
     solver.parameters.cp_model_probing_level = 0
@@ -106,18 +101,4 @@ def _solver(deadline: float, workers: int, seed: int) -> cp_model.CpSolver:
         solver.parameters.linearization_level = 0
     if 1 < workers < 4:
         solver.parameters.subsolvers.append("no_lp")
-    solver.parameters.catch_sigint_signal = False
     return solver
-
-
-def _run(solver: cp_model.CpSolver, model: cp_model.CpModel, callback: cp_model.CpSolverSolutionCallback) -> Any:
-    # Python raises an interrupt in the main thread only, and only between two steps of it: it must not be in the solver.
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(solver.solve, model, callback)
-        try:
-            while not future.done():
-                wait([future], timeout=0.1)
-        except BaseException:
-            solver.stop_search()
-            raise
-        return future.result()

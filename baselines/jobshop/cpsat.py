@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dispatchgym.baselines.cpsat_run import new_solver, run
 from dispatchgym.baselines.jobshop.dispatch import dispatch
 from dispatchgym.baselines.result import Result, Status
 from dispatchgym.instances.jobshop import JobShop, Schedule
@@ -62,17 +62,13 @@ def cpsat(instance: JobShop, *, seconds: float = 10.0, workers: int = 1, seed: i
     quick = dispatch(instance, "fdd-mwkr")
     known = [r.objective for r in (quick, hint) if r is not None and r.objective is not None]
     model, starts = build_model(instance, min(known), hint.schedule if hint is not None else None)
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(seconds - (time.perf_counter() - began), 0.001)
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = seed
+    solver = new_solver(seconds - (time.perf_counter() - began), workers, seed)
     # Linear relaxations of no-overlap are weak: with one or two workers they only slow the proof (measured on generated
     # shops of 10x10 and 12x12). From four workers on, CP-SAT's own portfolio holds a worker without them.
     if workers == 1:
         solver.parameters.linearization_level = 0
     elif workers < 4:
         solver.parameters.subsolvers.append("no_lp")
-    solver.parameters.catch_sigint_signal = False
     curve: list[tuple[float, int | None, int | None]] = []
 
     def record(objective: int | None, bound: int | None) -> None:
@@ -85,17 +81,8 @@ def cpsat(instance: JobShop, *, seconds: float = 10.0, workers: int = 1, seed: i
             record(round(self.objective_value), None)
 
     solver.best_bound_callback = lambda bound: record(None, round(bound))
-    # Python raises an interrupt in the main thread only, and only between two steps of it: it must not be in the solver.
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(solver.solve, model, OnSolution())
-        try:
-            while not future.done():
-                wait([future], timeout=0.1)
-        except BaseException:
-            solver.stop_search()
-            raise
     names: dict[str, Status] = {"OPTIMAL": "optimal", "FEASIBLE": "feasible", "UNKNOWN": "timeout"}
-    outcome = names.get(future.result().name, "error")
+    outcome = names.get(run(solver, model, OnSolution()).name, "error")
     bound = round(solver.best_objective_bound)
     notes = {"workers": workers}
     if outcome not in ("optimal", "feasible"):

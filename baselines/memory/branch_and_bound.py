@@ -10,42 +10,21 @@ orders take turns with short randomised ones, which begin anew in each independe
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.memory.branch_kernel import (
-    DIVIDED,
-    G_LENGTH,
-    G_LEVEL,
-    G_LIST,
-    G_NEXT,
-    HEAD,
-    NODES,
-    OPEN,
-    SOLVED,
-    TOP,
-    Tree,
-    explore,
-    new_tree,
-)
-from dispatchgym.baselines.memory.sections import LongArray, Sections, renumber
-from dispatchgym.instances.memory import Packing
+from dispatchgym.baselines.memory.branch_search import OutOfTime, Search, static_orders
+from dispatchgym.baselines.memory.branch_windows import explore_windows, new_window_tree
+from dispatchgym.baselines.memory.packing_greedy import FITS, ORDERS, Placer, best_of
+from dispatchgym.baselines.memory.sections import LongArray, divide
+from dispatchgym.instances.memory import Gap, Packing
 
-Curve = list[tuple[float, int | None, int | None]]  # (seconds, height, proved bound), bytes
-
-# Static orders, by the largest value first: T most units that are needed at a time of the life, W length of life, A size times
-# length, O number of conflicts. MiniMalloc has the first three.
-ORDERS = ("TWA", "TAW", "WAT", "TO")
-NOISE = (0.003, 0.01, 0.03, 0.1)  # of the ranks in randomised orders, as a share of the number of buffers
-TURN = 4000  # buffers that a complete search places before it is another one's turn
-SHORT = 4000  # buffers that a randomised search places at most
-TRIES = 20  # randomised searches in a part before all the rest is given up, too
-SMALLEST_PART = 20  # buffers; what is smaller is searched as before
-SLICE = 1000  # buffers placed between two looks at the clock
 MOST_BUFFERS = 5000  # the search is not begun with more: its lists grow with the square
+SHARE = 0.1  # of the time, for one try to do much better than the best height
+Curve = tuple[tuple[float, int | None, int | None], ...]  # (seconds, height, proved bound), bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,118 +36,119 @@ class Answer:
     proved: bool  # that the height is the lowest, or that there is no packing in the capacity
     lower_bound: int  # proved, bytes
     nodes: int  # buffers placed
-    curve: tuple[tuple[float, int | None, int | None], ...]
+    curve: Curve
 
 
-class OutOfTime(Exception):
-    """The time limit is over."""
+def height_of(packing: Packing, offset: LongArray) -> int:
+    """The end of the highest address needed; 0 if none is."""
+    parts = packing.parts
+    return int((offset[parts[:, 0]] + parts[:, 4]).max(initial=0))
 
 
-@dataclass
-class Search:
-    """The decision whether a packing exists in `capacity` units."""
-
-    sections: Sections
-    orders: list[LongArray]  # each of all buffers
-    capacity: int
-    deadline: float  # of time.thread_time()
-    rng: np.random.Generator
-    nodes: int = 0
-    offset: LongArray = field(default_factory=lambda: np.zeros(0, np.int64))  # (N,) units
-
-    def run(self) -> bool:
-        """Whether there is a packing, which is left in `offset`. Raises OutOfTime."""
-        p = self.sections
-        n = len(p.size)
-        used = p.first <= p.last
-        self.offset = np.zeros(n, np.int64)
-        if not used.any() or (p.load > self.capacity).any() or (p.size > self.capacity).any():
-            return not (p.load > self.capacity).any() and not (p.size > self.capacity).any()
-        floor = np.zeros(n, np.int64)
-        searches = [(order, q := renumber(p, order), new_tree(q, self.capacity, floor[order])) for order in self.orders]
-        while True:
-            for order, q, tree in searches:
-                status = self.advance(q, tree, TURN, 0)
-                if status == SOLVED:
-                    self.offset[order] = tree.offset
-                if status != OPEN:
-                    break
-            else:
-                for base in self.orders:
-                    status = self.part(np.flatnonzero(used), floor, 0, base, 1)
-                    if status != OPEN:
-                        break
-            if status != OPEN:
-                return status == SOLVED
-
-    def advance(self, p: Sections, tree: Tree, limit: int, smallest: int) -> int:
-        """Place up to `limit` buffers. Raises OutOfTime."""
-        status = OPEN
-        while limit > 0 and status == OPEN:
-            before = int(tree.tally[NODES])
-            status = explore(p, tree, self.capacity, min(SLICE, limit), smallest)
-            limit -= SLICE
-            self.nodes += int(tree.tally[NODES]) - before
-            if status == OPEN and time.thread_time() > self.deadline:
-                raise OutOfTime
-        return int(status)
-
-    def part(self, members: LongArray, floor: LongArray, level: int, base: LongArray, tries: int) -> int:
-        """Search for offsets of `members` (M,), at their `floor` (N,) or above and none below `level`, in randomised orders."""
-        for _ in range(tries):
-            order = self.shuffled(base, members)
-            p = renumber(self.sections, order)
-            tree = new_tree(p, self.capacity, floor[order], level)
-            status = self.advance(p, tree, SHORT, SMALLEST_PART)
-            if status == DIVIDED:
-                status = self.parts(tree, order, floor)
-            elif status == SOLVED:
-                self.offset[order] = tree.offset
-            if status != OPEN:
-                return status
-            base = self.orders[self.rng.integers(len(self.orders))]
-        return OPEN
-
-    def parts(self, tree: Tree, order: LongArray, floor: LongArray) -> int:
-        """Keep what a search has placed and search its open parts; SOLVED or OPEN."""
-        placed = tree.offset >= 0
-        self.offset[order[placed]] = tree.offset[placed]
-        floor = floor.copy()
-        floor[order] = tree.floor
-        open_parts = sorted(goals(tree), key=lambda part: -len(part[0]))
-        for members, level in open_parts:
-            base = self.orders[self.rng.integers(len(self.orders))]
-            if self.part(order[members], floor, level, base, TRIES) != SOLVED:
-                return OPEN
-        return SOLVED
-
-    def shuffled(self, base: LongArray, members: LongArray) -> LongArray:
-        """`members` in the order `base`, with some noise."""
-        rank = np.empty(len(base))
-        rank[base] = np.arange(len(base)) / len(base)
-        noise = self.rng.choice(NOISE) * self.rng.standard_normal(len(members))
-        return members[np.argsort(rank[members] + noise, kind="stable")]
+@lru_cache(maxsize=1)
+def load() -> float:
+    """Compile the search, or load it from numba's cache; return the CPU-seconds that took."""
+    began = time.thread_time()
+    tiny = Packing(np.array([0, 0]), np.array([2, 1]), np.array([2, 2]), gaps=((Gap(0, 1, 1, 2),), ()))
+    p = divide(tiny)
+    best_of(tiny, [("size", "best")])
+    Search(tiny, p, static_orders(tiny, p, None), 4, np.inf, np.random.default_rng(0)).run()
+    explore_windows(new_window_tree(tiny), 4, 1)
+    return time.thread_time() - began
 
 
-def goals(tree: Tree) -> Iterator[tuple[LongArray, int]]:
-    """The open parts of a search that has just been divided: members and level."""
-    top = int(tree.tally[TOP])
-    g = int(tree.tally[HEAD])
-    assert top >= 0
-    while g >= 0:
-        begin, length = int(tree.goal[g, G_LIST]), int(tree.goal[g, G_LENGTH])
-        yield tree.arena[begin : begin + length].astype(np.int64), int(tree.goal[g, G_LEVEL])
-        g = int(tree.goal[g, G_NEXT])
+def search(
+    packing: Packing,
+    *,
+    capacity: int | None = None,
+    seconds: float = 60.0,
+    seed: int = 0,
+    priority: npt.ArrayLike | None = None,
+) -> Answer:
+    """Find a packing within `capacity` bytes, or (None) the lowest one, in `seconds` CPU-seconds of this thread.
+
+    `priority` (N,) gives an order to search in first, largest values first, for instance that of a policy. Hints are tried
+    before everything else. Compiling or loading the compiled code is not counted. With more than `MOST_BUFFERS` buffers the
+    answer is the best of the packings that the search would begin with.
+    """
+    load()
+    run = _Run(packing, seconds, seed, priority)
+    return run.lowest() if capacity is None else run.within(capacity)
 
 
-def static_orders(packing: Packing, p: Sections, priority: npt.ArrayLike | None) -> list[LongArray]:
-    """The orders to search in, without repetition: by `priority` and by the hints, if there are any, come first."""
-    life = packing.upper - packing.lower
-    load = np.array([p.load[f : z + 1].max(initial=0) for f, z in zip(p.first, p.last, strict=True)])
-    key = {"T": load, "W": life, "A": life * packing.size, "O": np.diff(p.ptr.astype(np.int64))}
-    orders = [] if priority is None else [np.argsort(-np.asarray(priority), kind="stable")]
-    if (packing.hint >= 0).any():
-        orders.append(np.argsort(np.where(packing.hint >= 0, packing.hint, np.iinfo(np.int64).max), kind="stable"))
-    orders += [np.lexsort([-key[c] for c in reversed(text)]) for text in ORDERS]
-    used = p.first <= p.last
-    return [order[used[order]].astype(np.int64) for order in orders]
+class _Run:
+    """One call of `search`: the best packing so far."""
+
+    def __init__(self, packing: Packing, seconds: float, seed: int, priority: npt.ArrayLike | None) -> None:
+        self.packing = packing
+        self.began, self.deadline, self.seconds = time.perf_counter(), time.thread_time() + seconds, seconds
+        self.rng = np.random.default_rng(seed)
+        self.nodes = 0
+        self.bound = int(packing.lower_bound or 0)
+        self.offset, self.height = best_of(packing, [(name, fit) for name in ORDERS for fit in FITS])
+        self.curve: list[tuple[float, int | None, int | None]] = []
+        self.record()
+        self.offer(_hinted(packing, priority))
+        self.search = packing.buffers <= MOST_BUFFERS
+        if self.search:
+            self.sections = divide(packing)
+            self.orders = static_orders(packing, self.sections, priority)
+            self.bound = -(-self.bound // self.sections.unit) * self.sections.unit
+
+    def offer(self, offset: LongArray) -> None:
+        height = height_of(self.packing, offset)
+        if height < self.height:
+            self.offset, self.height = offset, height
+            self.record()
+
+    def record(self) -> None:
+        self.curve.append((time.perf_counter() - self.began, self.height, self.bound))
+
+    def attempt(self, capacity: int, seconds: float) -> bool | None:
+        """Whether there is a packing within `capacity` bytes; None if that is unknown after `seconds` more CPU-seconds."""
+        unit = self.sections.unit
+        deadline = min(time.thread_time() + seconds, self.deadline)
+        one = Search(self.packing, self.sections, self.orders, capacity // unit, deadline, self.rng)
+        try:
+            found = one.run()
+        except OutOfTime:
+            return None
+        finally:
+            self.nodes += one.nodes
+        if found:
+            self.offer(one.offset * unit)
+        else:
+            self.bound = max(self.bound, (capacity // unit + 1) * unit)
+            self.record()
+        return found
+
+    def within(self, capacity: int) -> Answer:
+        found = self.height <= capacity or (self.attempt(capacity, self.seconds) if self.search else None)
+        if found:
+            return self.answer()
+        return Answer(None, None, found is False, self.bound, self.nodes, tuple((s, None, b) for s, _, b in self.curve))
+
+    def lowest(self) -> Answer:
+        """Halve the distance to the bound as long as that takes little time, then go down by the smallest steps."""
+        hopeful = self.bound  # every height below it has been tried already
+        while self.search and self.height > self.bound and time.thread_time() < self.deadline:
+            hopeful = max(hopeful, self.bound)
+            step = (self.height - hopeful) // 2 // self.sections.unit * self.sections.unit
+            last = step <= 0
+            goal = self.height - self.sections.unit if last else hopeful + step
+            if self.attempt(goal, self.seconds if last else SHARE * self.seconds) is None:
+                hopeful = goal + self.sections.unit
+        return self.answer()
+
+    def answer(self) -> Answer:
+        self.record()
+        return Answer(self.offset, self.height, self.height == self.bound, self.bound, self.nodes, tuple(self.curve))
+
+
+def _hinted(packing: Packing, priority: npt.ArrayLike | None) -> LongArray:
+    """First fit in the order of the hints, if there are any, else of `priority`."""
+    if priority is not None and (packing.hint < 0).all():
+        order = np.argsort(-np.asarray(priority), kind="stable")
+    else:
+        order = np.argsort(np.where(packing.hint >= 0, packing.hint, np.iinfo(np.int64).max), kind="stable")
+    return Placer(packing).place(order, "first")[0]

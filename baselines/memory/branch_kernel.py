@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from dispatchgym.baselines.memory.sections import IndexArray, LongArray, Sections
+from dispatchgym.baselines.memory.sections import COMPILED, IndexArray, LongArray, Sections
 
-# Without _nrt=False every access to an array counts a reference, which makes the search ten times slower.
-COMPILED: dict[str, Any] = {"cache": True, "_nrt": False, "error_model": "numpy"}
-
-# columns of Tree.frame: one branching of a component, with the buffer placed at present
+# Columns of Tree.frame: one branching of a component of the buffers that are not placed yet. LIST, LENGTH are its rows of the
+# arena; NEXT the number of rows tried; no buffer may be below LEVEL, nor at it with a number below TIE, nor at LIMIT or above;
+# PARENT the frame whose placing left the component; TRAIL, GOALS, ARENA the lengths of these before this frame placed anything;
+# GOAL the goals after this one; PLACED the buffer placed at present or -1; FIRST, LAST its sections.
 LIST, LENGTH, NEXT, LEVEL, TIE, PARENT, TRAIL, GOAL, GOALS, ARENA, PLACED, LIMIT, FIRST, LAST = range(14)
 FIELDS = 14
-# columns of Tree.goal: a component still to be packed
+# Columns of Tree.goal: a component still to be packed, G_NEXT the goal after it or -1.
 G_LIST, G_LENGTH, G_LEVEL, G_TIE, G_PARENT, G_NEXT, G_FIRST, G_LAST = range(8)
 GOAL_FIELDS = 8
-# Tree.tally
+# Tree.tally: the newest frame, buffers placed so far, length of the trail, last stamp, rows of `raised`, lengths of the arena and
+# of the goals, first goal.
 TOP, NODES, TRAILED, STAMP, RAISED, ARENA_TOP, GOALS_TOP, HEAD = range(8)
 TALLIES = 8
 OPEN, SOLVED, EXHAUSTED, DIVIDED = range(4)
 
 
 class Tree(NamedTuple):
-    twin: LongArray  # (N,)
-    floor: LongArray  # (N,)
+    """A search. Buffers are numbered in the order in which they are tried at equal offsets; addresses are in units."""
+
+    twin: LongArray  # (N,) the previous buffer that differs in nothing, -1 = none
+    floor: LongArray  # (N,) lowest offset above everything placed
     offset: LongArray  # (N,) -1 = not placed
-    left: LongArray
-    arena: IndexArray
-    frame: LongArray
-    goal: LongArray
-    trail: LongArray
-    stamp: LongArray
-    raised: IndexArray  # (N,)
-    left_over: IndexArray  # (N,)
-    work: LongArray  # (2, S)
-    tally: LongArray
+    left: LongArray  # (S,) needed by what is not placed
+    arena: IndexArray  # lists of buffers by floor and number, one for each component
+    frame: LongArray  # (N+2, FIELDS)
+    goal: LongArray  # (N+2, GOAL_FIELDS)
+    trail: LongArray  # (Y+1, 2) floors as they were: buffer, floor
+    stamp: LongArray  # (N,) the placing that raised the floor last
+    raised: IndexArray  # (N,) what the last placing raised
+    left_over: IndexArray  # (N,) what it left of the component, by floor and number
+    work: LongArray  # (2, S) work space
+    tally: LongArray  # (TALLIES,)
 
 
 @numba.njit(forceinline=True, **COMPILED)
@@ -94,6 +97,7 @@ def put(p, t, b, o, capacity):  # type: ignore[no-untyped-def]
 
 @numba.njit(forceinline=True, **COMPILED)
 def before(t, u, v):  # type: ignore[no-untyped-def]
+    """Whether buffer u is tried before v."""
     return t.floor[u] < t.floor[v] or (t.floor[u] == t.floor[v] and u < v)
 
 
@@ -241,8 +245,11 @@ def divided(t, top, smallest):  # type: ignore[no-untyped-def]
 
 @numba.njit(**COMPILED)
 def explore(p, t, capacity, limit, smallest):  # type: ignore[no-untyped-def]
-    """Place up to `limit` buffers; return SOLVED, EXHAUSTED or OPEN."""
-    for spent in range(limit):
+    """Place up to `limit` buffers; return SOLVED, EXHAUSTED or OPEN.
+
+    DIVIDED, if `smallest` is above 0, once several components of that many buffers or more are left.
+    """
+    for _ in range(limit):
         top = t.tally[TOP]
         b = candidate(p, t, top)
         while b < 0:

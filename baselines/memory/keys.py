@@ -21,8 +21,8 @@ SWAP_SHARE = 0.5  # of the moves; the others insert one element at another place
 NEAR = 0.5  # share of the moves whose two places are at most REACH apart
 REACH = 10
 # Temperatures as shares of the objective of the start, falling geometrically.
-HOT = 0.02
-COLD = 0.0002
+HOT = 0.01
+COLD = 0.001
 # BRKGA: parents that live on, and newcomers, as shares of the population; chance of a key of the better parent.
 ELITE = 0.2
 MUTANTS = 0.15

@@ -5,12 +5,12 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dispatchgym.baselines.cpsat_run import new_solver, run
 from dispatchgym.baselines.memory.latency_cpsat_model import Model, build_model
 from dispatchgym.baselines.result import Status
 from dispatchgym.instances.errors import InputError
@@ -125,7 +125,7 @@ class _Search:
 
         solver = _solver(until - time.perf_counter(), workers, seed, len(model.cp.proto.variables))
         solver.best_bound_callback = prove
-        outcome = _run(solver, model.cp, OnSolution())
+        outcome = run(solver, model.cp, OnSolution())
         assert outcome != cp_model.MODEL_INVALID, model.cp.validate()
         if outcome == cp_model.INFEASIBLE and self.objective is not None:
             raise InputError(f"{self.program.name}: the plan to begin with breaks a rule")
@@ -234,12 +234,7 @@ def add_hint(model: Model, plan: MemoryPlan) -> None:
 
 
 def _solver(seconds: float, workers: int, seed: int, variables: int) -> cp_model.CpSolver:
-    from ortools.sat.python import cp_model
-
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(seconds, 0.001)
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = seed
+    solver = new_solver(seconds, workers, seed)
     # The traffic of slow memory is a linear program (a residual network of 56 instructions, two workers: 0.04 % from the bound
     # after 30 s of computing time, without 9 %). From four workers on, CP-SAT's own portfolio holds some of either kind.
     if workers < 4:
@@ -248,18 +243,4 @@ def _solver(seconds: float, workers: int, seed: int, variables: int) -> cp_model
     solver.parameters.interleave_search = workers == 1 and variables > LARGE
     # Probing takes longer than many a proof (a transformer of 136 instructions: 20 s of computing time before the search).
     solver.parameters.cp_model_probing_level = 0
-    solver.parameters.catch_sigint_signal = False
     return solver
-
-
-def _run(solver: cp_model.CpSolver, model: cp_model.CpModel, callback: cp_model.CpSolverSolutionCallback) -> Any:
-    # Python raises an interrupt in the main thread only, and only between two steps of it: it must not be in the solver.
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(solver.solve, model, callback)
-        try:
-            while not future.done():
-                wait([future], timeout=0.1)
-        except BaseException:
-            solver.stop_search()
-            raise
-        return future.result()

@@ -16,9 +16,9 @@ METHODS: dict[str, str] = {
     "all-slow": "everything in slow memory",
     "xla": "one buffer after the other by benefit per square root of its bytes, as in XLA [xSAMPLES]",
     "random": "buffers one after the other in random order [xSAMPLES]",
-    "hill": "hill climbing on that order [SECONDS of CPU time (10s), or evaluations=N]",
-    "anneal": "simulated annealing on that order [SECONDS of CPU time (10s), or evaluations=N]",
-    "brkga": "biased random-key genetic algorithm on that order [SECONDS of CPU time (10s), or evaluations=N]",
+    "hill": "hill climbing on that order [SECONDS of CPU time (1s) or evaluations=N]",
+    "anneal": "simulated annealing on that order [SECONDS of CPU time (1s) or evaluations=N]",
+    "brkga": "biased random-key genetic algorithm on that order [SECONDS of CPU time (1s) or evaluations=N]",
     "cpsat": "OR-Tools CP-SAT [SECONDS of wall time (10s), workers=N, hint=METHOD]",
 }
 SAMPLED = ("xla", "random")
@@ -90,14 +90,14 @@ def _search(player: Any, start: npt.NDArray[np.int64], m: Method, seed: int, beg
     if not len(start):
         latency = int(player.evaluate(start[None])[0])
         return Result(latency, player.plan(), "feasible", time.perf_counter() - began)
-    evaluations = m.budget("evaluations")
-    seconds = None if evaluations else m.seconds or 10.0
-    # The searches order 0 to N - 1; these are places in `start`.
-    search = {"hill": keys.hill_climb, "anneal": keys.anneal, "brkga": keys.brkga}[m.name]
-    found = search(lambda orders: player.evaluate(start[orders]), len(start), seconds=seconds, evaluations=evaluations, seed=seed)
+    budget = keys.Budget(m.seconds or 1.0, m.budget("evaluations"), player.program.lower_bound)
+    # The searches order 0 to N - 1: these are places in `start`.
+    run = {"hill": keys.hill_climb, "anneal": keys.anneal, "brkga": keys.brkga}[m.name]
+    found = run(lambda orders: player.evaluate(start[orders]), np.arange(len(start)), budget, seed)
     latency = int(player.evaluate(start[found.order][None])[0])
+    curve = tuple((at, value, None) for at, value in found.curve)
     notes = {"evaluations": found.evaluations}
-    return Result(latency, player.plan(), "feasible", time.perf_counter() - began, None, found.curve, notes)
+    return Result(latency, player.plan(), "feasible", time.perf_counter() - began, None, curve, notes)
 
 
 def _cpsat(program: MemoryProgram, m: Method, seed: int, workers: int) -> Result:

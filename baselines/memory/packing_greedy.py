@@ -12,9 +12,9 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.memory.sections import COMPILED, LongArray
 from dispatchgym.instances.memory import Packing
 
-LongArray = npt.NDArray[np.int64]
 ORDERS = ("size", "duration", "area", "conflicts")
 FITS = ("best", "first")
 NOISE = 0.05  # of the ranks in a randomised order, as a share of the number of buffers
@@ -62,10 +62,9 @@ class Placer:
         return heights
 
 
-# Without _nrt=False every access to an array counts a reference, which makes the placing many times slower.
-@numba.njit(cache=True, _nrt=False, error_model="numpy")
+@numba.njit(**COMPILED)
 def place_all(p, order, best, offset, blocked, placed):  # type: ignore[no-untyped-def]
-    """Fill `offset` (N,); return the height. `placed` holds the buffers placed, by offset: the first scan is nearly sorted."""
+    """Fill `offset` (N,); return the height. `placed` holds the buffers placed, by offset."""
     height, count = np.int64(0), 0
     for i in range(len(order)):
         b = order[i]
@@ -77,12 +76,7 @@ def place_all(p, order, best, offset, blocked, placed):  # type: ignore[no-untyp
             a = placed[0, k]
             if p.begin[a] < p.end[b] and p.begin[b] < p.end[a]:
                 rows = block(p, a, b, offset[a], blocked, rows)
-        for x in range(1, rows):  # insertion sort: nothing to do but for windows of different height
-            low, high, y = blocked[x, 0], blocked[x, 1], x - 1
-            while y >= 0 and blocked[y, 0] > low:
-                blocked[y + 1, 0], blocked[y + 1, 1] = blocked[y, 0], blocked[y, 1]
-                y -= 1
-            blocked[y + 1, 0], blocked[y + 1, 1] = low, high
+        sort_rows(blocked, rows)
         o = choose(p.alignment[b], blocked, rows, best)
         offset[b] = o
         for x in range(p.ptr[b], p.ptr[b + 1]):
@@ -96,7 +90,7 @@ def place_all(p, order, best, offset, blocked, placed):  # type: ignore[no-untyp
     return height
 
 
-@numba.njit(cache=True, _nrt=False, error_model="numpy", forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def block(p, a, b, o, blocked, rows):  # type: ignore[no-untyped-def]
     """Append the offsets of b, above the first and below the second number, that buffer a at offset o forbids."""
     for x in range(p.ptr[a], p.ptr[a + 1]):
@@ -110,7 +104,18 @@ def block(p, a, b, o, blocked, rows):  # type: ignore[no-untyped-def]
     return rows
 
 
-@numba.njit(cache=True, _nrt=False, error_model="numpy", forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
+def sort_rows(blocked, rows):  # type: ignore[no-untyped-def]
+    """Sort by the lower number. By insertion: with the placed buffers by offset, only windows leave anything to do."""
+    for x in range(1, rows):
+        low, high, y = blocked[x, 0], blocked[x, 1], x - 1
+        while y >= 0 and blocked[y, 0] > low:
+            blocked[y + 1, 0], blocked[y + 1, 1] = blocked[y, 0], blocked[y, 1]
+            y -= 1
+        blocked[y + 1, 0], blocked[y + 1, 1] = low, high
+
+
+@numba.njit(forceinline=True, **COMPILED)
 def choose(alignment, blocked, rows, best):  # type: ignore[no-untyped-def]
     """The lowest offset that is not forbidden, or the lowest of those in the smallest gap; above all if there is no gap."""
     o, found, smallest = np.int64(0), np.int64(-1), np.int64(2**62)
@@ -126,7 +131,7 @@ def choose(alignment, blocked, rows, best):  # type: ignore[no-untyped-def]
     return found if found >= 0 else o
 
 
-@numba.njit(cache=True, _nrt=False, error_model="numpy")
+@numba.njit(**COMPILED)
 def place_many(p, orders, best, offset, blocked, placed, heights):  # type: ignore[no-untyped-def]
     for i in range(len(orders)):
         heights[i] = place_all(p, orders[i], best, offset, blocked, placed)

@@ -37,12 +37,17 @@ class Player:
     @property
     def priorities(self) -> npt.NDArray[np.float64]:
         """(Z,) XLA's benefit per square root of the bytes, of storages that can be served, by their first buffers; others 0."""
-        size, pin = self.packed.size[0], self.packed.pin[0]
-        usable = (pin == 0) & (size <= self.packed.capacity[0])
+        ranked = self.packed.ranking[0]
+        usable = np.isin(np.arange(len(ranked)), ranked[ranked >= 0])
         return np.where(usable, self.packed.priority[0], 0.0)
 
     def evaluate(self, orders: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """(B,) latencies of the (B, N) orders of storages, for at most as many as there are copies."""
+        """(B,) latencies of the (B, N) orders of storages."""
+        copies = len(self.record.objective)
+        found = [self._play(orders[at : at + copies]) for at in range(0, len(orders), copies)]
+        return np.concatenate(found)
+
+    def _play(self, orders: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         count, length = orders.shape
         self.record.order[:count] = -1
         self.record.order[:count, :length] = orders

@@ -6,7 +6,7 @@ cuts). Two buffers conflict if and only if they share one.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -16,6 +16,8 @@ from dispatchgym.instances.memory import Packing
 
 LongArray = npt.NDArray[np.int64]
 IndexArray = npt.NDArray[np.uint32]  # unsigned: a signed index makes numba test for counting from the end
+# Without _nrt=False every access to an array counts a reference, which makes a search ten times slower.
+COMPILED: dict[str, Any] = {"cache": True, "_nrt": False, "error_model": "numpy"}
 
 
 class Sections(NamedTuple):
@@ -71,8 +73,8 @@ def divide(packing: Packing) -> Sections:
     np.add.at(load, section, (high - low)[part])
     ptr, other, above = _conflicts(n, len(moments), of[part], section, low[part], high[part])
     align = np.where(packing.alignment % unit == 0, packing.alignment // unit, 1)
-    index = [x.astype(np.uint32) for x in (first, last, row)]
-    return Sections(unit, len(moments), load, size, align, *index, need, ptr, other, above)
+    lives = first.astype(np.uint32), last.astype(np.uint32), row.astype(np.uint32)
+    return Sections(unit, len(moments), load, size, align, lives[0], lives[1], lives[2], need, ptr, other, above)
 
 
 def _moments(lower: LongArray, upper: LongArray) -> LongArray:
@@ -131,7 +133,8 @@ def renumber(p: Sections, order: LongArray) -> Sections:
     """Only the buffers in `order` (M,), buffer order[i] as buffer i, and the conflicts of each by number."""
     rank = np.full(len(p.size), -1, np.int64)
     rank[order] = np.arange(len(order))
-    source = np.repeat(rank, np.diff(p.ptr.astype(np.int64)))
+    ends = p.ptr.astype(np.int64)
+    source = np.repeat(rank, ends[1:] - ends[:-1])
     other = rank[p.other]
     rows = np.flatnonzero((source >= 0) & (other >= 0))
     rows = rows[np.argsort(source[rows] * len(order) + other[rows])]
@@ -142,7 +145,7 @@ def renumber(p: Sections, order: LongArray) -> Sections:
     return p._replace(ptr=ptr, other=other[rows].astype(np.uint32), above=p.above[rows], load=load, **fields)
 
 
-@numba.njit(cache=True)
+@numba.njit(**COMPILED)
 def add_loads(load, first, last, row, need):  # type: ignore[no-untyped-def]
     for b in range(len(row)):
         for i in range(np.int64(last[b]) - np.int64(first[b]) + 1):

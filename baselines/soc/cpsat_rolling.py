@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ortools.sat.python import cp_model
 
-from dispatchgym.baselines.soc.cpsat_static import _solver, build_model, windows
+from dispatchgym.baselines.soc.cpsat_static import build_model, quick_solver, windows
 from dispatchgym.baselines.soc.request import Request
 from dispatchgym.instances.soc import StaticSchedule
 
@@ -22,7 +22,7 @@ def improve(request: Request, plan: StaticSchedule, *, seconds: float, workers: 
     if window.bound == goal:
         return plan, True
     model = build_model(request, window, plan)
-    solver = _solver(NO_LIMIT, workers, seed)
+    solver = quick_solver(NO_LIMIT, workers, seed)
     solver.parameters.max_deterministic_time = seconds * UNITS
     outcome = solver.solve(model.cp)
     if outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.cpsat_run import new_solver, run
 from dispatchgym.baselines.result import Status
 from dispatchgym.baselines.soc.list_scheduling import schedule
 from dispatchgym.baselines.soc.request import Request
@@ -77,9 +77,9 @@ def plan(request: Request, *, seconds: float = 10.0, workers: int = 1, seed: int
         def on_solution_callback(self) -> None:
             record(round(self.objective_value), None)
 
-    solver = _solver(seconds - (time.perf_counter() - began), workers, seed)
+    solver = quick_solver(seconds - (time.perf_counter() - began), workers, seed)
     solver.best_bound_callback = lambda bound: record(None, max(window.bound, round(bound)))
-    outcome = _run(solver, model.cp, OnSolution())
+    outcome = run(solver, model.cp, OnSolution())
     bound = max(window.bound, round(solver.best_objective_bound))
     if outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         best = min(model.schedule(solver), best, key=request.objective)
@@ -266,29 +266,11 @@ def _break_symmetry(
                     used = fresh
 
 
-def _solver(seconds: float, workers: int, seed: int) -> cp_model.CpSolver:
-    from ortools.sat.python import cp_model
-
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(seconds, 0.001)
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = seed
+def quick_solver(seconds: float, workers: int, seed: int) -> cp_model.CpSolver:
+    """A solver with the parameters that suit these models."""
+    solver = new_solver(seconds, workers, seed)
     # Linear relaxations only slow the search (random graphs of 30 to 60 tasks on 3 and 8 PEs, with one worker: proofs take a
     # tenth of the time without). From four workers on, CP-SAT's own portfolio holds some of either kind.
     if workers < 4:
         solver.parameters.linearization_level = 0
-    solver.parameters.catch_sigint_signal = False
     return solver
-
-
-def _run(solver: cp_model.CpSolver, model: cp_model.CpModel, callback: cp_model.CpSolverSolutionCallback) -> Any:
-    # Python raises an interrupt in the main thread only, and only between two steps of it: it must not be in the solver.
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(solver.solve, model, callback)
-        try:
-            while not future.done():
-                wait([future], timeout=0.1)
-        except BaseException:
-            solver.stop_search()
-            raise
-        return future.result()
