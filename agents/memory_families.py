@@ -68,17 +68,17 @@ def known_programs() -> list[MemoryProgram]:
 def draw_programs(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[MemoryProgram]:
     """Random layered programs of one number of instructions; with probability `hard` all are one real network's, for training.
 
-    The capacities of the latter vary; which networks are for testing is in the catalogue.
+    Their capacities vary, so that some have tensors that take most of it. Which networks are for testing is in the catalogue.
     """
     if rng.random() < hard:
         known = known_programs()
-        base = known[int(rng.integers(len(known)))]
-        return [
-            dataclasses.replace(base, capacity=int(rng.choice(CAPACITIES)) * 2**20, lower_bound=None, best_known=None)
-            for _ in range(count)
-        ]
-    instructions = parse_count(sizes[int(rng.integers(len(sizes)))])
-    return [layered(rng, instructions) for _ in range(count)]
+        drawn = [known[int(rng.integers(len(known)))]] * count
+    else:
+        instructions = parse_count(sizes[int(rng.integers(len(sizes)))])
+        drawn = [layered(rng, instructions) for _ in range(count)]
+    return [
+        dataclasses.replace(x, capacity=int(rng.choice(CAPACITIES)) * 2**20, lower_bound=None, best_known=None) for x in drawn
+    ]
 
 
 def program_plan(instance: MemoryProgram, state: Any, copy: int) -> MemoryPlan:

@@ -20,6 +20,9 @@ TINY = throughput.Plan(
     streams=("gym-ds3-1,horizon=100",),
     graph_sizes=("5x2",),
     chip_batches=(2,),
+    packing_sizes=(6,),
+    program_sizes=(5,),
+    memory_batches=(2,),
     seconds=1e-3,
     repeats=1,
     memory=2**30,
@@ -43,6 +46,8 @@ def test_every_way_in_is_measured(figures):
     assert {f"{face} {name}" for face in ("make_vec", "memory") for name in workloads.BLOCKING} <= {f.face for f in figures}
     chips = {(f.size, f.face) for f in figures if f.size in ("gym-ds3-1,horizon=100", "graphs 5x2")}
     assert len(chips) == 2 * len(workloads.STREAMS) * len(("memory", "make", "make_vec"))
+    memories = {(f.size, f.face) for f in figures if f.size in ("packings of 6", "programs of 5")}
+    assert len(memories) == (len(workloads.PACKINGS) + len(workloads.PROGRAMS)) * len(("memory", "make", "make_vec"))
 
 
 def test_uneven_shops_play_whole_episodes_in_few_copies(monkeypatch):
@@ -62,7 +67,7 @@ def test_what_exceeds_the_memory_is_named_and_not_measured():
     many = (10**9,)
     found = list(throughput.measure(replace(TINY, memory=1, policy_sizes=(), batches=many, engine_batches=many)))
     left_out = [f for f in found if f.value is None]
-    names = (*workloads.BLOCKING, *workloads.STREAMS)
+    names = (*workloads.BLOCKING, *workloads.STREAMS, *workloads.PACKINGS, *workloads.PROGRAMS)
     assert {f.face for f in left_out} == {"make_vec", "engine"} | {f"make_vec {name}" for name in names}
     assert all("GiB" in f.note for f in left_out)
     assert "GiB" in throughput.tables(found)[0].markdown()

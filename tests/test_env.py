@@ -21,6 +21,7 @@ from dispatchgym.instances import catalogue
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, simple_lower_bound
 from tests.blocking_shops import IDS as BLOCKING_IDS
+from tests.memory_play import IDS as MEMORY_IDS
 from tests.shops import ID, IDS, SMALL, pick
 from tests.soc_play import IDS as SOC_IDS
 
@@ -56,7 +57,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def test_every_registered_id_is_tested() -> None:
-    tested = {x.split(":")[1] for x in (*IDS, *BLOCKING_IDS, *SOC_IDS)}
+    tested = {x.split(":")[1] for x in (*IDS, *BLOCKING_IDS, *SOC_IDS, *MEMORY_IDS)}
     assert tested == {x for x in gymnasium.registry if x.startswith("dispatchgym/")}
 
 

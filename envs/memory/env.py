@@ -79,7 +79,8 @@ class PackFamily:
         state = engine.state
         height, left, row = (getattr(state, name).cpu().numpy()[copies] for name in ("height", "left", "row"))
         bound, buffers = (getattr(engine.instances, name).cpu().numpy()[row] for name in ("bound", "buffers"))
-        return np.stack([height, height / bound, buffers - left], axis=1).astype(np.float64)
+        ratio = np.where(bound > 0, height / np.maximum(bound, 1), 1.0)
+        return np.stack([height, ratio, buffers - left], axis=1).astype(np.float64)
 
 
 class MapFamily:

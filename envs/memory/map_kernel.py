@@ -9,8 +9,8 @@ access:
        one of three offsets, from one of three starts (2 + 3 * start + offset).
 
 Offsets: the smallest gap that leaves alone what other buffers hope to keep, the smallest gap of all, the lowest one. Starts:
-the latest one from which the channel, as it is now, has time for the copy; the latest one from which it has twice the time;
-the slot before the access. What would repeat another choice is left out, and an access that can only be dropped is no
+the latest one from which the channel, as it is now, has twice the time for the copy; the latest one from which it has the
+time; the slot before the access. What would repeat another choice is left out, and an access that can only be dropped is no
 decision.
 
 The reward is what the decision saves of the exact latency of the plan so far, with everything undecided in slow memory, as a
@@ -28,11 +28,13 @@ CURRENT, VALID, BORN, STAYS, SPENT = range(5)
 # the ticks of other buffers' hopes that it thwarts.
 LEGAL, AT, SINCE, WRITES_BY, LATENCY, LOST = range(6)
 NONE, IMPOSSIBLE = -1, -2
+SLOWLY, KEPT, BROUGHT = range(3)  # s.advice
 OPEN, SLOWED = -1, -2  # as s.place: the storage has no offset yet; it stays in slow memory
 
 
 def reset(inst, s, b):
     i = s.row[b]
+    take_advice(inst, s, b)
     begin_plan(inst, s, b)
     for j in range(inst.buffers[i]):
         item = s.item[b, j]
@@ -50,6 +52,26 @@ def reset(inst, s, b):
     s.latency[b] = latency_now(inst, s, b)
     s.cursor[b] = -1
     advance_visit(inst, s, b)
+
+
+def take_advice(inst, s, b):
+    """Note how the allocator in the manner of XLA would serve every access, and how long the program would take."""
+    i = s.row[b]
+    begin_plan(inst, s, b)
+    s.latency[b] = latency_now(inst, s, b)
+    for n in range(inst.buffers[i]):
+        if inst.ranking[i, n] >= 0:
+            serve_storage(inst, s, b, inst.ranking[i, n])
+    s.target[b] = s.latency[b]
+    for a in range(inst.accesses[i]):
+        s.advice[b, a] = KEPT if s.fast[b, a] == 1 else SLOWLY
+    for n in range(s.stays[b]):
+        stay = s.stay[b, n]
+        a = inst.entry[i, stay[OF]] if stay[OF] >= 0 else -1
+        while a >= 0:
+            if inst.access[i, a, SLOT] == stay[SERVES]:
+                s.advice[b, a] = BROUGHT
+            a = inst.access[i, a, FOLLOWS]
 
 
 def finished(inst, s, b):

@@ -75,6 +75,7 @@ class Instances(NamedTuple):
     members: Array  # (N, Z) int64 buffers of a storage, by its first
     entry: Array  # (N, Z) int64 first access, -1 = none
     priority: Array  # (N, Z) float64 benefit per square root of the bytes (XLA), by the first buffer of a storage
+    ranking: Array  # (N, Z) int64 storages that can be served, the highest priority first, then -1
     worth: Array  # (N, A) int64 what the access saves if it alone is fast
     later: Array  # (N, A) int64 what all later accesses of the buffer save, each alone
     access: Array  # (N, A, 6) int64
@@ -97,7 +98,9 @@ class State(NamedTuple):
     spare: Array  # (B, T) int64 what is left of the channel
     head: Array  # (B, T + 1) int64
     due: Array  # (B, T + 1) int64
+    target: Array  # (B,) int64 latency of the plan in the manner of XLA
     fast: Array  # (B, A) int8 1 = served from fast memory
+    advice: Array  # (B, A) int8 how that plan serves each access: 0 slow, 1 still in fast memory, 2 brought there
     item: Array  # (B, Z, 5) int64
     place: Array  # (B, Z) int64 offset of a storage of several buffers
     open: Array  # (B, Z) int8 orders: the storage is not decided
@@ -132,7 +135,7 @@ class MapProblem:
 
     @property
     def features(self) -> Features:
-        candidates, context = (30, 11) if self.actions == "map" else (12, 6)
+        candidates, context = (33, 13) if self.actions == "map" else (12, 6)
         return Features(candidate=candidates, context=context, task=12, resource=9, runs_on=4)
 
     def sizes(self, instances: Sequence[MemoryProgram]) -> MapSizes:
@@ -177,10 +180,11 @@ class MapProblem:
 
         return State(
             row=zeros(dtype=np.int32),
-            **{name: zeros() for name in ("cursor", "latency", "stays", "backups", "repacks", "crowd")},
+            **{name: zeros() for name in ("cursor", "latency", "stays", "backups", "repacks", "crowd", "target")},
             **{name: zeros(t) for name in ("sigma", "phi", "spare")},
             **{name: zeros(t + 1) for name in ("head", "due")},
             fast=zeros(a, dtype=np.int8),
+            advice=zeros(a, dtype=np.int8),
             item=zeros(z, 5),
             place=zeros(z),
             open=zeros(z, dtype=np.int8),
@@ -297,6 +301,7 @@ def _row(x: MemoryProgram, sizes: MapSizes) -> dict[str, Array]:
         "members": np.bincount(x.storage, minlength=x.buffers),
         "entry": entry,
         "priority": ranks,
+        "ranking": ranking(x, ranks),
     }
     kinds = [buffer, slot, x.slow_ticks, x.fast_ticks, access[:, WRITE], follows]
     of_accesses = {"worth": worth, "later": later, "access": np.stack(kinds, axis=1)}
@@ -322,6 +327,13 @@ def priorities(x: MemoryProgram, worth: LongArray) -> Array:
     benefit = np.zeros(x.buffers)
     np.add.at(benefit, x.storage[x.access[:, BUFFER]], worth.astype(np.float64))
     return benefit / np.sqrt(x.size)
+
+
+def ranking(x: MemoryProgram, priority: Array) -> LongArray:
+    """(Z,) first buffers of storages that are neither pinned nor too large and could save time, the highest priority first."""
+    usable = (priority > 0.0) & (x.pin == FREE) & (x.size <= x.capacity)
+    order = np.argsort(-np.where(usable, priority, 0.0), kind="stable")
+    return np.where(np.arange(x.buffers) < int(usable.sum()), order, -1)
 
 
 def _padded(rows: Array, length: int) -> Array:

@@ -43,17 +43,6 @@ def step(inst, s, b, action):
     return (before - s.latency[b]) * inst.gain[s.row[b]]
 
 
-def serve_storage(inst, s, b, j):
-    """Allocate storage j, and take it back if the program is slower then: XLA's ledger of copies is too optimistic to know."""
-    before = s.latency[b]
-    stays = s.stays[b]
-    allocate(inst, s, b, j)
-    s.latency[b] = latency_now(inst, s, b)
-    if s.latency[b] > before:
-        undo(inst, s, b, j, stays)
-        s.latency[b] = latency_now(inst, s, b)
-
-
 def task_of(inst, s, b, k):
     return k
 

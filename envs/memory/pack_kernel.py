@@ -3,7 +3,8 @@
 Functions of the contract in `envs/core/contract.py`. Time is cut into sections, between which no buffer begins or ends. The
 skyline is the top of what is placed in each section. A choice is a buffer that is not placed yet; it goes to its *floor*, the
 lowest offset above the skyline of all its sections. Every packing whose buffers cannot be lowered is reached by placing them in
-the order of their offsets, so an optimal one is.
+the order of their offsets, so an optimal one is. Not so where buffers need some of their addresses in a gap: then one may be
+above another at one time and below it at another one, and no order of placement makes that.
 
 Choices that lead to no better packing are left out:
 

@@ -39,7 +39,7 @@ class Instances(NamedTuple):
     capacity: Array  # (N,) int64 bytes that must be kept, UNLIMITED for the goal `height`
     bound: Array  # (N,) int64 peak of live bytes: lower bound on the height
     shift: Array  # (N,) int64 bits that sizes lose in areas, so that these do not overflow
-    share: Array  # (N,) float64 1 / bound
+    share: Array  # (N,) float64 1 / bound, at most 1
     unit: Array  # (N,) float64 1 / mean size
     acre: Array  # (N,) float64 1 / mean area
     total: Array  # (N,) float64 sum of `area`
@@ -145,7 +145,10 @@ class PackProblem:
         np.add.at(change, begins, need)
         np.add.at(change, ends, -need)
         load = np.cumsum(change)[:-1]
-        bound = max(int(load.max(initial=1)), 1)
+        peak = int(load.max(initial=0))
+        if peak > capacity:
+            raise InputError(f"{x.name}: {peak} bytes are needed at once, the capacity is {capacity}")
+        bound = max(peak, 1)
         shift = max(int(x.size.sum()).bit_length() - COARSE, 0)
         length = np.maximum(np.diff(times) * (LENGTHS / float(times[-1] - times[0])), 1).astype(np.int64)
         first, last = np.searchsorted(times, x.lower), np.searchsorted(times, x.upper)
@@ -162,7 +165,7 @@ class PackProblem:
             "parts": len(parts),
             "plain": int(not any(x.gaps) and (x.alignment == 1).all()),
             "capacity": capacity,
-            "bound": bound,
+            "bound": peak,
             "shift": shift,
         }
         ratios = {
@@ -188,7 +191,7 @@ class PackProblem:
         }
         of_parts = {"part": np.stack([begins, ends, parts[:, 3], parts[:, 4]], axis=1), "owner": parts[:, 0]}
         of_sections = {"load": load, "length": length}
-        rows = {name: np.int64(value) for name, value in numbers.items()}
+        rows: dict[str, Array] = {name: np.int64(value) for name, value in numbers.items()}
         rows |= {name: np.float64(value) for name, value in ratios.items()}
         for extent, columns in ((z, of_buffers), (p, of_parts), (c, of_sections)):
             rows |= {name: _padded(column, extent) for name, column in columns.items()}
