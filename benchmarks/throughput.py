@@ -57,6 +57,9 @@ class Plan:
     streams: tuple[str, ...] = ("gym-ds3-5", "wireless-16-six")
     graph_sizes: tuple[str, ...] = ("40x8",)  # tasks x PEs
     chip_batches: tuple[int, ...] = (64, 1024)
+    packing_sizes: tuple[int, ...] = (200,)  # buffers
+    program_sizes: tuple[int, ...] = (40,)  # instructions
+    memory_batches: tuple[int, ...] = (64, 1024)
     seconds: float = 0.3  # CPU time of one timing
     repeats: int = 3  # of which the best counts
     memory: int = 2 * 2**30  # bytes that the copies of one measurement may take
@@ -72,6 +75,7 @@ QUICK = Plan(
     blocking_batches=(256,),
     streams=("gym-ds3-5",),
     chip_batches=(64,),
+    memory_batches=(64,),
     seconds=0.1,
     memory=2**30,
 )
@@ -107,10 +111,12 @@ def plan_of(options: argparse.Namespace) -> Plan:
     plan = replace(QUICK if options.quick else Plan(), seed=options.seed)
     if options.sizes:
         sizes = tuple(options.sizes)
-        plan = replace(plan, sizes=sizes, policy_sizes=sizes, blocking_sizes=sizes, streams=(), graph_sizes=())
+        plan = replace(plan, sizes=sizes, policy_sizes=sizes, blocking_sizes=sizes)
+        plan = replace(plan, streams=(), graph_sizes=(), packing_sizes=(), program_sizes=())
     if options.batches:
         batches = tuple(options.batches)
-        plan = replace(plan, batches=batches, engine_batches=batches, blocking_batches=batches, chip_batches=batches)
+        plan = replace(plan, batches=batches, engine_batches=batches, blocking_batches=batches)
+        plan = replace(plan, chip_batches=batches, memory_batches=batches)
     if options.seconds is not None:
         plan = replace(plan, seconds=options.seconds)
     if options.memory is not None:
@@ -147,9 +153,17 @@ def measure(plan: Plan) -> Iterator[Figure]:
     for size in plan.blocking_sizes:
         yield from blocking_figures(plan, size)
     for preset in plan.streams:
-        yield from chip_figures(plan, preset, workloads.draw_streams(preset, plan.seed), workloads.STREAMS)
+        pool = workloads.draw_streams(preset, plan.seed)
+        yield from mode_figures(plan, preset, pool, workloads.STREAMS, plan.chip_batches)
     for size in plan.graph_sizes:
-        yield from chip_figures(plan, f"graphs {size}", workloads.draw_graphs(*parse_pair(size), plan.seed), workloads.GRAPHS)
+        pool = workloads.draw_graphs(*parse_pair(size), plan.seed)
+        yield from mode_figures(plan, f"graphs {size}", pool, workloads.GRAPHS, plan.chip_batches)
+    for buffers in plan.packing_sizes:
+        pool = workloads.draw_packings(buffers, plan.seed)
+        yield from mode_figures(plan, f"packings of {buffers}", pool, workloads.PACKINGS, plan.memory_batches)
+    for instructions in plan.program_sizes:
+        pool = workloads.draw_programs(instructions, plan.seed)
+        yield from mode_figures(plan, f"programs of {instructions}", pool, workloads.PROGRAMS, plan.memory_batches)
     for size in plan.policy_sizes:
         yield from policy_figures(plan, size)
 
@@ -194,21 +208,23 @@ def blocking_figures(plan: Plan, size: str) -> Iterator[Figure]:
             yield Figure(f"make_vec {name}", size, "candidates", copies, value, OPERATIONS, note)
 
 
-def chip_figures(plan: Plan, name: str, pool: Sequence[Any], modes: Mapping[str, workloads.Shop]) -> Iterator[Figure]:
-    """Memory and speed of chips in each mode, through `gymnasium.make` and `gymnasium.make_vec`.
+def mode_figures(
+    plan: Plan, name: str, pool: Sequence[Any], modes: Mapping[str, workloads.Shop], batches: Sequence[int]
+) -> Iterator[Figure]:
+    """Memory and speed of an environment in each of its modes, through `gymnasium.make` and `gymnasium.make_vec`.
 
-    Counted are tasks that are given to a PE: a wait is none.
+    Counted are decisions, on chips tasks that are given to a PE: a wait is none.
     """
     timing = (plan.seed, plan.seconds, plan.repeats)
-    for mode, chip in modes.items():
-        weight = workloads.bytes_per_copy(pool, False, chip)
+    for mode, shop in modes.items():
+        weight = workloads.bytes_per_copy(pool, False, shop)
         yield Figure(f"memory {mode}", name, "candidates", 1, weight, BYTES)
-        rate = workloads.single_rate(pool, "candidates", *timing, chip)
+        rate = workloads.single_rate(pool, "candidates", *timing, shop)
         yield Figure(f"make {mode}", name, "candidates", 1, rate, OPERATIONS)
-        for copies in plan.chip_batches:
+        for copies in batches:
             value, note = None, too_much(plan, copies * weight * HELD)
             if not note:
-                value = workloads.vector_rate(pool, copies, "candidates", *timing, chip)
+                value = workloads.vector_rate(pool, copies, "candidates", *timing, shop)
             yield Figure(f"make_vec {mode}", name, "candidates", copies, value, OPERATIONS, note)
 
 

@@ -25,6 +25,8 @@ from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.jobshop.problem import JobShopProblem
 from dispatchgym.instances.jobshop import JobShop
 from dispatchgym.instances.jobshop_generate import generate_arrays
+from dispatchgym.instances.memory import MemoryProgram, Packing
+from dispatchgym.instances.memory_generate import guillotine, layered
 from dispatchgym.instances.soc import StaticDag, Stream, stream
 from dispatchgym.instances.soc_catalogue import workload
 from dispatchgym.instances.soc_generate import topcuoglu
@@ -56,6 +58,9 @@ BLOCKING = {
 STREAMS = {mode: Shop("dispatchgym:dispatchgym/SoC-v0", {"mode": mode}, mode == "start") for mode in ("start", "assign")}
 GRAPHS = {mode: Shop("dispatchgym:dispatchgym/StaticDag-v0", {"mode": mode}, mode == "start") for mode in ("start", "assign")}
 
+PACKINGS = {"height": Shop("dispatchgym:dispatchgym/MemoryPack-v0")}
+PROGRAMS = {kind: Shop("dispatchgym:dispatchgym/MemoryMap-v0", {"actions": kind}) for kind in ("map", "order")}
+
 
 def draw_pool(jobs: int, machines: int, seed: int) -> list[JobShop]:
     """Random instances of one size, fewer if they are large."""
@@ -74,6 +79,16 @@ def draw_streams(preset: str, seed: int) -> list[Stream]:
 def draw_graphs(tasks: int, pes: int, seed: int) -> list[StaticDag]:
     """Random static graphs of one size (Topcuoglu et al. 2002)."""
     return [topcuoglu(np.random.default_rng((seed, n)), tasks, pes=pes) for n in range(16)]
+
+
+def draw_packings(buffers: int, seed: int) -> list[Packing]:
+    """Random packings of one size whose optimum is their peak."""
+    return [guillotine(np.random.default_rng((seed, n)), buffers) for n in range(16)]
+
+
+def draw_programs(instructions: int, seed: int) -> list[MemoryProgram]:
+    """Random layered programs of one size."""
+    return [layered(np.random.default_rng((seed, n)), instructions) for n in range(16)]
 
 
 def kernels() -> dict[str, Launch]:
