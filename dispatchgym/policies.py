@@ -20,11 +20,11 @@ from dispatchgym.agents.decoding import beam, sample
 from dispatchgym.agents.families import Family, family
 from dispatchgym.agents.network import Policy
 from dispatchgym.baselines.method import Method, parse_method
-from dispatchgym.baselines.result import Result
+from dispatchgym.baselines.result import Result, Status
 from dispatchgym.instances.blocking import BlockingShop
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, Schedule
-from dispatchgym.instances.memory import MemoryProgram, Packing
+from dispatchgym.instances.memory import MemoryProgram, Packing, PackingPlan
 from dispatchgym.instances.soc import StaticDag, Stream
 
 Instance = JobShop | BlockingShop | Stream | StaticDag | Packing | MemoryProgram
@@ -43,9 +43,10 @@ def prepare(text: str, problem: str = "jobshop") -> Method:
                 "the best of several runs of a stream would know what arrives later; a policy plays it once, greedily"
             )
         method.accept(target=True)
-    directed = ("direction",) if problem == "jobshop" else ()
-    method.accept(samples=True, keys=("beam", "temperature", *directed), target=True)
+    own = {"jobshop": ("direction",), "memory-pack": ("branch",)}.get(problem, ())
+    method.accept(samples=True, keys=("beam", "temperature", *own), target=True)
     method.integer("beam", 1)
+    method.integer("branch", 1)
     method.choice("direction", DIRECTIONS)
     if method.samples is not None and "beam" in method.options:
         raise method.error("give a number of samples or a beam, not both")
@@ -74,6 +75,9 @@ def solve(instance: Instance, text: str, *, seed: int = 0, workers: int = 1) -> 
         _play(kind, instance, method, policy, way, (count + i) // len(ways), seed + i) for i, way in enumerate(ways) if count > i
     ]
     objective, schedule = min(schedules, key=lambda pair: pair[0])
+    if "branch" in method.options:
+        assert isinstance(instance, Packing)
+        return guided(instance, schedule, method, seed, began)
     notes: dict[str, Any] = {
         "builder": getattr(kind.problem, "actions", None) or getattr(kind.problem, "mode", "events"),
         "decoding": f"beam {method.integer('beam', 1)}" if "beam" in method.options else ("greedy" if count == 1 else "sampling"),
@@ -83,6 +87,21 @@ def solve(instance: Instance, text: str, *, seed: int = 0, workers: int = 1) -> 
         "trained": {k: about.get(k) for k in ("minutes", "episodes", "iterations")},
     }
     return Result(objective, schedule, "feasible", time.perf_counter() - began, notes=notes)
+
+
+def guided(packing: Packing, first: PackingPlan, method: Method, seed: int, began: float) -> Result:
+    """Branch and bound for the lowest packing, that tries buffers in the order of their offsets in the policy's packing."""
+    from dispatchgym.baselines.memory.branch_and_bound import search
+
+    seconds = method.integer("branch", 1)
+    spent = time.perf_counter() - began
+    answer = search(packing, seconds=seconds, seed=seed, priority=-first.offset)
+    assert answer.offset is not None
+    curve = tuple((spent + at, height, bound) for at, height, bound in answer.curve)
+    notes = {"samples": method.samples or 1, "nodes": answer.nodes}
+    status: Status = "optimal" if answer.proved else "feasible"
+    plan, total = PackingPlan(answer.offset), time.perf_counter() - began
+    return Result(answer.height, plan, status, total, answer.lower_bound, curve, notes)
 
 
 def kind_of(instance: Instance) -> Family:

@@ -131,6 +131,10 @@ DIRECTED_HELP = {
     "policy": POLICY_HELP["policy"].removesuffix("]")
     + ", direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)]",
 }
+GUIDED_HELP = {
+    "policy": POLICY_HELP["policy"].removesuffix("]")
+    + ", branch=SECONDS of CPU time (branch and bound that goes on from the policy's packing)]",
+}
 GREEDY_HELP = {"policy": "the learned policy, the shipped one or @RUN, greedy"}
 
 
@@ -403,7 +407,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "memory-pack": Problem(
         **{
-            **of_modules("memory-pack", solvers="memory.packing", drawing="memory.render.draw_packing"),
+            **of_modules("memory-pack", policies=GUIDED_HELP, solvers="memory.packing", drawing="memory.render.draw_packing"),
             "check": memory.check_height,
         },
         title="packing of buffers",

@@ -27,7 +27,7 @@ from tests.soc_streams import random_stream
 from tests.test_soc_static import random_dag
 
 TINY: dict[str, Any] = {"instances": 2, "samples": 4, "width": 8, "hidden": 8, "layers": 1, "log_every": 1}
-SIZES = {"soc": ("1x1",), "static-dag": ("8x3", "6x2")}
+SIZES: dict[str, tuple[str, ...]] = {"soc": (), "static-dag": ("8x3", "6x2")}
 
 
 def few(name: str) -> list[Any]:
@@ -152,6 +152,11 @@ def test_instances_of_a_family_are_a_function_of_the_generator() -> None:
         for a, b in zip(one, two, strict=True):
             fields = ("gap", "application", "deviation") if isinstance(a, Stream) else ("duration", "edges", "bandwidth")
             assert all(np.array_equal(getattr(a, f), getattr(b, f)) for f in fields)
+
+
+def test_sizes_mean_nothing_for_streams(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--sizes 5x5: instances of soc have no sizes"):
+        trained("soc", tmp_path, sizes=("5x5",))
 
 
 def test_a_preset_that_does_not_exist_is_refused() -> None:

@@ -6,34 +6,10 @@ ledger of copies (`in_time`) and best fit for as many uses as possible. Where no
 long ones first, and the buffer is tried again.
 """
 
-NEVER = 2**62
 TRIES = 100  # starts on each side of the preferred one
 REPACKS = 10  # a program
 # shares of a copy's time that the instructions it overlaps should, must and may take
 PREFERRED, LEAST, MOST = 1.5, 0.8, 10.0
-
-
-def begin_plan(inst, s, b):
-    """Everything in slow memory, but for what is pinned to fast memory."""
-    i = s.row[b]
-    for t in range(inst.slots[i]):
-        s.sigma[b, t] = inst.sigma[i, t]
-        s.phi[b, t] = 0
-    for a in range(inst.accesses[i]):
-        s.fast[b, a] = 0
-    s.stays[b] = 0
-    s.repacks[b] = 0
-    for n in range(inst.fixed[i]):
-        block = inst.block[i, n]
-        j = block[OF]
-        for c in range(8):
-            s.stay[b, n, c] = block[c]
-        s.stays[b] += 1
-        a = inst.entry[i, j] if j >= 0 else -1
-        while a >= 0:
-            make_fast(inst, s, b, a)
-            a = inst.access[i, a, FOLLOWS]
-    list_copies(inst, s, b)
 
 
 def serve_storage(inst, s, b, j):
@@ -72,16 +48,6 @@ def undo(inst, s, b, j, before):
         if inst.storage[i, k] == j:
             slow_down(inst, s, b, k)
     list_copies(inst, s, b)
-
-
-def slow_down(inst, s, b, j):
-    """All accesses of buffer j from slow memory."""
-    i = s.row[b]
-    a = inst.entry[i, j]
-    while a >= 0:
-        if s.fast[b, a] == 1:
-            make_slow(inst, s, b, a)
-        a = inst.access[i, a, FOLLOWS]
 
 
 def allocate_buffer(inst, s, b, j):

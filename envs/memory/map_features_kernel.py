@@ -69,11 +69,6 @@ def candidate(inst, s, b, k, out):
     out[27] = clip((s.crowd[b] + size) * inst.share[i] - 1.0, 2.0) if k >= BRING else 0.0
     out[28] = clip(later * rate / max(wait * rate, 0.1) * 0.25, 4.0)
     out[29] = clip(option[AT] * inst.share[i], 1.0) if fast else 0.0
-    advice = s.advice[b, a]
-    kind = SLOWLY if k == DROP else KEPT if k == STAY else BROUGHT
-    out[30] = 1.0 if kind == advice else 0.0
-    out[31] = 1.0 if fast == (advice != SLOWLY) else 0.0
-    out[32] = 0.5 * advice
 
 
 def context(inst, s, b, out):
@@ -101,5 +96,3 @@ def context(inst, s, b, out):
     out[8] = clip(crowd * inst.share[i], 2.0)
     out[9] = inst.pressure[i]
     out[10] = clip(s.backups[b] / 4.0, 4.0)
-    out[11] = s.target[b] * inst.gain[i]
-    out[12] = (s.latency[b] - s.target[b]) * inst.gain[i]

@@ -28,13 +28,11 @@ CURRENT, VALID, BORN, STAYS, SPENT = range(5)
 # the ticks of other buffers' hopes that it thwarts.
 LEGAL, AT, SINCE, WRITES_BY, LATENCY, LOST = range(6)
 NONE, IMPOSSIBLE = -1, -2
-SLOWLY, KEPT, BROUGHT = range(3)  # s.advice
 OPEN, SLOWED = -1, -2  # as s.place: the storage has no offset yet; it stays in slow memory
 
 
 def reset(inst, s, b):
     i = s.row[b]
-    take_advice(inst, s, b)
     begin_plan(inst, s, b)
     for j in range(inst.buffers[i]):
         item = s.item[b, j]
@@ -54,26 +52,6 @@ def reset(inst, s, b):
     advance_visit(inst, s, b)
 
 
-def take_advice(inst, s, b):
-    """Note how the allocator in the manner of XLA would serve every access, and how long the program would take."""
-    i = s.row[b]
-    begin_plan(inst, s, b)
-    s.latency[b] = latency_now(inst, s, b)
-    for n in range(inst.buffers[i]):
-        if inst.ranking[i, n] >= 0:
-            serve_storage(inst, s, b, inst.ranking[i, n])
-    s.target[b] = s.latency[b]
-    for a in range(inst.accesses[i]):
-        s.advice[b, a] = KEPT if s.fast[b, a] == 1 else SLOWLY
-    for n in range(s.stays[b]):
-        stay = s.stay[b, n]
-        a = inst.entry[i, stay[OF]] if stay[OF] >= 0 else -1
-        while a >= 0:
-            if inst.access[i, a, SLOT] == stay[SERVES]:
-                s.advice[b, a] = BROUGHT
-            a = inst.access[i, a, FOLLOWS]
-
-
 def finished(inst, s, b):
     return s.cursor[b] >= inst.accesses[s.row[b]]
 
@@ -85,8 +63,9 @@ def objective(inst, s, b):
 def legal(inst, s, b, mask):
     count = 0
     for k in range(mask.shape[0]):
-        mask[k] = s.option[b, k, LEGAL]
-        count += mask[k]
+        ok = s.option[b, k, LEGAL]
+        mask[k] = ok
+        count += ok
     return count
 
 
@@ -141,20 +120,20 @@ def explore(inst, s, b, a):
     item = s.item[b, j]
     count = 1
     if inst.access[i, a, WRITES] == 1:
-        if inst.output[i, j] == 1 and slot + 1 >= inst.slots[i]:
-            return 1
-        return count + explore_offsets(inst, s, b, a, j, slot, NONE, BRING)
-    if item[CURRENT] >= 0:
-        stay = s.stay[b, item[CURRENT]]
-        if is_free(inst, s, b, root, stay[END], slot + 1, stay[OFFSET], stay[TOP]):
-            count += offer_choice(inst, s, b, a, STAY, stay[OFFSET], stay[END], NONE)
-        if item[VALID] == NEVER:
-            written = write_back_by(inst, s, b, j, slot)
-            option[WRITES_BY] = written
-            if written >= 0:
-                leaves = inst.define[i, j] + 1
-                option[LATENCY] = simulate(inst, s, b, -1, 0, 0, leaves, written, inst.demand[i, j], -1, 0, 0, 0)
-    return count if count > 1 else count + explore_starts(inst, s, b, a, j, slot)
+        if inst.output[i, j] == 0 or slot + 1 < inst.slots[i]:
+            count += explore_offsets(inst, s, b, a, j, slot, NONE, BRING)
+    else:
+        if item[CURRENT] >= 0:
+            stay = s.stay[b, item[CURRENT]]
+            if is_free(inst, s, b, root, stay[END], slot + 1, stay[OFFSET], stay[TOP]):
+                count += note_choice(s, b, STAY, stay[OFFSET], stay[END], NONE)
+            if item[VALID] == NEVER:
+                option[WRITES_BY] = write_back_by(inst, s, b, j, slot)
+        if count == 1:
+            count += explore_starts(inst, s, b, a, j, slot)
+    if count > 1:
+        weigh_choices(inst, s, b, a, j, root, slot)
+    return count
 
 
 def explore_starts(inst, s, b, a, j, slot):
@@ -174,14 +153,12 @@ def explore_starts(inst, s, b, a, j, slot):
     if first >= slot:
         return 0
     demand = inst.demand[i, j]
-    count = explore_offsets(inst, s, b, a, j, slot - 1, written, BRING + 6)
-    begin = slot - 1
-    supply = s.spare[b, begin]
-    for start in range(1, -1, -1):
-        # The last of those starts is the earliest one.
-        wanted = demand * (2 - start)
+    count = 0
+    begin = slot
+    supply = 0
+    for start in range(2, -1, -1):
         before = begin
-        while begin > first and supply < wanted:
+        while begin > first and (begin == slot or supply < demand * (2 - start)):
             begin -= 1
             supply += s.spare[b, begin]
         if begin < before:
@@ -198,7 +175,7 @@ def explore_offsets(inst, s, b, a, j, begin, written, k):
     place = s.place[b, root]
     if place >= 0:
         free = is_free(inst, s, b, root, begin, slot + 1, place, place + size)
-        return offer_choice(inst, s, b, a, k, place, begin, written) if free else 0
+        return note_choice(s, b, k, place, begin, written) if free else 0
     follows = inst.access[i, a, FOLLOWS]
     until = inst.access[i, follows, SLOT] + 1 if follows >= 0 else slot + 1
     careful = find_gap(inst, s, b, taken(inst, s, b, root, begin, until, 1), size, BEST)
@@ -207,32 +184,44 @@ def explore_offsets(inst, s, b, a, j, begin, written, k):
     lowest = find_gap(inst, s, b, room, size, LOWEST)
     count = 0
     if careful >= 0:
-        count += offer_choice(inst, s, b, a, k, careful, begin, written)
+        count += note_choice(s, b, k, careful, begin, written)
     if best >= 0 and best != careful:
-        count += offer_choice(inst, s, b, a, k + 1, best, begin, written)
+        count += note_choice(s, b, k + 1, best, begin, written)
     if lowest >= 0 and lowest != careful and lowest != best:
-        count += offer_choice(inst, s, b, a, k + 2, lowest, begin, written)
+        count += note_choice(s, b, k + 2, lowest, begin, written)
     return count
 
 
-def offer_choice(inst, s, b, a, k, offset, begin, written):
-    """Note a choice and what the latency would be; returns 1."""
-    i = s.row[b]
-    access = inst.access[i, a]
-    j = access[BUFFER]
-    demand = inst.demand[i, j]
+def note_choice(s, b, k, offset, begin, written):
+    """Returns 1."""
     option = s.option[b, k]
     option[LEGAL] = 1
     option[AT] = offset
     option[SINCE] = begin
     option[WRITES_BY] = written
-    issued = begin if k >= BRING and access[WRITES] == 0 else -1
-    leaves = inst.define[i, j] + 1 if written >= 0 else -1
-    option[LATENCY] = simulate(
-        inst, s, b, access[SLOT], -access[SLOW], access[FAST], issued, access[SLOT], demand, leaves, written, demand, 0
-    )
-    option[LOST] = hopes_lost(inst, s, b, inst.storage[i, j], access[SLOT], offset, offset + inst.size[i, j])
     return 1
+
+
+def weigh_choices(inst, s, b, a, j, root, slot):
+    """What the latency would be after each choice, and the hopes that it thwarts."""
+    i = s.row[b]
+    access = inst.access[i, a]
+    demand = inst.demand[i, j]
+    for k in range(CHOICES):
+        option = s.option[b, k]
+        if option[LEGAL] == 0:
+            continue
+        fast = k != DROP
+        issued = option[SINCE] if k >= BRING and access[WRITES] == 0 else -1
+        leaves = inst.define[i, j] + 1 if option[WRITES_BY] >= 0 else -1
+        option[LATENCY] = s.latency[b]
+        option[LOST] = 0
+        if fast or leaves >= 0:
+            more = -access[SLOW] if fast else 0
+            less = access[FAST] if fast else 0
+            option[LATENCY] = simulate(inst, s, b, slot, more, less, issued, slot, demand, leaves, option[WRITES_BY], demand, 0)
+        if fast:
+            option[LOST] = hopes_lost(inst, s, b, root, slot, option[AT], option[AT] + inst.size[i, j])
 
 
 def hopes_lost(inst, s, b, storage, slot, low, high):

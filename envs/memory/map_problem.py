@@ -29,7 +29,7 @@ ACTIONS: tuple[str, ...] = get_args(Actions)
 CHOICES = 11  # of an access
 FREE, FAST, SLOW = range(len(PINS))
 SCOPED, REMOVED = -1, -2  # as the buffer of a row of State.stay
-BASIS = tuple(Path(__file__).with_name(f"{name}_kernel.py") for name in ("program_graph", "simulator", "space", "allocator"))
+BASIS = tuple(Path(__file__).with_name(f"{name}_kernel.py") for name in ("program_graph", "simulator", "space"))
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,7 @@ class State(NamedTuple):
     spare: Array  # (B, T) int64 what is left of the channel
     head: Array  # (B, T + 1) int64
     due: Array  # (B, T + 1) int64
-    target: Array  # (B,) int64 latency of the plan in the manner of XLA
     fast: Array  # (B, A) int8 1 = served from fast memory
-    advice: Array  # (B, A) int8 how that plan serves each access: 0 slow, 1 still in fast memory, 2 brought there
     item: Array  # (B, Z, 5) int64
     place: Array  # (B, Z) int64 offset of a storage of several buffers
     open: Array  # (B, Z) int8 orders: the storage is not decided
@@ -130,12 +128,12 @@ class MapProblem:
 
     @property
     def kernel(self) -> tuple[Path, ...]:
-        own = ("map", "map_features") if self.actions == "map" else ("order",)
+        own = ("map", "map_features") if self.actions == "map" else ("allocator", "order")
         return BASIS + tuple(Path(__file__).with_name(f"{name}_kernel.py") for name in own)
 
     @property
     def features(self) -> Features:
-        candidates, context = (33, 13) if self.actions == "map" else (12, 6)
+        candidates, context = (30, 11) if self.actions == "map" else (12, 6)
         return Features(candidate=candidates, context=context, task=12, resource=9, runs_on=4)
 
     def sizes(self, instances: Sequence[MemoryProgram]) -> MapSizes:
@@ -180,11 +178,10 @@ class MapProblem:
 
         return State(
             row=zeros(dtype=np.int32),
-            **{name: zeros() for name in ("cursor", "latency", "stays", "backups", "repacks", "crowd", "target")},
+            **{name: zeros() for name in ("cursor", "latency", "stays", "backups", "repacks", "crowd")},
             **{name: zeros(t) for name in ("sigma", "phi", "spare")},
             **{name: zeros(t + 1) for name in ("head", "due")},
             fast=zeros(a, dtype=np.int8),
-            advice=zeros(a, dtype=np.int8),
             item=zeros(z, 5),
             place=zeros(z),
             open=zeros(z, dtype=np.int8),

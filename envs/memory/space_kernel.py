@@ -1,6 +1,7 @@
 """Where there is room in fast memory: the stays of one copy, and the gaps between them."""
 
 BEST, LOWEST = range(2)
+NEVER = 2**62  # above every slot, tick and offset
 
 
 def add_stay(inst, s, b, j, begin, end, offset, serves):
@@ -96,3 +97,36 @@ def find_gap(inst, s, b, count, size, how):
         if x < count:
             cursor = max(cursor, found[x, 1])
     return best
+
+
+def begin_plan(inst, s, b):
+    """Everything in slow memory, but for what is pinned to fast memory."""
+    i = s.row[b]
+    for t in range(inst.slots[i]):
+        s.sigma[b, t] = inst.sigma[i, t]
+        s.phi[b, t] = 0
+    for a in range(inst.accesses[i]):
+        s.fast[b, a] = 0
+    s.stays[b] = 0
+    s.repacks[b] = 0
+    for n in range(inst.fixed[i]):
+        block = inst.block[i, n]
+        j = block[OF]
+        for c in range(8):
+            s.stay[b, n, c] = block[c]
+        s.stays[b] += 1
+        a = inst.entry[i, j] if j >= 0 else -1
+        while a >= 0:
+            make_fast(inst, s, b, a)
+            a = inst.access[i, a, FOLLOWS]
+    list_copies(inst, s, b)
+
+
+def slow_down(inst, s, b, j):
+    """All accesses of buffer j from slow memory."""
+    i = s.row[b]
+    a = inst.entry[i, j]
+    while a >= 0:
+        if s.fast[b, a] == 1:
+            make_slow(inst, s, b, a)
+        a = inst.access[i, a, FOLLOWS]
