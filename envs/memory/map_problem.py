@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 
 from dispatchgym.envs.core.contract import Array, Features, Sizes
+from dispatchgym.envs.memory.padding import padded
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import (
     BUFFER,
@@ -312,7 +313,7 @@ def _row(x: MemoryProgram, sizes: MapSizes) -> dict[str, Array]:
         (sizes.precedes, {"flow": _flows(x)}),
         (sizes.fixed, {"block": fixed_stays(x)}),
     ):
-        rows |= {name: _padded(column, extent) for name, column in columns.items()}
+        rows |= {name: padded(column, extent) for name, column in columns.items()}
     return rows
 
 
@@ -331,9 +332,3 @@ def ranking(x: MemoryProgram, priority: Array) -> LongArray:
     usable = (priority > 0.0) & (x.pin == FREE) & (x.size <= x.capacity)
     order = np.argsort(-np.where(usable, priority, 0.0), kind="stable")
     return np.where(np.arange(x.buffers) < int(usable.sum()), order, -1)
-
-
-def _padded(rows: Array, length: int) -> Array:
-    padded = np.zeros((length, *rows.shape[1:]), np.float64 if rows.dtype.kind == "f" else np.int64)
-    padded[: len(rows)] = rows
-    return padded

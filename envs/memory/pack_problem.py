@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 
 from dispatchgym.envs.core.contract import Array, Features, Sizes
+from dispatchgym.envs.memory.padding import padded
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import Packing
 
@@ -194,7 +195,7 @@ class PackProblem:
         rows: dict[str, Array] = {name: np.int64(value) for name, value in numbers.items()}
         rows |= {name: np.float64(value) for name, value in ratios.items()}
         for extent, columns in ((z, of_buffers), (p, of_parts), (c, of_sections)):
-            rows |= {name: _padded(column, extent) for name, column in columns.items()}
+            rows |= {name: padded(column, extent) for name, column in columns.items()}
         return rows
 
     def state(self, sizes: Sizes, copies: int) -> State:
@@ -223,9 +224,3 @@ def _successors(x: Packing) -> Array:
     for n in np.argsort(x.size, kind="stable").tolist():
         largest[int(x.lower[n])] = n
     return np.array([largest.get(int(t), -1) for t in x.upper])
-
-
-def _padded(rows: Array, length: int) -> Array:
-    padded = np.zeros((length, *rows.shape[1:]), np.float64 if rows.dtype.kind == "f" else np.int64)
-    padded[: len(rows)] = rows
-    return padded
