@@ -21,6 +21,7 @@ from dispatchgym.instances import catalogue
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop, simple_lower_bound
 from tests.blocking_shops import IDS as BLOCKING_IDS
+from tests.faces import live_alike, same
 from tests.memory_play import IDS as MEMORY_IDS
 from tests.shops import ID, IDS, SMALL, pick
 from tests.soc_play import IDS as SOC_IDS
@@ -46,14 +47,6 @@ def rollout(env: Any, seed: int, options: dict[str, Any] | None = None) -> tuple
     assert terminated
     assert not info["action_mask"].any()
     return total, info
-
-
-def same(left: Any, right: Any) -> bool:
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-    if isinstance(left, tuple):
-        return len(left) == len(right) and all(map(same, left, right))
-    return bool(np.array_equal(left, right))
 
 
 def test_every_registered_id_is_tested() -> None:
@@ -252,18 +245,7 @@ def test_a_wrong_keyword_is_named_together_with_the_right_ones(words: dict[str, 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 def test_a_copy_made_midway_lives_the_same_life(name: str, kind: str, clone: Any) -> None:
     env = make(name, observation=kind)
-    _, info = env.reset(seed=2)
-    for _ in range(5):
-        _, _, _, _, info = env.step(int(info["action_mask"].argmax()))
-    twin = clone(env)
-    over = False
-    while not over:
-        action = int(info["action_mask"].argmax())
-        one, two = env.step(action), twin.step(action)
-        assert same(one[0], two[0])
-        assert one[1:4] == two[1:4]
-        assert same(one[4], two[4])
-        over, info = one[2], one[4]
+    twin = live_alike(env, clone, 5)
     assert np.array_equal(env.unwrapped.schedule().start, twin.unwrapped.schedule().start)
     assert same(env.reset(), twin.reset())
 

@@ -17,7 +17,6 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as check_sb3
@@ -30,6 +29,7 @@ from dispatchgym.envs.memory.map_problem import ACTIONS, MapProblem, fixed_stays
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, all_slow
 from dispatchgym.instances.memory_generate import layered
+from tests.faces import assert_worker_processes_host, live_alike, same
 from tests.memory_play import IDS, play_out, random_program, record
 
 ROOT = Path(__file__).parents[1]
@@ -39,12 +39,6 @@ MAP_WORDS: dict[str, Any] = {"instructions": 8, "pressure": 2.0, "pool": 3}
 FACES = tuple((name, PACK_WORDS if "Pack" in name else MAP_WORDS) for name in IDS)
 SEEDS = st.integers(0, 2**32 - 1)
 FAST = PINS.index("fast")
-
-
-def same(left: Any, right: Any) -> bool:
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-    return bool(np.array_equal(left, right))
 
 
 def test_plain_python_compiled_code_and_the_cuda_simulator_agree_to_the_last_bit(tmp_path: Path) -> None:
@@ -351,34 +345,13 @@ def test_a_terminal_reward_is_the_same_return_at_the_end(name: str, words: dict[
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 def test_a_copy_made_midway_lives_the_same_life(name: str, words: dict[str, Any], clone: Any) -> None:
     env = gymnasium.make(name, **words)
-    _, info = env.reset(seed=2)
-    for _ in range(4):
-        _, _, _, _, info = env.step(int(info["action_mask"].argmax()))
-    twin = clone(env)
-    over = False
-    while not over:
-        action = int(info["action_mask"].argmax())
-        one, two = env.step(action), twin.step(action)
-        assert same(one[0], two[0])
-        assert one[1:4] == two[1:4]
-        assert same(one[4], two[4])
-        over, info = one[2], one[4]
+    twin = live_alike(env, clone, 4)
     assert same(env.reset()[0], twin.reset()[0])
 
 
 def test_gymnasiums_worker_processes_can_host_them() -> None:
     for name, words in FACES[::2]:
-        envs = gymnasium.make_vec(name, num_envs=2, observation="candidates", **words)
-        makers = [lambda name=name, words=words: gymnasium.make(name, observation="candidates", **words)] * 2  # type: ignore[misc]
-        workers = AsyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
-        try:
-            assert same(workers.reset(seed=5)[0], envs.reset(seed=5)[0])
-            for _ in range(12):
-                action = envs.unwrapped.action_masks().argmax(axis=1)  # type: ignore[attr-defined]
-                for a, b in zip(workers.step(action)[:4], envs.step(action)[:4], strict=True):
-                    assert same(a, b)
-        finally:
-            workers.close()
+        assert_worker_processes_host(name, words)
 
 
 @pytest.mark.parametrize(("name", "words"), FACES)

@@ -17,7 +17,6 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as check_sb3
@@ -32,6 +31,7 @@ from dispatchgym.instances.soc import Application, Cluster, Platform, StaticDag,
 from dispatchgym.instances.soc_catalogue import load_static, workload
 from dispatchgym.instances.soc_generate import random_workload, topcuoglu
 from tests.blocking_search import best_reachable
+from tests.faces import assert_worker_processes_host, live_alike, same
 from tests.soc_play import IDS, Played, play_out, random_graph, record
 from tests.soc_streams import random_stream
 from tests.test_soc_static import random_dag
@@ -44,12 +44,6 @@ FACES = tuple((name, STREAM_WORDS if "SoC" in name else STATIC_WORDS) for name i
 SEEDS = st.integers(0, 2**32 - 1)
 EAGER = st.sampled_from((0.05, 1.0, 5.0))  # 0.05: waits nearly always
 SCRATCH = ("eft", "outlook", "claim", "soon", "rest")
-
-
-def same(left: Any, right: Any) -> bool:
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
-    return bool(np.array_equal(left, right))
 
 
 def test_plain_python_compiled_code_and_the_cuda_simulator_agree_to_the_last_bit(tmp_path: Path) -> None:
@@ -286,34 +280,13 @@ def test_a_terminal_reward_is_the_same_return_at_the_end(name: str, words: dict[
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 def test_a_copy_made_midway_lives_the_same_life(name: str, words: dict[str, Any], clone: Any) -> None:
     env = gymnasium.make(name, **words)
-    _, info = env.reset(seed=2)
-    for _ in range(4):
-        _, _, _, _, info = env.step(int(info["action_mask"].argmax()))
-    twin = clone(env)
-    over = False
-    while not over:
-        action = int(info["action_mask"].argmax())
-        one, two = env.step(action), twin.step(action)
-        assert same(one[0], two[0])
-        assert one[1:4] == two[1:4]
-        assert same(one[4], two[4])
-        over, info = one[2], one[4]
+    twin = live_alike(env, clone, 4)
     assert same(env.reset()[0], twin.reset()[0])
 
 
 def test_gymnasiums_worker_processes_can_host_them() -> None:
     for name, words in FACES[::2]:
-        envs = gymnasium.make_vec(name, num_envs=2, observation="candidates", **words)
-        makers = [lambda name=name, words=words: gymnasium.make(name, observation="candidates", **words)] * 2  # type: ignore[misc]
-        workers = AsyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
-        try:
-            assert same(workers.reset(seed=5)[0], envs.reset(seed=5)[0])
-            for _ in range(12):
-                action = envs.unwrapped.action_masks().argmax(axis=1)  # type: ignore[attr-defined]
-                for a, b in zip(workers.step(action)[:4], envs.step(action)[:4], strict=True):
-                    assert same(a, b)
-        finally:
-            workers.close()
+        assert_worker_processes_host(name, words)
 
 
 def test_an_instance_asked_for_at_reset_is_played_once() -> None:
