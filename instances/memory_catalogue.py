@@ -139,7 +139,7 @@ def load_packing(what: str | Path) -> Packing:
     """
     found = _load(what)
     if not isinstance(found, Packing):
-        raise InputError(f"{str(what)[:80]}: is a program, not a packing")
+        raise InputError(f"{str(what)[:200]}: is a program, not a packing")
     return found
 
 
@@ -150,7 +150,7 @@ def load_program(what: str | Path) -> MemoryProgram:
     """
     found = _load(what)
     if not isinstance(found, MemoryProgram):
-        raise InputError(f"{str(what)[:80]}: is a packing, not a program")
+        raise InputError(f"{str(what)[:200]}: is a packing, not a program")
     return found
 
 
@@ -284,7 +284,7 @@ def _expand(specs: Iterable[str], kind: str) -> list[str]:
         members = [spec] if os.path.isfile(spec) else _members(spec)
         for name in members:
             if _kind(name) not in (kind, "file"):
-                raise InputError(f"{name[:80]}: is a {_kind(name)}, not a {kind}")
+                raise InputError(f"{name[:200]}: is a {_kind(name)}, not a {kind}")
         found.update(dict.fromkeys(members))
     return list(found)
 
