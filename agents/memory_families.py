@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from dispatchgym.agents.family import Family, anywhere, parse_count
 from dispatchgym.agents.rollout import Goal
 from dispatchgym.envs.core.contract import Sizes
-from dispatchgym.envs.memory.map_problem import CHOICES, MapProblem, MapSizes, plan_of
+from dispatchgym.envs.memory.env import MapFamily, PackFamily
+from dispatchgym.envs.memory.map_problem import CHOICES, MapProblem, MapSizes
 from dispatchgym.envs.memory.pack_problem import PackProblem
 from dispatchgym.instances import memory_catalogue
 from dispatchgym.instances.memory import END, OF, SERVES, MemoryPlan, MemoryProgram, Packing, PackingPlan
@@ -31,10 +31,6 @@ def draw_packings(rng: np.random.Generator, count: int, sizes: Sequence[str], ha
     return found
 
 
-def packing_plan(instance: Packing, state: Any, copy: int) -> PackingPlan:
-    return PackingPlan(state.offset[copy, : instance.buffers].cpu().numpy().astype(np.int64))
-
-
 def packing_goal(instance: Packing, plan: PackingPlan, sizes: Sizes) -> Goal:
     goal = np.zeros(sizes.tasks, np.int64)
     goal[: instance.buffers] = plan.offset
@@ -46,7 +42,7 @@ MEMORY_PACK = Family(
     problem=PackProblem(),
     gymnasium_id="dispatchgym:dispatchgym/MemoryPack-v0",
     draw=draw_packings,
-    schedule=packing_plan,
+    schedule=PackFamily().schedule,
     goal=packing_goal,
     default_sizes=("60", "100", "100", "150", "150", "200"),
     pretrained="memory-pack",
@@ -81,10 +77,6 @@ def draw_programs(rng: np.random.Generator, count: int, sizes: Sequence[str], ha
     ]
 
 
-def program_plan(instance: MemoryProgram, state: Any, copy: int) -> MemoryPlan:
-    return plan_of(state, copy)
-
-
 # What an access that a plan serves from slow memory, as part of a stay or as its first one makes of the choices: the lower,
 # the nearer. Of the ways to bring a buffer in, those that leave alone what others hope to keep, in good time, come first.
 AS_SLOW = (0, 9, *[9] * 9)
@@ -110,7 +102,7 @@ MEMORY_MAP = Family(
     problem=MapProblem(),
     gymnasium_id="dispatchgym:dispatchgym/MemoryMap-v0",
     draw=draw_programs,
-    schedule=program_plan,
+    schedule=MapFamily().schedule,
     goal=program_goal,
     default_sizes=("15", "30", "50", "50", "80"),
     pretrained="memory-map",

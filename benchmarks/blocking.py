@@ -24,7 +24,8 @@ from benchmarks.blocks import fill
 from benchmarks.command import run_command
 from dispatchgym import evaluate, report
 from dispatchgym.instances.files import read_text, write_text
-from dispatchgym.problems import PROBLEMS, BlockingRequest
+from dispatchgym.problems import PROBLEMS
+from dispatchgym.problems_shops import BlockingRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ("spt", "lpt", "fifo", "mwkr", "lwkr", "mopnr", "lopnr", "random")

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tyro
 
 from dispatchgym import problems_memory as memory
+from dispatchgym import problems_shops as shops
 from dispatchgym import problems_soc as soc
 from dispatchgym.instances import blocking_catalogue, catalogue, memory_catalogue, soc_catalogue
-from dispatchgym.instances.blocking import VARIANTS, BlockingSchedule, BlockingShop, Interruptions
+from dispatchgym.instances.blocking import BlockingSchedule
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import JobShop, Schedule
+from dispatchgym.instances.jobshop import Schedule
 from dispatchgym.instances.memory import PackingPlan
 from dispatchgym.instances.soc import StaticSchedule, StreamLog
 from dispatchgym.measure import Measure
@@ -190,97 +189,6 @@ def of_modules(
     return {"name": family, **found}
 
 
-def _jobshop_group(what: str, instance: JobShop) -> Group:
-    """The set with its halves of different character apart: in dmu41-80 every job visits one half of the machines first."""
-    size = f"{instance.jobs}x{instance.machines}"
-    if what not in catalogue.names():
-        return "files", size
-    family = next(name for name, members in catalogue.SETS.items() if what in members)
-    if family == "dmu":
-        family = "dmu01-40" if what <= "dmu40" else "dmu41-80"
-    return family, size
-
-
-def _jobshop_smallest(_: JobShop) -> JobShop:
-    return JobShop(np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32), name="warm-up")
-
-
-@dataclasses.dataclass(frozen=True)
-class BlockingRequest:
-    """Which blocking shops are meant by the name of a job shop."""
-
-    variant: Annotated[tuple[str, ...], tyro.conf.arg(metavar="bws|bns|nwt ...")] = ("bws",)
-    """bws: swaps allowed, bns: no swaps, nwt: no-wait. A name that says it (la01/bns) is taken as it is."""
-    down_share: Annotated[tuple[float, ...], tyro.conf.arg(metavar="P ...")] = (0.0,)
-    """Long-run share of time that machines are down, each in [0, 1); 0 is the shop without interruptions."""
-    traces: Annotated[int, tyro.conf.arg(metavar="N")] = 20
-    """Traces of interruptions for each instance and share above 0, the same for all methods and variants."""
-    repair: Annotated[float, tyro.conf.arg(metavar="MEAN")] = 2.0
-    """Mean time down, in mean durations of the instance's operations."""
-    interruption_mode: Annotated[str, tyro.conf.arg(metavar="exponential|bernoulli")] = "exponential"
-    """exponential: machines fail by their own clocks; bernoulli: with probability P when an operation begins."""
-    restart: bool = False
-    """An interrupted operation begins anew instead of resuming."""
-
-    def laws(self) -> list[Interruptions]:
-        """One law of interruptions for each share; raises InputError naming what is wrong with the request."""
-        wrong = next((variant for variant in self.variant if variant not in VARIANTS), None)
-        if wrong is not None:
-            raise InputError(f"--variant {wrong} is not one of {', '.join(VARIANTS)}")
-        for option, given in (("--variant", self.variant), ("--down-share", self.down_share)):
-            if not given:
-                raise InputError(f"{option}: nothing is given")
-        if not 1 <= self.traces <= 10**6:
-            raise InputError(f"--traces {self.traces} is not between 1 and {10**6}")
-        mode: Any = self.interruption_mode
-        laws = [Interruptions(share, self.repair, mode, self.restart) for share in self.down_share]
-        down = next((law.down_share for law in laws if law.down_share > 0.0), None)
-        if "nwt" in self.variant and down is not None:
-            raise InputError(f"--down-share {down:g}: a no-wait shop (--variant nwt) cannot be interrupted")
-        return laws
-
-
-# SPEC, SPEC/VARIANT or SPEC/VARIANT/pLAW/tTRACE, where SPEC is what the job shop's catalogue expands
-_BLOCKING = re.compile(r"(?P<shops>.+?)(?:/(?P<variant>bws|bns|nwt)(?P<trace>/p[^/]+/t\d{1,9})?)?")
-
-
-def _blocking_expand(specs: Iterable[str], request: Any = None) -> list[str]:
-    """Names by variant and law, in each the instances with their traces."""
-    asked: BlockingRequest = request or BlockingRequest()
-    laws = asked.laws()
-    shops: list[tuple[str, str | None, str | None]] = []
-    for spec in specs:
-        found = _BLOCKING.fullmatch(spec)
-        base, variant, trace = found.group("shops", "variant", "trace") if found else (spec, None, None)
-        shops += [(shop, variant, trace) for shop in catalogue.expand([base])]
-    names = [f"{shop}/{variant}{trace}" for shop, variant, trace in shops if trace]
-    untraced = [(shop, variant) for shop, variant, trace in shops if not trace]
-    for each in dict.fromkeys([*asked.variant, *(variant for _, variant in untraced if variant)]):
-        members = [shop for shop, variant in untraced if variant == each or (not variant and each in asked.variant)]
-        for law in laws:
-            traces = asked.traces if law.down_share else 1
-            names += [blocking_catalogue.name_of(shop, each, law, trace) for shop in members for trace in range(traces)]
-    return list(dict.fromkeys(names))
-
-
-def _blocking_level(name: str) -> str:
-    """`bws`, or with interruptions their law: `bws p0.1`."""
-    return " ".join(name.split("/")[1:3])
-
-
-def _blocking_original(name: str) -> str:
-    return "/".join(name.split("/")[:2])
-
-
-def _blocking_group(what: str, instance: BlockingShop) -> Group:
-    found = _BLOCKING.fullmatch(what)
-    return _jobshop_group(found["shops"] if found else what, instance.shop)
-
-
-def _blocking_smallest(instance: BlockingShop) -> BlockingShop:
-    return BlockingShop(_jobshop_smallest(instance.shop), instance.variant, name="warm-up")
-
-
 PROBLEMS: dict[str, Problem] = {
     "jobshop": Problem(
         **of_modules("jobshop", policies=DIRECTED_HELP),
@@ -290,8 +198,8 @@ PROBLEMS: dict[str, Problem] = {
         bounds="ScheduleOpt/benchmarks, 2026-08-19",
         expand=lambda specs, _: catalogue.expand(specs),
         load=catalogue.load,
-        group=_jobshop_group,
-        smallest=_jobshop_smallest,
+        group=shops.jobshop_group,
+        smallest=shops.jobshop_smallest,
         schedule=partial(_schedule, Schedule),
         examples=(
             (
@@ -311,10 +219,10 @@ PROBLEMS: dict[str, Problem] = {
         objective="makespan",
         unit="ticks",
         bounds="published values, collected without a date (sources: instances/data/blocking)",
-        expand=_blocking_expand,
+        expand=shops.blocking_expand,
         load=blocking_catalogue.load,
-        group=_blocking_group,
-        smallest=_blocking_smallest,
+        group=shops.blocking_group,
+        smallest=shops.blocking_smallest,
         schedule=partial(_schedule, BlockingSchedule),
         examples=(
             (
@@ -327,11 +235,11 @@ PROBLEMS: dict[str, Problem] = {
                 "      --compare-with mwkr --out results/down",
             ),
         ),
-        request=BlockingRequest,
+        request=shops.BlockingRequest,
         levels=Levels(
             title="by down share",
-            of=_blocking_level,
-            original=_blocking_original,
+            of=shops.blocking_level,
+            original=shops.blocking_original,
             disturbed=lambda instance: bool(instance.interrupted),
             note="p: long-run share of time that machines are down. Gaps are measured against the best known makespan without "
             "interruptions, for reference only: where that is optimal no trace allows less, and many do not allow as little.",

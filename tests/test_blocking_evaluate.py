@@ -24,7 +24,8 @@ from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Inter
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop
 from dispatchgym.paired import difference, quantile
-from dispatchgym.problems import PROBLEMS, BlockingRequest, digest
+from dispatchgym.problems import PROBLEMS, digest
+from dispatchgym.problems_shops import BlockingRequest
 
 BLOCKING = PROBLEMS["blocking"]
 ROOT = Path(__file__).resolve().parent.parent
