@@ -66,7 +66,9 @@ def _python_launch(function: FunctionType) -> Launch:
 
 
 # No reference counts: every array is owned by the caller, and atomic counters would cost more than the step.
-CPU_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+CPU_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
+# Only an entry is called from Python: unpacking a kernel's arrays again for each function in it took half of compile time.
+CPU_INNER: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True}
 # A network may be summed in any order; a problem's rules may not, or targets would differ in the last bit.
 RELAXED = {"contract", "reassoc", "nsz"}
 
@@ -75,7 +77,7 @@ def _cpu_compiler() -> Callable[[FunctionType, bool], Any]:
     import numba
 
     def wrap(function: FunctionType, relaxed: bool) -> Any:
-        return numba.njit(forceinline=True, fastmath=RELAXED if relaxed else False, **CPU_OPTIONS)(function)
+        return numba.njit(fastmath=RELAXED if relaxed else False, **CPU_INNER, **CPU_OPTIONS)(function)
 
     return wrap
 
