@@ -13,8 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.baselines.blocking.sequence import (
-    COMPILED,
-    INLINED,
     REFUSED,
     Board,
     Ids,
@@ -26,6 +24,7 @@ from dispatchgym.baselines.blocking.sequence import (
     new_table,
     play,
 )
+from dispatchgym.baselines.compiled import COMPILED, INLINED
 from dispatchgym.baselines.jobshop.moves import draw, fraction
 
 # Shares of the kinds of moves, cumulated; chosen on generated shops, 10x10 to 25x10.

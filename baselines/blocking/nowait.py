@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.blocking.sequence import COMPILED
+from dispatchgym.baselines.compiled import COMPILED
 from dispatchgym.baselines.jobshop.moves import draw, fraction
 from dispatchgym.instances.blocking import BlockingShop
 

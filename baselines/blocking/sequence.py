@@ -10,12 +10,13 @@ Operations are numbered row by row, in route order; jobs and machines by their i
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.compiled import COMPILED, INLINED
 from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
 
 # Unsigned ids: a signed index makes numba test for counting from the end.
@@ -23,8 +24,6 @@ Ids = npt.NDArray[np.uint32]
 Ticks = npt.NDArray[np.int64]
 
 # Without _nrt=False every access to an array counts a reference, which makes a search ten times slower.
-COMPILED: dict[str, Any] = {"cache": True, "_nrt": False, "error_model": "numpy"}
-INLINED = {**COMPILED, "forceinline": True}
 REFUSED = 2**40  # the makespan of a sequence that cannot be played, or passes the limit
 _ONE = np.uint32(1)
 
@@ -135,7 +134,7 @@ def copy_board(source, target):  # type: ignore[no-untyped-def]
         target.last[m] = source.last[m]
 
 
-@numba.njit(**INLINED)
+@numba.njit(forceinline=True, **COMPILED)
 def copy_plan(source, target, count):  # type: ignore[no-untyped-def]
     for i in range(count):
         x = source.order[i]

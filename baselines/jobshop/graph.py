@@ -16,6 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.compiled import COMPILED, INLINED
 from dispatchgym.instances.jobshop import IntArray, JobShop, Schedule
 
 # Node ids are unsigned: a signed index makes numba test for counting from the end, which halves the speed of a search.
@@ -31,7 +32,7 @@ class Graph(NamedTuple):
     before: NodeArray  # (N,) predecessor on the job: an operation or the job's release node
     after: NodeArray  # (N+1+J,) successor on the job, N if none
     final: NodeArray  # (<=J,) last operation of each job that has one
-    machines: int
+    last: NodeArray  # (M,) work space
     prev: NodeArray  # (N+1,) predecessor on the machine, N if none
     next: NodeArray  # (N+1,) successor on the machine, N if none
     end: IntArray  # (N+1+J,) head + duration, ticks; the release at a release node
@@ -63,11 +64,11 @@ def build_graph(instance: JobShop, schedule: Schedule) -> Graph:
     end[n + 1 :] = instance.release
     place = np.full(size, -1, np.int32)
     graph = Graph(
-        machine=machine, local=local, duration=duration, after=after, machines=instance.machines, end=end, place=place,
+        machine=machine, local=local, duration=duration, after=after, end=end, place=place,
         before=np.where(first, n + 1 + job, nodes - 1).astype(np.uint32), final=nodes[np.roll(first, -1)],
         prev=np.full(n + 1, n, np.uint32), next=np.full(n + 1, n, np.uint32), tail=np.zeros(size, np.int32),
         order=np.argsort(schedule.start[job, position], kind="stable").astype(np.uint32),
-        scratch=np.zeros(size, np.int32), mark=np.zeros(size, np.uint8),
+        last=np.empty(instance.machines, np.uint32), scratch=np.zeros(size, np.int32), mark=np.zeros(size, np.uint8),
     )  # fmt: skip
     rebuild(graph, graph.order)
     return graph
@@ -84,12 +85,12 @@ def to_schedule(instance: JobShop, graph: Graph) -> Schedule:
     return Schedule(np.where(instance.machine < 0, -1, np.where(positive, begin, ready)))
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def _latest(a, b):  # type: ignore[no-untyped-def]
     return a if a > b else b
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def makespan(g):  # type: ignore[no-untyped-def]
     latest = 0
     for x in g.final:
@@ -97,13 +98,14 @@ def makespan(g):  # type: ignore[no-untyped-def]
     return latest
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def rebuild(g, sequence):  # type: ignore[no-untyped-def]
     """Make the schedule whose machines follow `sequence`, a topological order of all operations; return its makespan."""
     machine, duration, before, after = g.machine, g.duration, g.before, g.after
     pred, succ, end, tail, order, place = g.prev, g.next, g.end, g.tail, g.order, g.place
     n = machine.size
-    last = np.full(g.machines, n, np.uint32)
+    last = g.last
+    last[:] = n
     for i in range(n):
         x = sequence[i]
         order[i] = x
@@ -113,20 +115,21 @@ def rebuild(g, sequence):  # type: ignore[no-untyped-def]
         succ[p] = x
         last[machine[x]] = x
         end[x] = _latest(end[before[x]], end[p]) + duration[x]
-    succ[last] = n
+    for x in last:
+        succ[x] = n
     for i in range(n - 1, -1, -1):
         x = order[i]
         tail[x] = _latest(tail[after[x]], tail[succ[x]]) + duration[x]
     return makespan(g)
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def _link(g, a, b):  # type: ignore[no-untyped-def]
     g.next[a] = b
     g.prev[b] = a
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def _refresh(g, low, high, first, last):  # type: ignore[no-untyped-def]
     """Recompute ends and tails between positions `low` and `high`, and beyond as far as changes reach.
 
@@ -158,7 +161,7 @@ def _refresh(g, low, high, first, last):  # type: ignore[no-untyped-def]
         i -= 1
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def insert_after(g, u, v):  # type: ignore[no-untyped-def]
     """Move u right after v, which stands behind it on its machine. `may_follow(g, u, v)` must hold."""
     before, pred, order, place, scratch, mark = g.before, g.prev, g.order, g.place, g.scratch, g.mark
@@ -186,7 +189,7 @@ def insert_after(g, u, v):  # type: ignore[no-untyped-def]
     _refresh(g, low, high, first, last)
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def insert_before(g, v, u):  # type: ignore[no-untyped-def]
     """Move v right before u, which stands ahead of it on its machine. `may_precede(g, v, u)` must hold."""
     after, succ, order, place, scratch, mark = g.after, g.next, g.order, g.place, g.scratch, g.mark
@@ -214,7 +217,7 @@ def insert_before(g, v, u):  # type: ignore[no-untyped-def]
     _refresh(g, low, high, first, last)
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def may_follow(after, duration, tail, u, v):  # type: ignore[no-untyped-def]
     """Whether u may move right after v without a cycle: no path leads from u's job successor to v.
 
@@ -225,14 +228,14 @@ def may_follow(after, duration, tail, u, v):  # type: ignore[no-untyped-def]
     return s != v and tail[s] < duration[s] + tail[v]
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def may_precede(before, duration, end, v, u):  # type: ignore[no-untyped-def]
     """Whether v may move right before u without a cycle: no path leads from u to v's job predecessor."""
     p = before[v]
     return p != u and end[p] < duration[p] + end[u]
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def estimate_after(g, u, v, limit):  # type: ignore[no-untyped-def]
     """Longest path through the moved operations if u moves right after v, tails and heads elsewhere as they are.
 
@@ -263,7 +266,7 @@ def estimate_after(g, u, v, limit):  # type: ignore[no-untyped-def]
     return longest
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(forceinline=True, **COMPILED)
 def estimate_before(g, v, u, limit):  # type: ignore[no-untyped-def]
     """The mirror image: longest path through the moved operations if v moves right before u."""
     duration, before, after, pred, succ = g.duration, g.before, g.after, g.prev, g.next

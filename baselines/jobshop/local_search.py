@@ -14,6 +14,7 @@ from functools import lru_cache
 import numba
 import numpy as np
 
+from dispatchgym.baselines.compiled import COMPILED
 from dispatchgym.baselines.jobshop.graph import Graph, build_graph, makespan, rebuild, to_schedule
 from dispatchgym.baselines.jobshop.moves import (
     BEST,
@@ -26,6 +27,7 @@ from dispatchgym.baselines.jobshop.moves import (
     estimate,
     forbid,
     fraction,
+    keep,
     new_memory,
     pick,
 )
@@ -44,7 +46,7 @@ SLICE = 0.01  # CPU-seconds between two looks at the clock
 FIRST_CHUNK = 100  # moves before the first look
 
 
-@numba.njit(cache=True)
+@numba.njit(**COMPILED)
 def tabu_moves(g, m, moves, target, tenure, spread, patience, kick):  # type: ignore[no-untyped-def]
     """Make up to `moves` moves, fewer once the best makespan is `target` or below."""
     length = makespan(g)
@@ -65,7 +67,7 @@ def tabu_moves(g, m, moves, target, tenure, spread, patience, kick):  # type: ig
             if length < m.tally[BEST]:
                 m.tally[BEST] = length
                 m.tally[IDLE] = 0
-                m.best[:] = g.order
+                keep(g, m)
         if count == 0 or m.tally[IDLE] >= patience:
             m.tally[IDLE] = 0
             length = rebuild(g, m.best)
@@ -77,7 +79,7 @@ def tabu_moves(g, m, moves, target, tenure, spread, patience, kick):  # type: ig
                     length = makespan(g)
 
 
-@numba.njit(cache=True)
+@numba.njit(**COMPILED)
 def anneal_moves(g, m, moves, target, temperature):  # type: ignore[no-untyped-def]
     """Try `moves` random moves at one temperature (ticks), fewer once the best makespan is `target` or below."""
     length = makespan(g)
@@ -97,7 +99,7 @@ def anneal_moves(g, m, moves, target, temperature):  # type: ignore[no-untyped-d
             length = makespan(g)
             if length < m.tally[BEST]:
                 m.tally[BEST] = length
-                m.best[:] = g.order
+                keep(g, m)
 
 
 Step = Callable[[Graph, Memory, int, int, float], None]  # graph, memory, moves, target, share of the budget that is used

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.compiled import INLINED
 from dispatchgym.baselines.jobshop.graph import (
     Graph,
     NodeArray,
@@ -49,7 +50,7 @@ def new_memory(graph: Graph, seed: int) -> Memory:
     )
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def draw(m, n):  # type: ignore[no-untyped-def]
     """A whole number below n (splitmix64: Steele, Lea & Flood, OOPSLA 2014)."""
     m.random[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -60,13 +61,13 @@ def draw(m, n):  # type: ignore[no-untyped-def]
     return np.int64(((z >> np.uint64(33)) * np.uint64(n)) >> np.uint64(31))
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def fraction(m):  # type: ignore[no-untyped-def]
     """A number in [0, 1), a multiple of 2**-31."""
     return draw(m, 2**31) / 2.0**31
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def critical_path(g, m, length):  # type: ignore[no-untyped-def]
     """Write a critical path, branches chosen at random, into m.path[first:]; return first."""
     pred, before, end, duration = g.prev, g.before, g.end, g.duration
@@ -93,7 +94,7 @@ def critical_path(g, m, length):  # type: ignore[no-untyped-def]
     return first
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def is_tabu(g, m, u, v, forward, now):  # type: ignore[no-untyped-def]
     """Whether moving u right after v (forward) or v right before u puts back an arc that was reversed lately."""
     succ, local = g.next, g.local
@@ -111,7 +112,7 @@ def is_tabu(g, m, u, v, forward, now):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def forbid(g, m, u, v, forward, until):  # type: ignore[no-untyped-def]
     succ, local = g.next, g.local
     x = u
@@ -125,7 +126,14 @@ def forbid(g, m, u, v, forward, until):  # type: ignore[no-untyped-def]
             x = succ[x]
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
+def keep(g, m):  # type: ignore[no-untyped-def]
+    """Note the schedule as the best one."""
+    for i in range(g.order.size):
+        m.best[i] = g.order[i]
+
+
+@numba.njit(**INLINED)
 def apply_move(g, u, v, forward):  # type: ignore[no-untyped-def]
     if forward:
         insert_after(g, u, v)
@@ -133,12 +141,12 @@ def apply_move(g, u, v, forward):  # type: ignore[no-untyped-def]
         insert_before(g, v, u)
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def estimate(g, u, v, forward, limit):  # type: ignore[no-untyped-def]
     return estimate_after(g, u, v, limit) if forward else estimate_before(g, v, u, limit)
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def candidates(g, m, length):  # type: ignore[no-untyped-def]
     """List the moves (u, v, forward) in the blocks of a random critical path in m.moves; return their number."""
     machine, before, after, duration, end, tail = g.machine, g.before, g.after, g.duration, g.end, g.tail
@@ -174,7 +182,7 @@ def candidates(g, m, length):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(cache=True, forceinline=True)
+@numba.njit(**INLINED)
 def pick(g, m, count):  # type: ignore[no-untyped-def]
     """The listed move with the smallest estimate that is not tabu or promises a new best, ties at random; -1 if none."""
     moves, now, record = m.moves, m.tally[MOVES], m.tally[BEST]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from dispatchgym.baselines.memory.sections import COMPILED, IndexArray, LongArray, Sections
+from dispatchgym.baselines.compiled import COMPILED, INLINED
+from dispatchgym.baselines.memory.sections import IndexArray, LongArray, Sections
 
 # Columns of Tree.frame: one branching of a component of the buffers that are not placed yet. LIST, LENGTH are its rows of the
 # arena; NEXT the number of rows tried; no buffer may be below LEVEL, nor at it with a number below TIE, nor at LIMIT or above;
@@ -43,7 +44,7 @@ class Tree(NamedTuple):
     tally: LongArray  # (TALLIES,)
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def undo(p, t, top, bottom):  # type: ignore[no-untyped-def]
     """Take back what the frames top, top - 1, ..., bottom placed."""
     for f in range(top, bottom - 1, -1):
@@ -61,7 +62,7 @@ def undo(p, t, top, bottom):  # type: ignore[no-untyped-def]
     t.tally[TOP] = bottom
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def put(p, t, b, o, capacity):  # type: ignore[no-untyped-def]
     """Place b at o and raise the floors of its conflicts; return whether all still fit."""
     t.offset[b] = o
@@ -95,13 +96,13 @@ def put(p, t, b, o, capacity):  # type: ignore[no-untyped-def]
     return ok
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def before(t, u, v):  # type: ignore[no-untyped-def]
     """Whether buffer u is tried before v."""
     return t.floor[u] < t.floor[v] or (t.floor[u] == t.floor[v] and u < v)
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def merge(t, begin, length, b):  # type: ignore[no-untyped-def]
     """The list without b and with the raised buffers at their new places, in t.left_over; return its length."""
     up, out, raised = t.raised, t.left_over, t.tally[RAISED]
@@ -129,7 +130,7 @@ def merge(t, begin, length, b):  # type: ignore[no-untyped-def]
     return k
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def overfull(p, t, count, level, first, last, capacity):  # type: ignore[no-untyped-def]
     """Whether some section cannot hold what is left of it: one buffer after the other, none below its floor."""
     end, out = t.work[0], t.left_over
@@ -215,7 +216,7 @@ def enter(p, t, capacity):  # type: ignore[no-untyped-def]
     t.frame[top, LIMIT] = lowest
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def candidate(p, t, top):  # type: ignore[no-untyped-def]
     """The next buffer to place in a frame, -1 if there is none."""
     begin, length = t.frame[top, LIST], t.frame[top, LENGTH]
@@ -233,7 +234,7 @@ def candidate(p, t, top):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def divided(t, top, smallest):  # type: ignore[no-untyped-def]
     """Whether what frame `top` placed has left several components of `smallest` buffers or more."""
     big, g = 0, t.tally[HEAD]

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from dispatchgym.baselines.compiled import COMPILED, INLINED
 from dispatchgym.baselines.memory.packing_greedy import Parts, block, choose, parts_of, sort_rows
-from dispatchgym.baselines.memory.sections import COMPILED, LongArray
+from dispatchgym.baselines.memory.sections import LongArray
 from dispatchgym.instances.memory import Packing
 
 OPEN, SOLVED, EXHAUSTED = range(3)
@@ -44,7 +45,7 @@ def new_window_tree(packing: Packing) -> WindowTree:
     return WindowTree(parts, top, np.full(n, -1, np.int64), np.zeros(n, np.int64), tried, blocked, other, tally)
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def blocks(t, b, without, into):  # type: ignore[no-untyped-def]
     """What the placed buffers forbid to b, but for the buffer `without`; return the number of rows."""
     rows = 0
@@ -55,12 +56,12 @@ def blocks(t, b, without, into):  # type: ignore[no-untyped-def]
     return rows
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def aligned(address, alignment):  # type: ignore[no-untyped-def]
     return (address + alignment - 1) // alignment * alignment
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def allowed(t, b, r, rows, capacity):  # type: ignore[no-untyped-def]
     """The offset that row r (-1: none) gives b, -1 if it is forbidden, was given by an earlier row or out of turn."""
     alignment = t.parts.alignment[b]
@@ -82,7 +83,7 @@ def allowed(t, b, r, rows, capacity):  # type: ignore[no-untyped-def]
     return o
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def next_choice(t, capacity):  # type: ignore[no-untyped-def]
     """Place the next buffer at the present depth; return whether there was one."""
     d, n = t.tally[DEPTH], len(t.top)
@@ -102,7 +103,7 @@ def next_choice(t, capacity):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def hopeless(t, capacity):  # type: ignore[no-untyped-def]
     """Whether some buffer cannot be placed anywhere."""
     for b in range(len(t.top)):

@@ -12,7 +12,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.memory.sections import COMPILED, LongArray
+from dispatchgym.baselines.compiled import COMPILED, INLINED
+from dispatchgym.baselines.memory.sections import LongArray
 from dispatchgym.instances.memory import Packing
 
 ORDERS = ("size", "duration", "area", "conflicts")
@@ -90,7 +91,7 @@ def place_all(p, order, best, offset, blocked, placed):  # type: ignore[no-untyp
     return height
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def block(p, a, b, o, blocked, rows):  # type: ignore[no-untyped-def]
     """Append the offsets of b, above the first and below the second number, that buffer a at offset o forbids."""
     for x in range(p.ptr[a], p.ptr[a + 1]):
@@ -104,7 +105,7 @@ def block(p, a, b, o, blocked, rows):  # type: ignore[no-untyped-def]
     return rows
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def sort_rows(blocked, rows):  # type: ignore[no-untyped-def]
     """Sort by the lower number. By insertion: with the placed buffers by offset, only windows leave anything to do."""
     for x in range(1, rows):
@@ -115,7 +116,7 @@ def sort_rows(blocked, rows):  # type: ignore[no-untyped-def]
         blocked[y + 1, 0], blocked[y + 1, 1] = low, high
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@numba.njit(**INLINED)
 def choose(alignment, blocked, rows, best):  # type: ignore[no-untyped-def]
     """The lowest offset that is not forbidden, or the lowest of those in the smallest gap; above all if there is no gap."""
     o, found, smallest = np.int64(0), np.int64(-1), np.int64(2**62)

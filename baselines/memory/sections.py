@@ -6,18 +6,18 @@ cuts). Two buffers conflict if and only if they share one.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.compiled import COMPILED
 from dispatchgym.instances.memory import Packing
 
 LongArray = npt.NDArray[np.int64]
 IndexArray = npt.NDArray[np.uint32]  # unsigned: a signed index makes numba test for counting from the end
 # Without _nrt=False every access to an array counts a reference, which makes a search ten times slower.
-COMPILED: dict[str, Any] = {"cache": True, "_nrt": False, "error_model": "numpy"}
 
 
 class Sections(NamedTuple):
