@@ -249,7 +249,7 @@ def repack(inst, s, b):
         stay[OFFSET] = NEVER  # out of the way until it is placed
     for x in range(count):
         stay = s.stay[b, movable[x]]
-        room = taken_by_placed(inst, s, b, stay)
+        room = taken(inst, s, b, inst.storage[i, stay[OF]], stay[BEGIN], stay[END], 0)
         offset = find_gap(inst, s, b, room, inst.size[i, stay[OF]], BEST)
         if offset < 0:
             for y in range(count):
@@ -267,22 +267,3 @@ def goes_before(s, b, n, m):
     other = s.stay[b, m]
     longer = (one[END] - one[BEGIN]) - (other[END] - other[BEGIN])
     return longer > 0 or (longer == 0 and one[TOP] - one[OFFSET] > other[TOP] - other[OFFSET])
-
-
-def taken_by_placed(inst, s, b, mine):
-    """`taken` during the stay `mine`, of stays that have an offset."""
-    found = s.range[b]
-    count = 0
-    for n in range(s.stays[b]):
-        stay = s.stay[b, n]
-        if stay[BEGIN] < mine[END] and mine[BEGIN] < stay[END] and stay[OFFSET] < NEVER:
-            low = stay[OFFSET]
-            x = count
-            while x > 0 and found[x - 1, 0] > low:
-                found[x, 0] = found[x - 1, 0]
-                found[x, 1] = found[x - 1, 1]
-                x -= 1
-            found[x, 0] = low
-            found[x, 1] = stay[TOP]
-            count += 1
-    return count

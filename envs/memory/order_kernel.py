@@ -4,7 +4,7 @@ Functions of the contract in `envs/core/contract.py`. The reward is what the sto
 latency. Storages that could save nothing, or that are pinned, are no choices.
 """
 
-# s.item[:, :, 0] is unused here; s.cursor counts decisions, s.crowd what is left to decide.
+# s.cursor counts decisions, s.crowd what is left to decide.
 
 
 def reset(inst, s, b):
@@ -12,9 +12,11 @@ def reset(inst, s, b):
     begin_plan(inst, s, b)
     s.crowd[b] = 0
     for j in range(inst.buffers[i]):
-        useful = inst.priority[i, j] > 0.0 and inst.pin[i, j] == 0 and inst.size[i, j] <= inst.capacity[i]
-        s.open[b, j] = 1 if useful else 0
-        s.crowd[b] += 1 if useful else 0
+        s.open[b, j] = 0
+    for x in range(inst.buffers[i]):
+        if inst.ranking[i, x] >= 0:
+            s.open[b, inst.ranking[i, x]] = 1
+            s.crowd[b] += 1
     s.cursor[b] = 0
     s.backups[b] = 0
     s.latency[b] = latency_now(inst, s, b)

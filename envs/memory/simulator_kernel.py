@@ -40,13 +40,38 @@ def note_copy(s, b, n, begin, deadline, demand):
     s.head[b, begin] = n
 
 
+def issue(s, b, t, pending, earliest):
+    """Make the copies that are listed for slot t due; returns the ticks `pending` and the `earliest` deadline after that."""
+    due = s.due[b]
+    n = s.head[b, t]
+    while n >= 0:
+        copy = s.copy[b, n]
+        due[copy[DEADLINE]] += copy[DEMAND]
+        pending += copy[DEMAND]
+        earliest = min(earliest, copy[DEADLINE])
+        n = copy[BEHIND]
+    return pending, earliest
+
+
+def transfer(s, b, pending, earliest, idle):
+    """Serve what is due within `idle` ticks of the channel; returns `pending`, `earliest`, `idle` after it."""
+    due = s.due[b]
+    while idle > 0 and pending > 0:
+        served = min(due[earliest], idle)
+        due[earliest] -= served
+        pending -= served
+        idle -= served
+        if due[earliest] == 0 and pending > 0:
+            earliest += 1
+    return pending, earliest, idle
+
+
 def simulate(inst, s, b, slot, slow, fast, begin, deadline, demand, begin2, deadline2, demand2, keep):
     """Ticks of the listed plan, if `slot` had so much more slow and fast traffic, and up to two more copies were made.
 
     Slots of -1 change nothing. With `keep` what is left of the channel in each slot goes to s.spare.
     """
     i = s.row[b]
-    head = s.head[b]
     due = s.due[b]
     sigma = s.sigma[b]
     phi = s.phi[b]
@@ -61,13 +86,7 @@ def simulate(inst, s, b, slot, slow, fast, begin, deadline, demand, begin2, dead
         total += late
         pending -= late
         due[t] = 0
-        n = head[t]
-        while n >= 0:
-            copy = s.copy[b, n]
-            due[copy[DEADLINE]] += copy[DEMAND]
-            pending += copy[DEMAND]
-            earliest = min(earliest, copy[DEADLINE])
-            n = copy[BEHIND]
+        pending, earliest = issue(s, b, t, pending, earliest)
         if t == begin:
             due[deadline] += demand
             pending += demand
@@ -85,14 +104,7 @@ def simulate(inst, s, b, slot, slow, fast, begin, deadline, demand, begin2, dead
         total += elapsed
         idle = elapsed - busy
         if pending > 0:
-            earliest = max(earliest, t + 1)
-            while idle > 0 and pending > 0:
-                served = min(due[earliest], idle)
-                due[earliest] -= served
-                pending -= served
-                idle -= served
-                if due[earliest] == 0 and pending > 0:
-                    earliest += 1
+            pending, earliest, idle = transfer(s, b, pending, max(earliest, t + 1), idle)
         if keep == 1:
             s.spare[b, t] = idle
     return total + pending
@@ -119,27 +131,13 @@ def in_time(inst, s, b, begin, deadline, demand):
     for t in range(slots):
         if due[t] > 0:
             return False
-        n = s.head[b, t]
-        while n >= 0:
-            copy = s.copy[b, n]
-            due[copy[DEADLINE]] += copy[DEMAND]
-            pending += copy[DEMAND]
-            earliest = min(earliest, copy[DEADLINE])
-            n = copy[BEHIND]
+        pending, earliest = issue(s, b, t, pending, earliest)
         if t == begin:
             due[deadline] += demand
             pending += demand
             earliest = min(earliest, deadline)
         if pending > 0:
-            idle = inst.elapsed[i, t]
-            earliest = max(earliest, t + 1)
-            while idle > 0 and pending > 0:
-                served = min(due[earliest], idle)
-                due[earliest] -= served
-                pending -= served
-                idle -= served
-                if due[earliest] == 0 and pending > 0:
-                    earliest += 1
+            pending, earliest, _ = transfer(s, b, pending, max(earliest, t + 1), inst.elapsed[i, t])
     return pending == 0
 
 

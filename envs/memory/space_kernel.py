@@ -56,7 +56,7 @@ def free_until(inst, s, b, storage, begin, end, offset, top):
 def taken(inst, s, b, storage, begin, end, hoped):
     """Sort the address ranges of other storages in the slots [begin, end) into s.range by their lower ends; their number.
 
-    `hoped` 1: stays last as long as they would like to.
+    `hoped` 1: stays last as long as they would like to. Stays at NEVER are nowhere.
     """
     i = s.row[b]
     found = s.range[b]
@@ -66,6 +66,8 @@ def taken(inst, s, b, storage, begin, end, hoped):
         until = stay[HOPE] if hoped == 1 else stay[END]
         if stay[BEGIN] < end and begin < until and (stay[OF] < 0 or inst.storage[i, stay[OF]] != storage):
             low = stay[OFFSET]
+            if low == NEVER:
+                continue
             x = count
             while x > 0 and found[x - 1, 0] > low:
                 found[x, 0] = found[x - 1, 0]
