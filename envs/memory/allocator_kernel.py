@@ -17,10 +17,10 @@ def serve_storage(inst, s, b, j):
     before = s.latency[b]
     stays = s.stays[b]
     allocate(inst, s, b, j)
-    s.latency[b] = latency_now(inst, s, b)
-    if s.latency[b] > before:
-        undo(inst, s, b, j, stays)
+    for _ in range(2):
         s.latency[b] = latency_now(inst, s, b)
+        if s.latency[b] > before:
+            undo(inst, s, b, j, stays)
 
 
 def allocate(inst, s, b, j):
@@ -30,14 +30,15 @@ def allocate(inst, s, b, j):
         return
     before = s.stays[b]
     repacks = s.repacks[b]
-    done = allocate_storage(inst, s, b, j) if inst.members[i, j] > 1 else allocate_buffer(inst, s, b, j)
-    if not done and s.repacks[b] == repacks and repacks < REPACKS:
-        s.repacks[b] += 1
-        undo(inst, s, b, j, before)
-        if repack(inst, s, b):
-            done = allocate_storage(inst, s, b, j) if inst.members[i, j] > 1 else allocate_buffer(inst, s, b, j)
-        else:
-            allocate_buffer(inst, s, b, j) if inst.members[i, j] == 1 else False
+    whole = inst.members[i, j] > 1
+    again = True
+    while again:
+        done = allocate_storage(inst, s, b, j) if whole else allocate_buffer(inst, s, b, j)
+        again = not done and s.repacks[b] == repacks and repacks < REPACKS
+        if again:
+            s.repacks[b] += 1
+            undo(inst, s, b, j, before)
+            again = repack(inst, s, b) or not whole
 
 
 def undo(inst, s, b, j, before):

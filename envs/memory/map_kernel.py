@@ -19,7 +19,7 @@ storage cannot share an offset, the decisions that led there are taken back, wit
 slow memory (drop-backup).
 """
 
-DROP, STAY, BRING = 0, 1, 2
+UNDECIDED, DROP, STAY, BRING = -1, 0, 1, 2
 CHOICES = 11
 # s.item (B, Z, 5): current stay (-1 = none), slot before which the slow copy is valid, born stay (-1), number of stays, end of
 # the last one that is over.
@@ -47,9 +47,7 @@ def reset(inst, s, b):
             # No access brings it in, so no other buffer of its storage may be.
             s.place[b, inst.storage[i, j]] = SLOWED
     s.backups[b] = 0
-    s.latency[b] = latency_now(inst, s, b)
-    s.cursor[b] = -1
-    advance_visit(inst, s, b)
+    proceed(inst, s, b, 0, UNDECIDED)
 
 
 def finished(inst, s, b):
@@ -70,33 +68,29 @@ def legal(inst, s, b, mask):
 
 
 def step(inst, s, b, action):
-    i = s.row[b]
     before = s.latency[b]
-    serve(inst, s, b, s.cursor[b], action)
-    s.latency[b] = latency_now(inst, s, b)
-    advance_visit(inst, s, b)
-    return (before - s.latency[b]) * inst.gain[i]
+    proceed(inst, s, b, s.cursor[b], action)
+    return (before - s.latency[b]) * inst.gain[s.row[b]]
 
 
-def advance_visit(inst, s, b):
-    """Go to the next access with more than one choice; play those with one on the way."""
+def proceed(inst, s, b, a, choice):
+    """Play `choice` for access a, then every access that has only one, up to one that has more."""
     i = s.row[b]
-    a = s.cursor[b] + 1
-    moved = False
-    while a < inst.accesses[i]:
+    moved = True
+    while True:
+        if choice != UNDECIDED:
+            serve(inst, s, b, a, choice)
+            a += 1
+        while a < inst.accesses[i] and inst.pin[i, inst.access[i, a, BUFFER]] != 0:
+            a += 1
+        if moved:
+            s.latency[b] = latency_now(inst, s, b)
+        if a == inst.accesses[i] or explore(inst, s, b, a) > 1:
+            break
         j = inst.access[i, a, BUFFER]
-        if inst.pin[i, j] == 0:
-            if moved:
-                s.latency[b] = latency_now(inst, s, b)
-                moved = False
-            if explore(inst, s, b, a) > 1:
-                break
-            moved = s.item[b, j, CURRENT] >= 0 or inst.members[i, inst.storage[i, j]] > 1
-            serve(inst, s, b, a, DROP)
-        a += 1
+        moved = s.item[b, j, CURRENT] >= 0 or inst.members[i, inst.storage[i, j]] > 1
+        choice = DROP
     s.cursor[b] = a
-    if moved:
-        s.latency[b] = latency_now(inst, s, b)
 
 
 def explore(inst, s, b, a):
@@ -266,8 +260,9 @@ def serve(inst, s, b, a, k):
     item = s.item[b, j]
     root = inst.storage[i, j]
     option = s.option[b, k]
+    kept = True
     if k == DROP:
-        drop(inst, s, b, a, j, root, slot)
+        kept = drop(inst, s, b, a, j, slot)
     elif k == STAY:
         stay = s.stay[b, item[CURRENT]]
         stay[END] = slot + 1
@@ -286,23 +281,24 @@ def serve(inst, s, b, a, k):
             s.place[b, root] = option[AT]
         make_fast(inst, s, b, a)
     if s.place[b, root] != SLOWED:
-        close(inst, s, b, a, j, root, slot)
+        kept = kept and close(inst, s, b, a, j, root)
+    if not kept:
+        back_up(inst, s, b, root)
 
 
-def drop(inst, s, b, a, j, root, slot):
-    """Access a of buffer j from slow memory, and no longer in the fast one."""
+def drop(inst, s, b, a, j, slot):
+    """Access a of buffer j from slow memory, and no longer in the fast one; returns whether that can be done."""
     item = s.item[b, j]
     if inst.access[s.row[b], a, WRITES] == 1:
         item[VALID] = slot + 1
-        return
-    if item[CURRENT] >= 0:
+    elif item[CURRENT] >= 0:
         if item[VALID] == NEVER:
             written = s.option[b, DROP, WRITES_BY]
             if written < 0:
-                back_up(inst, s, b, root)
-                return
+                return False
             write_back(s, b, item, written)
         forget(s, b, item)
+    return True
 
 
 def write_back(s, b, item, written):
@@ -321,8 +317,8 @@ def forget(s, b, item):
     item[CURRENT] = -1
 
 
-def close(inst, s, b, a, j, root, slot):
-    """After an access: the stay hopes to last until the next one, or the buffer's life is over."""
+def close(inst, s, b, a, j, root):
+    """After an access: the stay hopes to last until the next one, or the buffer's life is over; returns whether it could end."""
     i = s.row[b]
     item = s.item[b, j]
     follows = inst.access[i, a, FOLLOWS]
@@ -331,17 +327,15 @@ def close(inst, s, b, a, j, root, slot):
             stay = s.stay[b, item[CURRENT]]
             stay[HOPE] = max(stay[END], inst.access[i, follows, SLOT] + 1)
             s.hope[b, item[CURRENT]] = inst.worth[i, follows]
-        return
+        return True
     if inst.output[i, j] == 1 and item[VALID] == NEVER:
         written = write_back_by(inst, s, b, j, inst.slots[i])
         if written < 0:
-            back_up(inst, s, b, root)
-            return
+            return False
         write_back(s, b, item, written)
     if item[CURRENT] >= 0:
         forget(s, b, item)
-    if inst.members[i, root] > 1 and item[STAYS] == 0:
-        back_up(inst, s, b, root)
+    return inst.members[i, root] == 1 or item[STAYS] > 0
 
 
 def back_up(inst, s, b, root):
