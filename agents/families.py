@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from dispatchgym.agents.family import Family, anywhere, parse_pair
-from dispatchgym.agents.memory_families import MEMORY_MAP, MEMORY_PACK
+from dispatchgym.agents.memory_families import MEMORY_PACK, memory_map
 from dispatchgym.agents.rollout import Goal
 from dispatchgym.agents.soc_families import STATIC_DAG, streams
 from dispatchgym.envs.blocking.problem import BlockingProblem
@@ -90,17 +90,32 @@ def blocking_goal(instance: BlockingShop, schedule: BlockingSchedule, sizes: Siz
 NAMES = ("jobshop", "blocking", "soc", "static-dag", "memory-pack", "memory-map")
 
 
-def family(name: str, *, swap: bool = True, down_shares: Sequence[float] = (), preset: str = "gym-ds3-5") -> Family:
-    """The family of that name; `swap` and `down_shares` are the blocking shop's, `preset` is that of streams on a chip.
+STREAMS = "gym-ds3-5"  # the preset that streams are drawn from if none is named
 
-    Raises InputError for what does not exist.
+
+def family(
+    name: str, *, swap: bool = True, down_shares: Sequence[float] = (), preset: str = STREAMS, actions: str = "map"
+) -> Family:
+    """The family of that name; `swap` and `down_shares` are the blocking shop's, `preset` is that of streams on a chip, and
+    `actions` are those of memory mapping.
+
+    Raises InputError for what does not exist, and for an option of another family.
     """
-    if name == "blocking":
-        return blocking(swap, down_shares)
     if name not in NAMES:
         raise InputError(f"unknown problem {name!r}; choose from {', '.join(NAMES)}")
-    if not swap or down_shares:
-        raise InputError(f"swaps and interruptions belong to the blocking shop, not to {name}")
-    if name == "soc":
-        return streams(preset)
-    return {"jobshop": JOB_SHOP, "static-dag": STATIC_DAG, "memory-pack": MEMORY_PACK, "memory-map": MEMORY_MAP}[name]
+    for owner, what, given in (
+        ("blocking", "swaps and interruptions belong", not swap or bool(down_shares)),
+        ("soc", f"a preset ({preset}) belongs", preset != STREAMS),
+        ("memory-map", f"other actions ({actions}) belong", actions != "map"),
+    ):
+        if given and name != owner:
+            raise InputError(f"{what} to {owner}, not to {name}")
+    made: dict[str, Callable[[], Family]] = {
+        "jobshop": lambda: JOB_SHOP,
+        "blocking": lambda: blocking(swap, down_shares),
+        "soc": lambda: streams(preset),
+        "static-dag": lambda: STATIC_DAG,
+        "memory-pack": lambda: MEMORY_PACK,
+        "memory-map": lambda: memory_map(actions),  # type: ignore[arg-type]  # checked by the problem
+    }
+    return made[name]()

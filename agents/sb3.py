@@ -21,7 +21,6 @@ from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from torch import Tensor
 
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.families import family
 from dispatchgym.agents.network import Choices, Graph, Policy, PolicyConfig
 from dispatchgym.agents.rollout import flatten
 from dispatchgym.envs.core.contract import Features, Observation
@@ -108,7 +107,7 @@ def train(config: TrainConfig, out: Path, *, initial: Path | None = None) -> Non
     from dispatchgym.envs.core.sb3 import to_sb3
 
     validate(config)
-    kind = family(config.problem, swap=config.swap, down_shares=config.down_shares, preset=config.preset)
+    kind = config.family()
     sizes = training_sizes(kind, config.sizes)
     rng = np.random.default_rng(config.seed)
     pool = [x for _ in range(16) for x in kind.draw(rng, 16, sizes, config.hard)]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.families import Family, family
+from dispatchgym.agents.families import STREAMS, Family, family
 from dispatchgym.agents.learners import Batch, Forward, PPOConfig, accelerated, imitate, optimiser_step, ppo, self_label
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
@@ -31,7 +31,8 @@ class TrainConfig:
     """All that decides a run; saved beside its weights."""
 
     problem: str = "jobshop"
-    preset: str = "gym-ds3-5"  # soc: the workload
+    preset: str = STREAMS  # soc: the workload
+    actions: str = "map"  # memory-map: what is decided
     swap: bool = True  # blocking shop: jobs may exchange machines
     down_shares: tuple[float, ...] = ()  # blocking shop: shares of time that machines are down, one a batch; empty = never
     learner: Literal["ppo", "self-label", "sb3"] = "ppo"
@@ -58,6 +59,10 @@ class TrainConfig:
     log_every: float = 20.0  # seconds between log lines when timed, else iterations
     save_every: float = 60.0  # seconds
 
+    def family(self) -> Family:
+        """The family that these settings name."""
+        return family(self.problem, swap=self.swap, down_shares=self.down_shares, preset=self.preset, actions=self.actions)
+
 
 Expert = Callable[[Any], Any]  # instance -> a schedule worth imitating
 
@@ -71,7 +76,7 @@ class Trainer:
         validate(config)
         checkpoint.writable(out)
         self.config, self.out, self.expert = config, out, expert
-        self.family: Family = family(config.problem, swap=config.swap, down_shares=config.down_shares, preset=config.preset)
+        self.family: Family = config.family()
         self.sizes = training_sizes(self.family, config.sizes)
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)

@@ -30,6 +30,7 @@ from dispatchgym.instances.soc import StaticDag, Stream
 Instance = JobShop | BlockingShop | Stream | StaticDag | Packing | MemoryProgram
 ANY_STREAM = "soc-gym-ds3-5"  # shipped folder of the policy that plays the presets without one of their own
 DIRECTIONS = ("forward", "backward", "both")
+ACTIONS = ("both", "order", "map")
 
 
 def prepare(text: str, problem: str = "jobshop") -> Method:
@@ -43,11 +44,14 @@ def prepare(text: str, problem: str = "jobshop") -> Method:
                 "the best of several runs of a stream would know what arrives later; a policy plays it once, greedily"
             )
         method.accept(target=True)
-    own = {"jobshop": ("direction",), "memory-pack": ("branch",)}.get(problem, ())
+    own = {"jobshop": ("direction",), "memory-pack": ("branch",), "memory-map": ("actions",)}.get(problem, ())
     method.accept(samples=True, keys=("beam", "temperature", *own), target=True)
     method.integer("beam", 1)
     method.integer("branch", 1)
     method.choice("direction", DIRECTIONS)
+    method.choice("actions", ACTIONS)
+    if method.target and "actions" in method.options:
+        raise method.error("a run decides as it was trained; give a target or actions, not both")
     if method.samples is not None and "beam" in method.options:
         raise method.error("give a number of samples or a beam, not both")
     _temperature(method)
@@ -62,31 +66,66 @@ def solve(instance: Instance, text: str, *, seed: int = 0, workers: int = 1) -> 
     Without a target the shipped policy for the instance's problem, variant and interruptions, or preset, plays. Loading it is
     not counted in the seconds, and compiling only in the first call of a process.
     """
-    kind = kind_of(instance)
-    method = prepare(text, kind.name)
-    policy, about = load(method.target or str(checkpoint.PRETRAINED / kind.pretrained), kind.name)
+    method = prepare(text, kind_of(instance).name)
+    ways = ways_of(instance, method)
     began = time.perf_counter()
-    direction = method.choice("direction", DIRECTIONS)
-    ways = ["forward", "backward"] if direction == "both" else [direction]
-    if "backward" in ways and isinstance(instance, JobShop) and instance.release.any():
-        raise method.error("an instance with release dates has no time-reversed twin; use direction=forward")
     count = method.samples or 1
-    schedules = [
-        _play(kind, instance, method, policy, way, (count + i) // len(ways), seed + i) for i, way in enumerate(ways) if count > i
-    ]
-    objective, schedule = min(schedules, key=lambda pair: pair[0])
+    shares = [(count + i) // len(ways) for i in reversed(range(len(ways)))]  # the first way has the odd one
+    turns = [turn for turn in zip(ways, shares, range(seed, seed + len(ways)), strict=True) if turn[1]]
+    played = [_play(way, instance, method, share, own) for way, share, own in turns]
+    objective, schedule = min(played, key=lambda pair: pair[0])
     if "branch" in method.options:
         assert isinstance(instance, Packing)
         return guided(instance, schedule, method, seed, began)
+    used = [way for way, *_ in turns]
     notes: dict[str, Any] = {
-        "builder": getattr(kind.problem, "actions", None) or getattr(kind.problem, "mode", "events"),
+        "builder": ", ".join(dict.fromkeys(way.builder for way in used)),
         "decoding": f"beam {method.integer('beam', 1)}" if "beam" in method.options else ("greedy" if count == 1 else "sampling"),
         "samples": count,
-        **({"direction": direction} if kind.name == "jobshop" else {}),
-        "checkpoint": method.target or f"pretrained/{kind.pretrained}",
-        "trained": {k: about.get(k) for k in ("minutes", "episodes", "iterations")},
+        **({"direction": method.choice("direction", DIRECTIONS)} if isinstance(instance, JobShop) else {}),
+        "checkpoint": ", ".join(dict.fromkeys(way.checkpoint for way in used)),
+        "trained": {k: used[0].about.get(k) for k in ("minutes", "episodes", "iterations")},
     }
     return Result(objective, schedule, "feasible", time.perf_counter() - began, notes=notes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """One of the ways in which a method plays an instance; they share its samples."""
+
+    kind: Family
+    policy: Policy
+    about: dict[str, Any]
+    checkpoint: str
+    backward: bool = False
+
+    @property
+    def builder(self) -> str:
+        problem = self.kind.problem
+        return str(getattr(problem, "actions", None) or getattr(problem, "mode", "events"))
+
+
+def ways_of(instance: Instance, method: Method) -> list[Way]:
+    """Both directions of time of a job shop, both kinds of decisions of memory mapping, or the one way there is."""
+    kind = kind_of(instance)
+    if isinstance(instance, MemoryProgram):
+        asked = method.choice("actions", ACTIONS)
+        if method.target:
+            asked = load(method.target, kind.name)[1]["config"].get("actions", "map")
+        return [_way(family(kind.name, actions=x), method) for x in ACTIONS[1:] if asked in (x, "both")]
+    way = _way(kind, method)
+    if not isinstance(instance, JobShop):
+        return [way]
+    direction = method.choice("direction", DIRECTIONS)
+    if direction != "forward" and instance.release.any():
+        raise method.error("an instance with release dates has no time-reversed twin; use direction=forward")
+    both = {"forward": way, "backward": dataclasses.replace(way, backward=True)}
+    return [x for name, x in both.items() if direction in (name, "both")]
+
+
+def _way(kind: Family, method: Method) -> Way:
+    policy, about = load(method.target or str(checkpoint.PRETRAINED / kind.pretrained), kind.name)
+    return Way(kind, policy, about, method.target or f"pretrained/{kind.pretrained}")
 
 
 def guided(packing: Packing, first: PackingPlan, method: Method, seed: int, began: float) -> Result:
@@ -124,14 +163,14 @@ def kind_of(instance: Instance) -> Family:
     return family("blocking", swap=instance.variant == "bws", down_shares=(instance.interruptions.down_share,))
 
 
-def _play(kind: Family, instance: Any, method: Method, policy: Policy, way: str, count: int, seed: int) -> tuple[int, Any]:
-    played = instance if way == "forward" else reverse(instance)
+def _play(way: Way, instance: Any, method: Method, count: int, seed: int) -> tuple[int, Any]:
+    played, problem = reverse(instance) if way.backward else instance, way.kind.problem
     if "beam" in method.options:
-        rollout, best = beam(kind.problem, policy, played, method.integer("beam", 1))
+        rollout, best = beam(problem, way.policy, played, method.integer("beam", 1))
     else:
-        rollout, best = sample(kind.problem, policy, played, count, seed, _temperature(method))
-    schedule = kind.schedule(played, rollout.state, best)
-    if way == "backward":
+        rollout, best = sample(problem, way.policy, played, count, seed, _temperature(method))
+    schedule = way.kind.schedule(played, rollout.state, best)
+    if way.backward:
         schedule = unreverse(instance, schedule)
         return int((schedule.start + instance.duration)[instance.machine >= 0].max()), schedule
     return int(rollout.record.objective[best]), schedule
@@ -152,7 +191,8 @@ def _temperature(method: Method) -> float:
 def load(target: str, problem: str) -> tuple[Policy, dict[str, Any]]:
     """The policy of a run folder; read once a process. InputError also if it was trained on other features than there are now."""
     policy, about = checkpoint.load_policy(Path(target), problem)
-    if policy.config.features != family(problem).problem.features:
+    decided = about.get("config", {}).get("actions", "map")
+    if policy.config.features != family(problem, actions=decided).problem.features:
         raise InputError(f"{target}: was trained on other features of {problem} than this version has; train it anew")
     return policy, about
 

@@ -134,6 +134,10 @@ GUIDED_HELP = {
     "policy": POLICY_HELP["policy"].removesuffix("]")
     + ", branch=SECONDS of CPU time (branch and bound that goes on from the policy's packing)]",
 }
+MAPPED_HELP = {
+    "policy": POLICY_HELP["policy"].removesuffix("]")
+    + ", actions=both|order|map (decides the order in which storages are served, or every access; both shares the samples)]",
+}
 GREEDY_HELP = {"policy": "the learned policy, the shipped one or @RUN, greedy"}
 
 
@@ -344,7 +348,13 @@ PROBLEMS: dict[str, Problem] = {
         columns=memory.PACKING_COLUMNS,
     ),
     "memory-map": Problem(
-        **of_modules("memory-map", solvers="memory.mapping", referee="memory.check.check_program", drawing="memory.render.draw"),
+        **of_modules(
+            "memory-map",
+            policies=MAPPED_HELP,
+            solvers="memory.mapping",
+            referee="memory.check.check_program",
+            drawing="memory.render.draw",
+        ),
         title="memory mapping of programs",
         objective="latency",
         unit="us",

@@ -38,6 +38,8 @@ class Arguments:
     """What to schedule."""
     preset: str = "gym-ds3-5"
     """Streams on a chip: the workload to train for; gaps, caps and noise are varied."""
+    actions: Literal["map", "order"] = "map"
+    """Memory mapping: decide every access, or the order in which storages are served."""
     swap: bool = True
     """Blocking shop: with --no-swap jobs cannot exchange machines (bns instead of bws)."""
     down_share: tuple[float, ...] = ()
@@ -131,7 +133,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def train(a: Arguments) -> Path:
     """Run what the arguments say; returns the folder of the run."""
-    variant = a.preset if a.problem == "soc" else a.problem if a.swap else f"{a.problem}-bns"
+    variant = a.preset if a.problem == "soc" else a.problem + ("" if a.swap else "-bns")
+    variant += "" if a.actions == "map" else f"-{a.actions}"
     out = a.out or Path("runs") / f"{variant}-{a.learner}-{a.seed}"
     config = configuration(a)
     if a.learner == "sb3":

@@ -64,7 +64,7 @@ def test_no_wait_shops_have_no_policy() -> None:
 
 
 def test_swaps_and_interruptions_belong_to_the_blocking_shop() -> None:
-    with pytest.raises(InputError, match="belong to the blocking shop"):
+    with pytest.raises(InputError, match="swaps and interruptions belong to blocking, not to jobshop"):
         family("jobshop", swap=False)
     with pytest.raises(InputError, match=r"down share 1\.5"):
         family("blocking", down_shares=(1.5,))

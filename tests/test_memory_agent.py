@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.families import family
+from dispatchgym.agents.families import Family, family
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.agents.trainer import TrainConfig, Trainer
@@ -24,7 +24,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import MemoryProgram, Packing, all_slow
 from dispatchgym.instances.memory_catalogue import load_packing, load_program
 from dispatchgym.instances.memory_generate import layered, random_packing
-from dispatchgym.policies import solve
+from dispatchgym.policies import load, prepare, solve, ways_of
 
 TINY: dict[str, Any] = {"instances": 2, "samples": 4, "width": 8, "hidden": 8, "layers": 1, "log_every": 1}
 SIZES = {"memory-pack": ("12", "20"), "memory-map": ("6", "9")}
@@ -42,14 +42,15 @@ def referee(instance: Packing | MemoryProgram, schedule: Any) -> int:
     return check_packing(instance, schedule) if isinstance(instance, Packing) else check_program(instance, schedule)
 
 
-def network(name: str) -> Policy:
+def network(kind: Family) -> Policy:
     torch.manual_seed(0)
-    return Policy(PolicyConfig(family(name).problem.features, width=8, layers=1, hidden=8)).eval()
+    return Policy(PolicyConfig(kind.problem.features, width=8, layers=1, hidden=8)).eval()
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_every_episode_of_the_policy_passes_the_referee_and_is_what_the_network_says(name: str) -> None:
-    kind, pool, policy = family(name), few(name), network(name)
+@pytest.mark.parametrize(("name", "words"), [*((name, {}) for name in SIZES), ("memory-map", {"actions": "order"})])
+def test_every_episode_of_the_policy_passes_the_referee_and_is_what_the_network_says(name: str, words: dict[str, Any]) -> None:
+    kind, pool = family(name, **words), few(name)
+    policy = network(kind)
     rollout = Rollout(kind.problem, kind.problem.sizes(pool), 8, policy.config.hidden, DEVICE[name])
     rollout.load(pool)
     rollout.play(policy, np.arange(8) % 2, [-1, -1, *range(6)])
@@ -147,3 +148,21 @@ def test_the_shipped_mapping_policy_is_better_than_the_allocator() -> None:
 def test_sizes_are_whole_numbers(name: str, size: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"size '{size}' is not a whole number"):
         trained(name, tmp_path, sizes=(size,))
+
+
+def test_training_says_which_decisions_it_is_for(tmp_path: Path) -> None:
+    trained("memory-map", tmp_path, actions="order")
+    _, about = load(str(tmp_path), "memory-map")
+    assert about["config"]["actions"] == "order"
+    ways = ways_of(few("memory-map")[0], prepare(f"policy@{tmp_path}", "memory-map"))
+    assert [way.builder for way in ways] == ["order"]
+    with pytest.raises(InputError, match="a run decides as it was trained"):
+        prepare(f"policy@{tmp_path}:actions=map", "memory-map")
+    with pytest.raises(InputError, match="option actions=all is not one of both, order, map"):
+        prepare("policy:actions=all", "memory-map")
+    with pytest.raises(InputError, match="actions='all' is not one of map, order"):
+        trained("memory-map", tmp_path, actions="all")
+    with pytest.raises(InputError, match=r"other actions \(order\) belong to memory-map, not to memory-pack"):
+        trained("memory-pack", tmp_path, actions="order")
+    with pytest.raises(InputError, match="imitate with --actions map"):
+        trained("memory-map", tmp_path / "x", actions="order", imitate_steps=1, expert=lambda x: solve_mapping(x, "xla").schedule)

@@ -26,6 +26,7 @@ from dispatchgym.envs.memory.check import check_packing, check_program, execute,
 from dispatchgym.envs.memory.env import MapFamily
 from dispatchgym.envs.memory.map_kernel import BRING, DROP, LATENCY, STAY
 from dispatchgym.envs.memory.map_problem import ACTIONS, MapProblem, fixed_stays, plan_of
+from dispatchgym.envs.memory.order_kernel import WINDOW
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, all_slow
 from dispatchgym.instances.memory_generate import layered
@@ -415,3 +416,16 @@ def test_generated_programs_come_by_their_words() -> None:
     assert [x.name for x in env.unwrapped.engine.pool] == ["generated-5", "generated-6"]
     assert np.array_equal(env.unwrapped.engine.pool[1].access, expected.access)
     assert env.unwrapped.engine.problem == MapProblem("order")
+
+
+def test_the_choices_of_an_order_are_the_first_by_priority_that_are_left() -> None:
+    env: Any = gymnasium.make(ID, instance="resnet50-b1", actions="order", device="python", illegal="raise")
+    _, info = env.reset()
+    ranks = env.unwrapped.engine.instances.ranking[0]
+    ranks = ranks[ranks >= 0].tolist()
+    assert len(ranks) > WINDOW
+    for _ in range(5):
+        offered = np.flatnonzero(info["action_mask"])
+        assert sorted(ranks[:WINDOW]) == offered.tolist()
+        ranks.remove(int(offered[-1]))
+        info = env.step(int(offered[-1]))[4]

@@ -1,8 +1,11 @@
 """Memory mapping by priorities: a choice is the storage that the allocator of `allocator_kernel.py` serves next.
 
 Functions of the contract in `envs/core/contract.py`. The reward is what the storage saves of the latency, as a share of all-slow
-latency. Storages that could save nothing, or that are pinned, are no choices.
+latency. The choices are the first few storages, by XLA's priority, of those that are left: what is far behind can wait, and a
+program has hundreds. Storages that could save nothing, or that are pinned, are no choices at all.
 """
+
+WINDOW = 16  # choices
 
 # s.cursor counts decisions, s.crowd what is left to decide.
 
@@ -31,9 +34,16 @@ def objective(inst, s, b):
 
 
 def legal(inst, s, b, mask):
+    i = s.row[b]
     for j in range(mask.shape[0]):
-        mask[j] = s.open[b, j]
-    return s.crowd[b]
+        mask[j] = 0
+    count = 0
+    for x in range(inst.buffers[i]):
+        j = inst.ranking[i, x]
+        if count < WINDOW and j >= 0 and s.open[b, j] == 1:
+            mask[j] = 1
+            count += 1
+    return count
 
 
 def step(inst, s, b, action):

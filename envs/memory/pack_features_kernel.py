@@ -116,4 +116,4 @@ def graph(inst, s, b, o):
         row[1] = s.top[b, c] * share
         row[2] = s.load[b, c] * share
         row[3] = (s.top[b, c] + s.load[b, c]) * share
-        row[4] = inst.length[i, c] * inst.sections[i] / LENGTHS
+        row[4] = (inst.reached[i, c + 1] - inst.reached[i, c]) * inst.sections[i] / LENGTHS

@@ -69,14 +69,21 @@ def step(inst, s, b, action):
         need = part[HIGH] - part[LOW]
         coarse = top >> inst.shift[i]
         s.height[b] = max(s.height[b], top)
-        for c in range(part[BEGINS], part[ENDS]):
-            load = s.load[b, c] - need
-            s.load[b, c] = load
-            s.top[b, c] = top
-            s.sky[b, c] = coarse * inst.length[i, c]
+        begins = part[BEGINS]
+        ends = part[ENDS]
+        # Slices, because the compiler vectorises loops that begin at zero.
+        tops = s.top[b, begins:ends]
+        loads = s.load[b, begins:ends]
+        sky = s.sky[b, begins:ends]
+        reached = inst.reached[i, begins : ends + 1]
+        for c in range(tops.shape[0]):
+            load = loads[c] - need
+            loads[c] = load
+            tops[c] = top
+            sky[c] = coarse * (reached[c + 1] - reached[c])
             bound = max(bound, top + load)
         if inst.plain[i] == 1:
-            lift(inst, s, b, i, part[BEGINS], part[ENDS], top)
+            lift(inst, s, b, i, begins, ends, top)
         else:
             lift_parts(inst, s, b, i, part, top)
     s.floor[b, action] = UNLIMITED
@@ -132,14 +139,15 @@ def offer(inst, s, b):
         lowest = min(lowest, floor[j] + size[j])
     s.lowest[b] = lowest
     s.base[b] = base
-    count = 0
-    chief = 0
-    for j in range(floor.shape[0]):
+    for j in range(offered.shape[0]):
         offered[j] = 0
-        if floor[j] < lowest:
-            near[count] = j
-            count += 1
-            chief = j if floor[j] + size[j] == lowest else chief
+    count = 0
+    for j in range(floor.shape[0]):
+        near[count] = j
+        count += 1 if floor[j] < lowest else 0
+    chief = 0
+    for n in range(count):
+        chief = near[n] if floor[near[n]] + size[near[n]] == lowest else chief
     count = gather(inst, s, b, i, count, chief)
     limit = inst.capacity[i]
     least = UNLIMITED
@@ -182,10 +190,7 @@ def gather(inst, s, b, i, count, chief):
 
 def survey_move(inst, s, b, i, j):
     """What moving buffer j to its floor does to its sections: their least height, the space it buries, how tight they are."""
-    tops = s.top[b]
-    loads = s.load[b]
-    sky = s.sky[b]
-    length = inst.length[i]
+    reached = inst.reached[i]
     floor = s.floor[b, j]
     reach = 0
     buried = 0
@@ -193,13 +198,19 @@ def survey_move(inst, s, b, i, j):
     first = inst.first[i, j]
     for p in range(first, first + inst.count[i, j]):
         part = inst.part[i, p]
+        begins = part[BEGINS]
+        ends = part[ENDS]
+        tops = s.top[b, begins:ends]
+        loads = s.load[b, begins:ends]
+        sky = s.sky[b, begins:ends]
         base = floor + part[LOW]
-        coarse = base >> inst.shift[i]
+        below = 0
         tall = 0
-        for c in range(part[BEGINS], part[ENDS]):
-            buried += coarse * length[c] - sky[c]
+        for c in range(tops.shape[0]):
+            below += sky[c]
             tall = max(tall, loads[c])
             heaviest = max(heaviest, tops[c] + loads[c])
+        buried += (base >> inst.shift[i]) * (reached[ends] - reached[begins]) - below
         reach = max(reach, base + tall)
     s.reach[b, j] = reach
     s.buried[b, j] = buried

@@ -60,7 +60,7 @@ class Instances(NamedTuple):
     part: Array  # (N, P, 4) int64
     owner: Array  # (N, P) int64 buffer
     load: Array  # (N, S) int64 live bytes
-    length: Array  # (N, S) int64 of the sections, in 1/4096 of the whole time, at least 1
+    reached: Array  # (N, S + 1) int64 when sections begin: sums of their lengths, in 1/4096 of the whole time, each at least 1
 
 
 class State(NamedTuple):
@@ -191,10 +191,9 @@ class PackProblem:
             "successor": _successors(x),
         }
         of_parts = {"part": np.stack([begins, ends, parts[:, 3], parts[:, 4]], axis=1), "owner": parts[:, 0]}
-        of_sections = {"load": load, "length": length}
         rows: dict[str, Array] = {name: np.int64(value) for name, value in numbers.items()}
         rows |= {name: np.float64(value) for name, value in ratios.items()}
-        for extent, columns in ((z, of_buffers), (p, of_parts), (c, of_sections)):
+        for extent, columns in ((z, of_buffers), (p, of_parts), (c, {"load": load}), (c + 1, {"reached": reached})):
             rows |= {name: padded(column, extent) for name, column in columns.items()}
         return rows
 
