@@ -22,7 +22,7 @@ examples:
   python train.py jobshop --minutes 60 --out runs/long --seed 1        (stop it any time, then the same with --resume)
   python train.py jobshop --steps 500 --learner self-label --sizes 6x6 10x10
   python train.py jobshop --minutes 20 --imitate tabu:0.2s --imitate-steps 50
-  python train.py blocking --minutes 20 --imitate sa:moves=3000 --imitate-steps 150      (swaps allowed)
+  python train.py blocking --minutes 20 --imitate sa:iterations=3000 --imitate-steps 150      (swaps allowed)
   python train.py blocking --minutes 20 --no-swap --down-share 0 0.05 0.1 0.2
   python train.py soc --preset gym-ds3-5 --minutes 20
   python train.py static-dag --minutes 20 --sizes 20x8 40x8 60x8      (tasks x PEs)
