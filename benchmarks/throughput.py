@@ -79,6 +79,14 @@ QUICK = Plan(
     seconds=0.1,
     memory=2**30,
 )
+# Which fields of a plan say what is measured of a family.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "jobshop": ("sizes",),
+    "blocking": ("blocking_sizes",),
+    "soc": ("streams", "graph_sizes"),
+    "memory": ("packing_sizes", "program_sizes"),
+    "policy": ("policy_sizes",),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,6 +106,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--compare", type=Path, metavar="FILE", help="print ratios to an older result; exit 1 if one is below 0.7"
     )
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, help="these alone: " + ", ".join(FAMILIES), metavar="FAMILY")
     parser.add_argument("--sizes", nargs="+", metavar="JOBSxMACHINES", help="shops of these sizes alone")
     parser.add_argument("--batches", nargs="+", type=int, metavar="COPIES", help="instead of the usual ones")
     parser.add_argument("--seconds", type=float, help="CPU time of one timing")
@@ -109,10 +118,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that the command line asks for; InputError for sizes and numbers that cannot be measured."""
     plan = replace(QUICK if options.quick else Plan(), seed=options.seed)
+    left_out = set(FAMILIES) - set(options.families or FAMILIES)
     if options.sizes:
+        left_out |= {"soc", "memory"}
         sizes = tuple(options.sizes)
         plan = replace(plan, sizes=sizes, policy_sizes=sizes, blocking_sizes=sizes)
-        plan = replace(plan, streams=(), graph_sizes=(), packing_sizes=(), program_sizes=())
+    plan = replace(plan, **{field: () for family in left_out for field in FAMILIES[family]})
     if options.batches:
         batches = tuple(options.batches)
         plan = replace(plan, batches=batches, engine_batches=batches, blocking_batches=batches)
