@@ -189,14 +189,31 @@ def environment_figures(plan: Plan, size: str) -> Iterator[Figure]:
         weight = workloads.bytes_per_copy(pool, graph)
         yield Figure("memory", size, observation, 1, weight, BYTES)
         yield Figure("make", size, observation, 1, workloads.single_rate(pool, observation, *timing), OPERATIONS)
-        for face, batches, held in (("engine", plan.engine_batches, 1), ("make_vec", plan.batches, HELD)):
-            for copies in batches:
-                value, note = None, too_much(plan, copies * weight * held)
-                if not note and face == "engine":
-                    value = workloads.engine_rate(pool, copies, graph, *timing)
-                elif not note:
-                    value = workloads.vector_rate(pool, copies, observation, *timing)
-                yield Figure(face, size, observation, copies, value, OPERATIONS, note)
+        for copies in plan.engine_batches:
+            note = too_much(plan, copies * weight)
+            value = None if note else workloads.engine_rate(pool, copies, graph, *timing)
+            yield Figure("engine", size, observation, copies, value, OPERATIONS, note)
+        yield from vector_figures(plan, "", size, observation, pool, workloads.JOBSHOP, plan.batches, weight)
+
+
+def vector_figures(
+    plan: Plan,
+    mode: str,
+    size: str,
+    observation: str,
+    pool: Sequence[Any],
+    shop: workloads.Shop,
+    batches: Sequence[int],
+    weight: int,
+) -> Iterator[Figure]:
+    """Speed through `gymnasium.make_vec`: every observation is the user's to keep, or (copy=False) shared until the next step."""
+    for words, held in (({}, HELD), ({"copy": False}, 1)):
+        face = " ".join(["make_vec", *[mode] * bool(mode), *["copy=False"] * bool(words)])
+        for copies in batches:
+            note = too_much(plan, copies * weight * held)
+            way = shop._replace(words={**shop.words, **words})
+            value = None if note else workloads.vector_rate(pool, copies, observation, plan.seed, plan.seconds, plan.repeats, way)
+            yield Figure(face, size, observation, copies, value, OPERATIONS, note)
 
 
 def blocking_figures(plan: Plan, size: str) -> Iterator[Figure]:
@@ -232,11 +249,7 @@ def mode_figures(
         yield Figure(f"memory {mode}", name, "candidates", 1, weight, BYTES)
         rate = workloads.single_rate(pool, "candidates", *timing, shop)
         yield Figure(f"make {mode}", name, "candidates", 1, rate, OPERATIONS)
-        for copies in batches:
-            value, note = None, too_much(plan, copies * weight * HELD)
-            if not note:
-                value = workloads.vector_rate(pool, copies, "candidates", *timing, shop)
-            yield Figure(f"make_vec {mode}", name, "candidates", copies, value, OPERATIONS, note)
+        yield from vector_figures(plan, mode, name, "candidates", pool, shop, batches, weight)
 
 
 def too_much(plan: Plan, size: int) -> str:

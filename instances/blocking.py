@@ -159,6 +159,17 @@ def interrupt(shop: BlockingShop, law: Interruptions, seed: int | tuple[int, ...
     return dataclasses.replace(shop, down=windows[:, :kept].astype(np.int32), breakdown=NOTHING, interruptions=law)
 
 
+def stays(shop: JobShop) -> npt.NDArray[np.int64]:
+    """(J, K) durations, in ticks, of whole stays on a machine: those of operations in a row on one machine are summed at the
+    first of them, and 0 at the others."""
+    ticks = shop.duration.astype(np.int64)
+    for k in range(ticks.shape[1] - 1, 0, -1):
+        same = (shop.machine[:, k] == shop.machine[:, k - 1]) & (shop.machine[:, k] >= 0)
+        ticks[:, k - 1] += np.where(same, ticks[:, k], 0)
+        ticks[same, k] = 0
+    return ticks
+
+
 def lower_bound(shop: BlockingShop) -> int:
     """A bound on the makespan of every variant and trace: the job shop's own (ticks). Interruptions only lengthen a schedule."""
     return simple_lower_bound(shop.shop)

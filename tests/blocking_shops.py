@@ -81,11 +81,22 @@ def routes(instance: BlockingShop) -> list[list[int]]:
 
 
 def orders_of_machine(instance: BlockingShop, m: int) -> Iterator[list[Operation]]:
-    """Every order of the operations on machine m that keeps the order of each route."""
-    return _interleavings([[(j, k) for k, x in enumerate(route) if x == m] for j, route in enumerate(routes(instance))])
+    """Every order of the operations on machine m that keeps the order of each route, and together those in a row."""
+    for order in _interleavings([_runs(route, m, j) for j, route in enumerate(routes(instance))]):
+        yield [operation for run in order for operation in run]
 
 
-def _interleavings(rows: list[list[Operation]]) -> Iterator[list[Operation]]:
+def _runs(route: list[int], m: int, j: int) -> list[list[Operation]]:
+    runs: list[list[Operation]] = []
+    for k, x in enumerate(route):
+        if x == m and k and route[k - 1] == m:
+            runs[-1].append((j, k))
+        elif x == m:
+            runs.append([(j, k)])
+    return runs
+
+
+def _interleavings(rows: list[list[list[Operation]]]) -> Iterator[list[list[Operation]]]:
     if not any(rows):
         yield []
     for i, row in enumerate(rows):

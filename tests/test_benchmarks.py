@@ -45,9 +45,9 @@ def test_every_way_in_is_measured(figures):
     assert {f.copies for f in figures if f.face == "make_vec"} == {2, 4}
     assert {f"{face} {name}" for face in ("make_vec", "memory") for name in workloads.BLOCKING} <= {f.face for f in figures}
     chips = {(f.size, f.face) for f in figures if f.size in ("gym-ds3-1,horizon=100", "graphs 5x2")}
-    assert len(chips) == 2 * len(workloads.STREAMS) * len(("memory", "make", "make_vec"))
+    assert len(chips) == 2 * len(workloads.STREAMS) * len(("memory", "make", "make_vec", "make_vec copy=False"))
     memories = {(f.size, f.face) for f in figures if f.size in ("packings of 6", "programs of 5")}
-    assert len(memories) == (len(workloads.PACKINGS) + len(workloads.PROGRAMS)) * len(("memory", "make", "make_vec"))
+    assert len(memories) == (len(workloads.PACKINGS) + len(workloads.PROGRAMS)) * len(("memory", "make", "make_vec", "copy=False"))
 
 
 def test_uneven_shops_play_whole_episodes_in_few_copies(monkeypatch):
@@ -67,8 +67,9 @@ def test_what_exceeds_the_memory_is_named_and_not_measured():
     many = (10**9,)
     found = list(throughput.measure(replace(TINY, memory=1, policy_sizes=(), batches=many, engine_batches=many)))
     left_out = [f for f in found if f.value is None]
-    names = (*workloads.BLOCKING, *workloads.STREAMS, *workloads.PACKINGS, *workloads.PROGRAMS)
-    assert {f.face for f in left_out} == {"make_vec", "engine"} | {f"make_vec {name}" for name in names}
+    modes = (*workloads.STREAMS, *workloads.PACKINGS, *workloads.PROGRAMS)
+    copied = {"make_vec"} | {f"make_vec {name}" for name in (*workloads.BLOCKING, *modes)}
+    assert {f.face for f in left_out} == {"engine", "make_vec copy=False"} | copied | {f"make_vec {x} copy=False" for x in modes}
     assert all("GiB" in f.note for f in left_out)
     assert "GiB" in throughput.tables(found)[0].markdown()
 

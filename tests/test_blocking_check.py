@@ -118,10 +118,11 @@ def test_an_order_of_the_moves_of_one_instant_is_searched_for():
     assert "at 2, which a shop without swaps cannot do" in refusal(shop, [[0, 2, 2], [0, 2, 2]], "bns")
 
 
-def test_nobody_passes_a_machine_in_no_time_between_two_operations_of_its_holder_without_swaps():
+@pytest.mark.parametrize("variant", ["bws", "bns"])
+def test_nobody_passes_a_machine_in_no_time_between_two_operations_of_its_holder(variant):
     shop = JobShop(np.array([[0, 0], [0, 1]]), np.array([[2, 2], [0, 1]]))
-    assert verdict(shop, [[0, 2], [2, 2]], "bws") == 4
-    assert "exchange machines 0, 0 at 2" in refusal(shop, [[0, 2], [2, 2]], "bns")
+    assert "machine 0: job 0 op 0 [0, 4) overlaps job 1 op 0 [2, 2)" in refusal(shop, [[0, 2], [2, 2]], variant)
+    assert verdict(shop, [[0, 2], [4, 4]], variant) == 5
 
 
 def test_many_moves_at_one_instant_are_judged_quickly():

@@ -113,6 +113,25 @@ def test_whoever_spoils_a_dropped_observation_spoils_nothing_else() -> None:
     assert len(envs.unwrapped._buffers) <= 3
 
 
+@pytest.mark.parametrize("observation", ["candidates", "graph", "flat"])
+def test_without_copies_observations_are_the_same_and_nobody_can_spoil_them(observation: str) -> None:
+    name, words = (IDS[1], {}) if observation == "flat" else (ID, {"observation": observation})
+    shared, clean = make(name, copy=False, **words), make(name, **words)
+    (seen, info), (expected, _) = shared.reset(seed=0), clean.reset(seed=0)
+    for _ in range(60):
+        assert_same(seen, expected) if isinstance(seen, dict) else np.testing.assert_array_equal(seen, expected)
+        for value in seen.values() if isinstance(seen, dict) else ():
+            with pytest.raises(ValueError, match="read-only"):
+                value[:] = 7
+        action = info["action_mask"].argmax(axis=1)
+        before = seen
+        (seen, *rest, info), (expected, *others, _) = shared.step(action), clean.step(action)
+        for one, other in zip(rest, others, strict=True):
+            np.testing.assert_array_equal(one, other)
+        if isinstance(seen, dict):
+            assert all(np.shares_memory(seen[key], before[key]) for key in seen)
+
+
 def test_a_view_keeps_its_observation_alive() -> None:
     envs = make()
     observation, info = envs.reset(seed=0)

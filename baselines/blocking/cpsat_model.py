@@ -40,14 +40,14 @@ class Model:
 
     def orders(self, clock: Clock, solver: cp_model.CpSolver) -> Orders:
         """The machine orders of the solution that the solver holds."""
-        orders: list[list[tuple[int, int, int, Operation]]] = [[] for _ in range(clock.machines)]
-        for j, route in enumerate(clock.route):
+        orders: list[list[tuple[int, int, int, list[Operation]]]] = [[] for _ in range(clock.machines)]
+        for j in range(len(clock.route)):
             at = [solver.value(x) for x in self.entry[j]]
-            for k, m in enumerate(route):
+            for m, k, last in clock.stays[j]:
                 # Of entries at the same tick only the last one may last; without swaps the ranks say more.
-                leave = at[k + 1] if k + 1 < len(at) else clock.end(j, k, at[k])
-                orders[m].append((at[k], solver.value(self.rank[j][k]), leave, (j, k)))
-        return [[operation for *_, operation in sorted(order)] for order in orders]
+                leave = at[last + 1] if last + 1 < len(at) else clock.end(j, last, at[last])
+                orders[m].append((at[k], solver.value(self.rank[j][k]), leave, [(j, x) for x in range(k, last + 1)]))
+        return [[operation for *_, operations in sorted(order) for operation in operations] for order in orders]
 
 
 def build_model(clock: Clock, bound: int, horizon: int, deadline: float) -> Model | None:
@@ -77,10 +77,12 @@ def build_model(clock: Clock, bound: int, horizon: int, deadline: float) -> Mode
         else:
             at.append(model.new_int_var(0, horizon, f"exit_{j}"))
         model.add(at[-1] <= makespan)
-        for k, m in enumerate(route):
+        for k in range(len(route)):
             _after_processing(model, at[k], at[k + 1], segments[k])
-            size = at[-1] - at[-2] if k + 1 == len(route) and static else model.new_int_var(clock.duration[j][k], horizon, "")
-            on_machine[m].append(model.new_interval_var(at[k], size, at[k + 1], f"op_{j}_{k}"))
+        for m, k, last in clock.stays[j]:
+            fixed = static and k + 1 == len(route)
+            size = at[-1] - at[-2] if fixed else model.new_int_var(sum(clock.duration[j][k : last + 1]), horizon, "")
+            on_machine[m].append(model.new_interval_var(at[k], size, at[last + 1], f"stay_{j}_{k}"))
         entry.append(at[:-1])
         leave.append(at[1:])
     for intervals in on_machine:
@@ -196,7 +198,7 @@ def _add_orders(
     rank: list[list[cp_model.LinearExpr]],
     deadline: float,
 ) -> None:
-    """Literals that say of two operations on a machine which is first, and what one says about the others of two jobs."""
+    """Literals that say of two stays on a machine which is first, and what one says about the others of two jobs."""
     count = _moves_at_once(clock)
     implications = 0
 
@@ -213,13 +215,13 @@ def _add_orders(
 
     for a, b in combinations(range(len(entry)), 2):
         _in_time(deadline)
-        pairs = [(k, q) for k, m in enumerate(clock.route[a]) for q, n in enumerate(clock.route[b]) if m == n]
+        pairs = [(*one[1:], *other[1:]) for one in clock.stays[a] for other in clock.stays[b] if one[0] == other[0]]
         if not pairs:
             continue
-        first = [model.new_bool_var(f"first_{a}_{k}_{b}_{q}") for k, q in pairs]
-        for literal, (k, q) in zip(first, pairs, strict=True):
-            before(a, k, b, q, literal)
-            before(b, q, a, k, ~literal)
+        first = [model.new_bool_var(f"first_{a}_{k}_{b}_{q}") for k, _, q, _ in pairs]
+        for literal, (k, last_k, q, last_q) in zip(first, pairs, strict=True):
+            before(a, last_k, b, q, literal)
+            before(b, last_q, a, k, ~literal)
         if implications < MAX_IMPLICATIONS:
             for x, y in np.argwhere(_implied(clock, a, b, np.array(pairs))).tolist():
                 model.add_implication(first[x], first[y])
@@ -227,17 +229,18 @@ def _add_orders(
 
 
 def _implied(clock: Clock, a: int, b: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """(P, P): whether "job a is first" at pair x of their operations on a machine, (k, q), says the same of pair y.
+    """(P, P): whether "job a is first" at pair x of their stays on a machine says the same of pair y.
 
-    If a leaves k before b enters q, a is first wherever it is up to k + 1 and b from q - 1 on: otherwise the jobs would wait for
-    each other in a circle. A circle is excluded if it takes time, and in a shop without swaps anyway.
+    A pair is (first operation of a, last one, first operation of b, last one). If a leaves k before b enters q, a is first
+    wherever its stay begins up to k + 1 and b's ends from q - 1 on: otherwise the jobs would wait for each other in a circle. A
+    circle is excluded if it takes time, and in a shop without swaps anyway.
     """
-    k, q = pairs.T
+    begins, k, q, ends = pairs.T
     done_a = np.concatenate(([0], np.cumsum(clock.duration[a])))
     done_b = np.concatenate(([0], np.cumsum(clock.duration[b])))
-    found = (k[None, :] <= k[:, None] + 1) & (q[None, :] >= q[:, None] - 1) & ~np.eye(len(k), dtype=bool)
+    found = (begins[None, :] <= k[:, None] + 1) & (ends[None, :] >= q[:, None] - 1) & ~np.eye(len(k), dtype=bool)
     if clock.variant == "bws":
-        found &= done_a[k + 1][:, None] - done_a[k][None, :] + done_b[q + 1][None, :] - done_b[q][:, None] > 0
+        found &= done_a[k + 1][:, None] - done_a[begins][None, :] + done_b[ends + 1][None, :] - done_b[q][:, None] > 0
     return found
 
 
@@ -255,8 +258,8 @@ def _without_waiting(
     for a, b in combinations(range(len(start)), 2):
         _in_time(deadline)
         # start[b] - start[a] may not be inside (below, above)
-        both = ((k, q) for k, m in enumerate(clock.route[a]) for q, n in enumerate(clock.route[b]) if m == n)
-        closed = sorted((head[a][k] - head[b][q + 1], head[a][k + 1] - head[b][q]) for k, q in both)
+        both = ((*one[1:], *other[1:]) for one in clock.stays[a] for other in clock.stays[b] if one[0] == other[0])
+        closed = sorted((head[a][k] - head[b][last_q + 1], head[a][last_k + 1] - head[b][q]) for k, last_k, q, last_q in both)
         merged: list[tuple[int, int]] = []
         for below, above in closed:
             if merged and below < merged[-1][1]:

@@ -11,10 +11,22 @@ import numpy as np
 from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
 
 Operation = tuple[int, int]  # (job, operation)
+Stay = tuple[int, int, int]
+Holding = tuple[int, int, list[Operation]]  # entry, exit, what is done in between
 Orders = list[list[Operation]]  # of each machine: who enters after whom
 Times = list[list[int]]  # of each job: its entries, and at last its exit
 
 FOREVER = 2**40
+
+
+def _stays(route: list[int]) -> list[Stay]:
+    found: list[Stay] = []
+    for k, m in enumerate(route):
+        if found and found[-1][0] == m and k:
+            found[-1] = (m, found[-1][1], k)
+        else:
+            found.append((m, k, k))
+    return found
 
 
 class Clock:
@@ -34,6 +46,8 @@ class Clock:
         for windows in instance.down.tolist():
             self.down.append([begin for begin, _ in windows if begin >= 0])
             self.up.append([end for _, end in windows if end >= 0])
+        # Stays on a machine of each job: (machine, first operation, last operation).
+        self.stays = [_stays(route) for route in self.route]
 
     def enter(self, m: int, tick: int) -> int:
         """The first tick from `tick` on at which machine m is up."""
@@ -98,7 +112,7 @@ def insertion(clock: Clock, sequence: list[int], deadline: float) -> Orders:
 
     Jobs do not move once they are placed. After `deadline` (time.perf_counter) the rest goes one after another at the end.
     """
-    held: list[list[tuple[int, int, Operation]]] = [[] for _ in range(clock.machines)]  # (entry, exit, operation) in order
+    held: list[list[Holding]] = [[] for _ in range(clock.machines)]  # in order
     last = 0
     for j in sequence:
         late = time.perf_counter() > deadline
@@ -107,10 +121,10 @@ def insertion(clock: Clock, sequence: list[int], deadline: float) -> Orders:
         else:
             row = _insert_without_waiting(clock, j, held) if clock.variant == "nwt" else _insert(clock, j, held)
         last = max(last, row[-1])
-        for k, m in enumerate(clock.route[j]):
-            held[m].append((row[k], row[k + 1], (j, k)))
+        for m, first, final in clock.stays[j]:
+            held[m].append((row[first], row[final + 1], [(j, k) for k in range(first, final + 1)]))
             held[m].sort(key=lambda x: x[:2])  # stable: of equal holdings the newer one is later
-    return [[operation for _, _, operation in holdings] for holdings in held]
+    return [[operation for _, _, operations in holdings for operation in operations] for holdings in held]
 
 
 def _serial(clock: Clock, j: int, begin: int) -> list[int]:
@@ -121,7 +135,7 @@ def _serial(clock: Clock, j: int, begin: int) -> list[int]:
     return row
 
 
-def _insert(clock: Clock, j: int, held: list[list[tuple[int, int, Operation]]]) -> list[int]:
+def _insert(clock: Clock, j: int, held: list[list[Holding]]) -> list[int]:
     """The earliest exit by way of holes: in each hole of each machine on the route only the earliest entry matters.
 
     Without swaps a job leaves before the next one enters, never at the same tick: so it can be in no circle of moves.
@@ -135,7 +149,7 @@ def _insert(clock: Clock, j: int, held: list[list[tuple[int, int, Operation]]]) 
             found = FOREVER, -1
             for origin, (_, ready, leave, _) in enumerate(layers[-1] if layers else [(0, clock.release[j], FOREVER, -1)]):
                 entry = clock.enter(m, max(ready, begin))
-                if entry <= leave:
+                if entry <= leave and not (k and m == clock.route[j][k - 1] and leave != latest):  # it stays in its hole
                     found = min(found, (entry, origin))
             if found[1] >= 0 and (done := clock.end(j, k, found[0])) <= latest:
                 layer.append((found[0], done, latest, found[1]))
@@ -148,13 +162,13 @@ def _insert(clock: Clock, j: int, held: list[list[tuple[int, int, Operation]]]) 
     return row[::-1]
 
 
-def _holes(holdings: list[tuple[int, int, Operation]]) -> list[tuple[int, int]]:
+def _holes(holdings: list[Holding]) -> list[tuple[int, int]]:
     begins = [0] + [leave for _, leave, _ in holdings]
     ends = [entry for entry, _, _ in holdings] + [FOREVER]
     return [(begin, end) for begin, end in zip(begins, ends, strict=True) if begin < end]
 
 
-def _insert_without_waiting(clock: Clock, j: int, held: list[list[tuple[int, int, Operation]]]) -> list[int]:
+def _insert_without_waiting(clock: Clock, j: int, held: list[list[Holding]]) -> list[int]:
     """The earliest start at which no operation meets a holding on its machine."""
     head = [0]
     for k in range(len(clock.route[j])):
@@ -163,9 +177,9 @@ def _insert_without_waiting(clock: Clock, j: int, held: list[list[tuple[int, int
     moved = True
     while moved:
         moved = False
-        for k, m in enumerate(clock.route[j]):
+        for m, first, last in clock.stays[j]:
             for entry, leave, _ in held[m]:
-                if begin + head[k] < leave and entry < begin + head[k + 1]:
-                    begin = leave - head[k]
+                if begin + head[first] < leave and entry < begin + head[last + 1]:
+                    begin = leave - head[first]
                     moved = True
     return [begin + x for x in head]

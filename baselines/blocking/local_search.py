@@ -32,7 +32,8 @@ Watch = Callable[[], None]  # called between two slices
 
 
 def mean_duration(instance: BlockingShop) -> float:
-    return float(instance.shop.duration[instance.shop.machine >= 0].mean())
+    """Of the operations, in ticks; 1 if none takes any time."""
+    return float(instance.shop.duration[instance.shop.machine >= 0].mean()) or 1.0
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
 """The referee of the blocking job shop: plain loops written from the problem statement, sharing no code with any player.
 
-Job j enters the machine of its operation k at start[j, k] and holds it until it enters the next one; after its last operation
-it leaves the shop when it is processed. A holding is a half-open interval, and no two holdings of a machine overlap. One of
-length 0 still needs an empty machine: it may touch another at either end, but not lie inside it.
+Job j enters the machine of its operation k at start[j, k] and holds it until it enters the next one; if that is the same
+machine, it keeps it in between. After its last operation it leaves the shop when it is processed. A holding is a half-open
+interval, and no two holdings of a machine overlap. One of length 0 still needs an empty machine: it may touch another at either
+end, but not lie inside it.
 
 With swaps (bws) that is all. Without (bns) the moves of one instant must have an order in which every job enters a machine
 that is empty then (or its own, if two operations in a row are on one machine). Without waiting (nwt) an operation begins
@@ -51,8 +52,14 @@ def check(instance: BlockingShop, schedule: BlockingSchedule) -> int:
 
     held: list[list[tuple[int, int, int, int]]] = [[] for _ in range(shop.machines)]  # (entry, exit, job, operation)
     for j, row in enumerate(moves):
+        last = OUTSIDE
         for k, ((entry, m), (leave, _)) in enumerate(itertools.pairwise(row)):
-            held[m].append((entry, leave, j, k))
+            if m == last:
+                begin, _, _, first = held[m].pop()
+                held[m].append((begin, leave, j, first))
+            else:
+                held[m].append((entry, leave, j, k))
+            last = m
     for m, holdings in enumerate(held):
         holdings.sort()
         for (b1, e1, j1, k1), (b2, e2, j2, k2) in itertools.pairwise(holdings):

@@ -11,7 +11,7 @@ import numpy as np
 
 from dispatchgym.envs.blocking.packing import pad, padding, refuse, room, table
 from dispatchgym.envs.core.contract import Array, Features, Sizes
-from dispatchgym.instances.blocking import BlockingShop, lower_bound
+from dispatchgym.instances.blocking import BlockingShop, lower_bound, stays
 
 
 class Instances(NamedTuple):
@@ -64,6 +64,9 @@ class NoWaitProblem:
     def pack(self, instances: Sequence[BlockingShop], sizes: Sizes) -> Instances:
         shops = pad(instances, sizes, self.variant)
         refuse("decisions", self.sizes(instances).steps, sizes.steps)
+        held = np.zeros_like(shops.duration)
+        for i, x in enumerate(instances):
+            held[i, : x.shop.jobs, : x.shop.machine.shape[1]] = stays(x.shop)
         load, visits = shops.load[..., 0], shops.load[..., 1]
         return Instances(
             pool=len(instances),
@@ -73,7 +76,7 @@ class NoWaitProblem:
             bound=np.array([lower_bound(x) for x in instances], np.int32),
             unit=shops.unit,
             rate=1.0 / shops.unit,
-            task=table([shops.machine, shops.duration, shops.head, shops.rest]),
+            task=table([shops.machine, held, shops.head, shops.rest]),
             job=shops.job,
             load=np.ascontiguousarray(load),
             first=(np.cumsum(visits, axis=1) - visits).astype(np.int32),

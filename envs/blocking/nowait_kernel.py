@@ -8,7 +8,8 @@ ends. Some optimal schedule can be built so: in a left-shifted schedule every jo
 such a job without a gap, so it can be placed after that one (a tree of longest paths, read from the root).
 """
 
-# inst.task (N, J * K, 4): the operations, k of job j in row j * K + k; work of the job before and from it on.
+# inst.task (N, J * K, 4): the operations, k of job j in row j * K + k; work of the job before and from it on. Operations in a
+# row on one machine are one stay: the first has the duration of all of them.
 MACHINE, DURATION, HEAD, REST = range(4)
 # inst.job (N, J, 3): number of operations (0 = no such job), release, work.
 LENGTH, RELEASE, WORK = range(3)
