@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +16,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import Gap, MemoryPlan, MemoryProgram, Packing, PackingPlan, peak
 from dispatchgym.instances.memory_generate import layered
 from tests.memory_plans import small_program
+from tests.targets import Recorded, answer, record_play
 
 IDS = tuple(f"dispatchgym:dispatchgym/{name}-v0" for name in ("MemoryPack", "MemoryPackFlat", "MemoryMap", "MemoryMapFlat"))
 PROBLEMS = (PackProblem("height"), PackProblem("capacity"), MapProblem("map"), MapProblem("order"))
@@ -116,31 +115,13 @@ def play_out(problem: Any, pool: Sequence[Any], seed: int, device: Any = "cpu") 
     ], engine
 
 
-def record(device: Any) -> dict[str, np.ndarray]:
-    """Everything seen and gained in random play by copies 0 and 2 of three, and the same by copy 0 alone."""
-    found: dict[str, np.ndarray] = {}
-    for n, problem in enumerate(PROBLEMS):
-        pool: list[Any] = [random_program(s) for s in range(4)]
-        if isinstance(problem, PackProblem):
-            rngs = [np.random.default_rng(s) for s in range(6)]
-            pool = [random_packing(rng, 9, gaps=s % 3 > 0, windows=s % 3 == 2, slack=0.2) for s, rng in enumerate(rngs)]
-        for copies in (3, 1):
-            rows: dict[int, list[np.ndarray]] = {b: [] for b in {0, copies - 1}}
-            engine = Engine(problem, pool, copies, device=device, seed=5)
-            engine.reset()
-            for step in range(STEPS):
-                seen, episodes = engine.arrays
-                for b, row in rows.items():
-                    row += [np.array(field[b]).ravel().astype(np.float64) for field in seen]
-                    row += [np.array([episodes.reward[b], episodes.final_objective[b], episodes.final_return[b]])]
-                # The choice depends on the copy's own step alone, so that copy 0 plays the same alone.
-                luck = np.random.default_rng([step, n]).random(seen.mask.shape[1]) + 1e-9
-                engine.step((seen.mask * luck).argmax(axis=1))
-            found |= {f"{n}: copy {b} of {copies}": np.concatenate(row) for b, row in rows.items()}
-            assert engine.arrays[1].episode.min() > 1, "no copy came to the end of an episode"
-    return found
+def record(device: Any) -> Recorded:
+    """What `record_play` finds on programs and on packings with gaps and windows."""
+    rngs = [np.random.default_rng(s) for s in range(6)]
+    packings = [random_packing(rng, 9, gaps=s % 3 > 0, windows=s % 3 == 2, slack=0.2) for s, rng in enumerate(rngs)]
+    programs = [random_program(s) for s in range(4)]
+    return record_play([(x, packings if isinstance(x, PackProblem) else programs) for x in PROBLEMS], device, STEPS)
 
 
 if __name__ == "__main__":
-    with Path(sys.argv[2]).open("wb") as file:
-        np.savez(file, **record(sys.argv[1]))  # type: ignore[arg-type]
+    answer(record)

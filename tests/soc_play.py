@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +13,7 @@ from dispatchgym.envs.soc.env import StaticFamily, StreamFamily
 from dispatchgym.envs.soc.problem import SocProblem
 from dispatchgym.instances.soc import StaticDag, StaticSchedule, Stream, StreamLog, stream
 from tests.soc_streams import random_application, random_platform, random_stream
+from tests.targets import Recorded, answer, record_play
 
 PROBLEMS = (
     SocProblem("start"),
@@ -80,30 +79,13 @@ def play_out(
     ], engine
 
 
-def record(device: Any) -> dict[str, np.ndarray]:
-    """Everything seen and gained in random play by copies 0 and 2 of three, and the same by copy 0 alone."""
-    found: dict[str, np.ndarray] = {}
+def record(device: Any) -> Recorded:
+    """What `record_play` finds on short streams and on graphs."""
     shorter = [replace(random_stream(s).workload, horizon=14) for s in range(40)]
     streams = [stream(w, s) for s, w in enumerate(shorter)]
-    for n, problem in enumerate((*PROBLEMS, *STATIC)):
-        pool: list[Any] = streams[n::6] if n < len(PROBLEMS) else [random_graph(s) for s in range(4)]
-        for copies in (3, 1):
-            rows: dict[int, list[np.ndarray]] = {b: [] for b in {0, copies - 1}}
-            engine = Engine(problem, pool, copies, device=device, seed=5)
-            engine.reset()
-            for step in range(STEPS):
-                seen, episodes = engine.arrays
-                for b, row in rows.items():
-                    row += [np.array(field[b]).ravel().astype(np.float64) for field in seen]
-                    row += [np.array([episodes.reward[b], episodes.final_objective[b], episodes.final_return[b]])]
-                # The choice depends on the copy's own step alone, so that copy 0 plays the same alone.
-                luck = np.random.default_rng([step, n]).random(seen.mask.shape[1]) + 1e-9
-                engine.step((seen.mask * luck).argmax(axis=1))
-            found |= {f"{n}: copy {b} of {copies}": np.concatenate(row) for b, row in rows.items()}
-            assert engine.arrays[1].episode.min() > 1, "no copy came to the end of an episode"
-    return found
+    games = [(problem, streams[n::6]) for n, problem in enumerate(PROBLEMS)]
+    return record_play([*games, *((problem, [random_graph(s) for s in range(4)]) for problem in STATIC)], device, STEPS)
 
 
 if __name__ == "__main__":
-    with Path(sys.argv[2]).open("wb") as file:
-        np.savez(file, **record(sys.argv[1]))  # type: ignore[arg-type]
+    answer(record)

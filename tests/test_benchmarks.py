@@ -47,7 +47,8 @@ def test_every_way_in_is_measured(figures):
     chips = {(f.size, f.face) for f in figures if f.size in ("gym-ds3-1,horizon=100", "graphs 5x2")}
     assert len(chips) == 2 * len(workloads.STREAMS) * len(("memory", "make", "make_vec", "make_vec copy=False"))
     memories = {(f.size, f.face) for f in figures if f.size in ("packings of 6", "programs of 5")}
-    assert len(memories) == (len(workloads.PACKINGS) + len(workloads.PROGRAMS)) * len(("memory", "make", "make_vec", "copy=False"))
+    kinds = len(workloads.PACKINGS) + len(workloads.PROGRAMS)
+    assert len(memories) == kinds * len(("memory", "make", "make_vec", "make_vec copy=False"))
 
 
 def test_uneven_shops_play_whole_episodes_in_few_copies(monkeypatch):

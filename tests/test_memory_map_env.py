@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 import re
-import subprocess
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -32,8 +29,8 @@ from dispatchgym.instances.memory import INPUT, PINS, MemoryPlan, MemoryProgram,
 from dispatchgym.instances.memory_generate import layered
 from tests.faces import assert_worker_processes_host, live_alike, same
 from tests.memory_play import IDS, play_out, random_program, record
+from tests.targets import assert_targets_agree
 
-ROOT = Path(__file__).parents[1]
 ID = IDS[2]
 PACK_WORDS: dict[str, Any] = {"buffers": 10, "times": 16, "pool": 3}
 MAP_WORDS: dict[str, Any] = {"instructions": 8, "pressure": 2.0, "pool": 3}
@@ -43,19 +40,7 @@ FAST = PINS.index("fast")
 
 
 def test_plain_python_compiled_code_and_the_cuda_simulator_agree_to_the_last_bit(tmp_path: Path) -> None:
-    compiled, interpreted = record("cpu"), record("python")
-    file = tmp_path / "simulated.npz"
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "tests.memory_play", "cuda", str(file)], env=environment, cwd=ROOT, check=True)
-    with np.load(file) as simulated:
-        assert compiled.keys() == interpreted.keys() == set(simulated)
-        for name, value in compiled.items():
-            assert value.tobytes() == interpreted[name].tobytes(), name
-            assert value.tobytes() == simulated[name].tobytes(), name
-    batches = [name for name in compiled if name.endswith("copy 0 of 3")]
-    assert len(batches) == 4
-    for name in batches:
-        assert compiled[name].tobytes() == compiled[name.replace("of 3", "of 1")].tobytes(), name
+    assert_targets_agree("tests.memory_play", record, 4, tmp_path)
 
 
 def assert_plan(x: Any, plan: Any, objective: int, total: float, first: int) -> None:

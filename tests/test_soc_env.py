@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 import re
-import subprocess
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -34,9 +31,9 @@ from tests.blocking_search import best_reachable
 from tests.faces import assert_worker_processes_host, live_alike, same
 from tests.soc_play import IDS, Played, play_out, random_graph, record
 from tests.soc_streams import random_stream
+from tests.targets import assert_targets_agree
 from tests.test_soc_static import random_dag
 
-ROOT = Path(__file__).parents[1]
 ID, FLAT_ID, STATIC_ID, STATIC_FLAT_ID = IDS
 STREAM_WORDS: dict[str, Any] = {"instance": "gym-ds3-1", "horizon": 250, "pool": 3, "noise": 0.2}
 STATIC_WORDS: dict[str, Any] = {"tasks": 5, "pes": 2, "pool": 4}
@@ -47,19 +44,7 @@ SCRATCH = ("eft", "outlook", "claim", "soon", "rest")
 
 
 def test_plain_python_compiled_code_and_the_cuda_simulator_agree_to_the_last_bit(tmp_path: Path) -> None:
-    compiled, interpreted = record("cpu"), record("python")
-    file = tmp_path / "simulated.npz"
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "tests.soc_play", "cuda", str(file)], env=environment, cwd=ROOT, check=True)
-    with np.load(file) as simulated:
-        assert compiled.keys() == interpreted.keys() == set(simulated)
-        for name, value in compiled.items():
-            assert value.tobytes() == interpreted[name].tobytes(), name
-            assert value.tobytes() == simulated[name].tobytes(), name
-    batches = [name for name in compiled if name.endswith("copy 0 of 3")]
-    assert len(batches) == 10
-    for name in batches:
-        assert compiled[name].tobytes() == compiled[name.replace("of 3", "of 1")].tobytes(), name
+    assert_targets_agree("tests.soc_play", record, 10, tmp_path)
 
 
 def outside(x: Stream, end: int, log: StreamLog) -> list[int]:
