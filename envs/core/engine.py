@@ -92,6 +92,8 @@ class Engine:
         self.observation: Observation
         self._episodes, self.episodes = place(episodes, self.target)
         self._observation, self.observation = place(seen, self.target)
+        # Whether kernels work on numpy arrays, which `arrays` shares.
+        self.on_host = isinstance(self._observation.mask, np.ndarray)
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {k: v for k, v in self.__dict__.items() if k not in PLACED}
@@ -175,11 +177,6 @@ class Engine:
         if self.on_host:
             return self._observation, self._episodes
         return self._host(self.observation), self._host(self.episodes)
-
-    @property
-    def on_host(self) -> bool:
-        """Whether kernels work on numpy arrays, which `arrays` shares."""
-        return isinstance(self._observation.mask, np.ndarray)
 
     def rows(self) -> npt.NDArray[np.int32]:
         """(B,) the instance each copy plays: its row in the pool, guests after it."""

@@ -58,7 +58,10 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._buffers: list[tuple[Observation, Observation]] = []
+        self._shared: dict[str, npt.NDArray[Any]] | None = None  # what is shown if copy=False
         self._everyone = np.ones(num_envs, np.bool_)  # every `_key` of an info about all copies
+        known = ("action_mask", "illegal", "objective", "instance", "lower_bound", *self.family.metrics)
+        self._all_known = {f"_{key}": self._everyone for key in known}
         self._nothing = np.full(num_envs, -1)  # the objective while no episode ends
         self._unmeasured = np.full(num_envs, -1.0)
         for array in (self._everyone, self._nothing, self._unmeasured):
@@ -66,7 +69,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self._note_rows()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_buffers": []}
+        return self.__dict__ | {"_buffers": [], "_shared": None}
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -164,8 +167,11 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         if self.flat:
             return self._rows(slice(None))
         o = self.engine.arrays[0]
-        seen = {key: getattr(o, f) for key, f in zip(self._keys, self.fields, strict=True)}
-        return seen if self.copy or not self.engine.on_host else {key: read_only(array) for key, array in seen.items()}
+        if self.copy or not self.engine.on_host:
+            return {key: getattr(o, f) for key, f in zip(self._keys, self.fields, strict=True)}
+        if self._shared is None:  # the engine writes to the same arrays for ever
+            self._shared = {key: read_only(getattr(o, f)) for key, f in zip(self._keys, self.fields, strict=True)}
+        return self._shared.copy()
 
     def _infos(
         self, where: npt.NDArray[np.bool_] | None, illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]
@@ -176,10 +182,9 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             "illegal": illegal,
             "objective": objective,
             **self._known,
-            **dict.fromkeys(self.family.metrics, self._unmeasured),
         }
         if where is None or where.all():
-            return infos | dict.fromkeys([f"_{key}" for key in infos], self._everyone)
+            return infos | self._all_known
         for key, value in infos.items():
             blank = np.full(self.num_envs, None, dtype=object) if value.dtype == object else np.zeros_like(value)
             blank[where] = value[where]
@@ -192,6 +197,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self._known = {"instance": self._names[row], "lower_bound": self._bounds[row]}
         for array in self._known.values():
             array.flags.writeable = False
+        self._known |= dict.fromkeys(self.family.metrics, self._unmeasured)
 
     def _final(self, over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
         """`final_obs` and `final_info` of the episodes that just ended."""
