@@ -1,6 +1,6 @@
 """Replaces generated parts of the documentation: what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
 
-python benchmarks/blocks.py README.md throughput benchmarks/results/throughput.md benchmarks/results/peers.md
+python benchmarks/blocks.py docs/benchmarks.md throughput benchmarks/results/throughput.md
 
 puts the contents of the last files, one after another, into the block `throughput` of the first.
 """

@@ -85,7 +85,8 @@ def test_a_page_without_its_block_is_refused(text):
 def test_the_blocks_that_scripts_fill_are_there():
     for page, name in (
         ("README.md", "results"),
-        ("README.md", "throughput"),
+        ("README.md", "peers"),
+        ("docs/benchmarks.md", "throughput"),
         ("README.md", "training"),
         ("docs/agent.md", "curves"),
     ):
