@@ -185,11 +185,12 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         }
         if where is None or where.all():
             return infos | self._all_known
+        rows = np.flatnonzero(where)
         for key, value in infos.items():
             blank = np.full(self.num_envs, None, dtype=object) if value.dtype == object else np.zeros_like(value)
-            blank[where] = value[where]
+            blank[rows] = value[rows]
             infos[key] = blank
-        return infos | {f"_{key}": where.copy() for key in infos}
+        return infos | dict.fromkeys(self._all_known, read_only(where.copy()))
 
     def _note_rows(self) -> None:
         """After a reset: names and bounds of the instances being played, as read-only arrays until the next."""
@@ -219,4 +220,5 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             for name, column in zip(self.family.metrics, measured.T, strict=True):
                 info[name] = np.where(over, -1.0, 0.0)
                 info[name][ended] = column
-        return {"final_obs": final, "_final_obs": over.copy(), "final_info": info, "_final_info": over.copy()}
+        which = read_only(over)
+        return {"final_obs": final, "_final_obs": which, "final_info": info, "_final_info": which}
