@@ -25,7 +25,7 @@ demo: $(STAMP) ## train two minutes, then compare the policy with rules, tabu se
 		--methods spt mwkr fdd-mwkr tabu:1s cpsat:10s policy@runs/demo policy@runs/demo:x64 --out results/demo --plot
 
 test: lint ## lint, types, tests and coverage
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
