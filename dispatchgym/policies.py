@@ -66,8 +66,9 @@ def solve(instance: Instance, text: str, *, seed: int = 0, workers: int = 1) -> 
     Without a target the shipped policy for the instance's problem, variant and interruptions, or preset, plays. Loading it is
     not counted in the seconds, and compiling only in the first call of a process.
     """
-    method = prepare(text, kind_of(instance).name)
-    ways = ways_of(instance, method)
+    kind = kind_of(instance)
+    method = prepare(text, kind.name)
+    ways = ways_of(instance, kind, method)
     began = time.perf_counter()
     count = method.samples or 1
     shares = [(count + i) // len(ways) for i in reversed(range(len(ways)))]  # the first way has the odd one
@@ -105,13 +106,12 @@ class Way:
         return str(getattr(problem, "actions", None) or getattr(problem, "mode", "events"))
 
 
-def ways_of(instance: Instance, method: Method) -> list[Way]:
+def ways_of(instance: Instance, kind: Family, method: Method) -> list[Way]:
     """Both directions of time of a job shop, both kinds of decisions of memory mapping, or the one way there is."""
-    kind = kind_of(instance)
     if isinstance(instance, MemoryProgram):
         asked = method.choice("actions", ACTIONS)
         if method.target:
-            asked = load(method.target, kind.name)[1]["config"].get("actions", "map")
+            asked = decided(load(method.target, kind.name)[1])
         return [_way(family(kind.name, actions=x), method) for x in ACTIONS[1:] if asked in (x, "both")]
     way = _way(kind, method)
     if not isinstance(instance, JobShop):
@@ -191,10 +191,14 @@ def _temperature(method: Method) -> float:
 def load(target: str, problem: str) -> tuple[Policy, dict[str, Any]]:
     """The policy of a run folder; read once a process. InputError also if it was trained on other features than there are now."""
     policy, about = checkpoint.load_policy(Path(target), problem)
-    decided = about.get("config", {}).get("actions", "map")
-    if policy.config.features != family(problem, actions=decided).problem.features:
+    if policy.config.features != family(problem, actions=decided(about)).problem.features:
         raise InputError(f"{target}: was trained on other features of {problem} than this version has; train it anew")
     return policy, about
+
+
+def decided(about: dict[str, Any]) -> str:
+    """The actions that a policy was trained for, by its metadata."""
+    return str(about.get("config", {}).get("actions", "map"))
 
 
 def fingerprint(text: str, problem: str) -> str:

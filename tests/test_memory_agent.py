@@ -154,7 +154,7 @@ def test_training_says_which_decisions_it_is_for(tmp_path: Path) -> None:
     trained("memory-map", tmp_path, actions="order")
     _, about = load(str(tmp_path), "memory-map")
     assert about["config"]["actions"] == "order"
-    ways = ways_of(few("memory-map")[0], prepare(f"policy@{tmp_path}", "memory-map"))
+    ways = ways_of(few("memory-map")[0], family("memory-map"), prepare(f"policy@{tmp_path}", "memory-map"))
     assert [way.builder for way in ways] == ["order"]
     with pytest.raises(InputError, match="a run decides as it was trained"):
         prepare(f"policy@{tmp_path}:actions=map", "memory-map")
