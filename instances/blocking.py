@@ -13,6 +13,7 @@ Mascis & Pacciarelli, EJOR 143 (2002); interruptions after Wong et al., arXiv 23
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -159,14 +160,23 @@ def interrupt(shop: BlockingShop, law: Interruptions, seed: int | tuple[int, ...
     return dataclasses.replace(shop, down=windows[:, :kept].astype(np.int32), breakdown=NOTHING, interruptions=law)
 
 
-def stays(shop: JobShop) -> npt.NDArray[np.int64]:
-    """(J, K) durations, in ticks, of whole stays on a machine: those of operations in a row on one machine are summed at the
-    first of them, and 0 at the others."""
-    ticks = shop.duration.astype(np.int64)
-    for k in range(ticks.shape[1] - 1, 0, -1):
-        same = (shop.machine[:, k] == shop.machine[:, k - 1]) & (shop.machine[:, k] >= 0)
-        ticks[:, k - 1] += np.where(same, ticks[:, k], 0)
-        ticks[same, k] = 0
+def stays(route: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(machine, first operation, last operation) of each stay of a job, which keeps a machine between two operations on it."""
+    found: list[tuple[int, int, int]] = []
+    for k, m in enumerate(route):
+        if found and found[-1][0] == m:
+            found[-1] = (m, found[-1][1], k)
+        else:
+            found.append((m, k, k))
+    return found
+
+
+def stay_ticks(shop: JobShop) -> npt.NDArray[np.int64]:
+    """(J, K) durations of whole stays at the first operation of each, 0 at the others."""
+    ticks = np.zeros(shop.duration.shape, np.int64)
+    for j, route in enumerate(shop.machine.tolist()):
+        for _, first, last in stays(route[: int(shop.operations[j])]):
+            ticks[j, first] = shop.duration[j, first : last + 1].sum()
     return ticks
 
 

@@ -8,25 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
+from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, stays
 
 Operation = tuple[int, int]  # (job, operation)
-Stay = tuple[int, int, int]
 Holding = tuple[int, int, list[Operation]]  # entry, exit, what is done in between
 Orders = list[list[Operation]]  # of each machine: who enters after whom
 Times = list[list[int]]  # of each job: its entries, and at last its exit
 
 FOREVER = 2**40
-
-
-def _stays(route: list[int]) -> list[Stay]:
-    found: list[Stay] = []
-    for k, m in enumerate(route):
-        if found and found[-1][0] == m and k:
-            found[-1] = (m, found[-1][1], k)
-        else:
-            found.append((m, k, k))
-    return found
 
 
 class Clock:
@@ -47,7 +36,7 @@ class Clock:
             self.down.append([begin for begin, _ in windows if begin >= 0])
             self.up.append([end for _, end in windows if end >= 0])
         # Stays on a machine of each job: (machine, first operation, last operation).
-        self.stays = [_stays(route) for route in self.route]
+        self.stays = [stays(route) for route in self.route]
 
     def enter(self, m: int, tick: int) -> int:
         """The first tick from `tick` on at which machine m is up."""

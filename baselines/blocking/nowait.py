@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dispatchgym.baselines.compiled import COMPILED
 from dispatchgym.baselines.jobshop.moves import draw, fraction
-from dispatchgym.instances.blocking import BlockingShop, stays
+from dispatchgym.instances.blocking import BlockingShop, stay_ticks
 
 Ticks = npt.NDArray[np.int64]
 MOVES, BEST, NOW = 0, 1, 2  # positions in Line.tally
@@ -40,7 +40,7 @@ def new_line(instance: BlockingShop, seed: int) -> Line:
     """The clashes of all pairs, and the jobs in the order of their ids."""
     shop = instance.shop
     head = np.cumsum(shop.duration.astype(np.int64), axis=1) - shop.duration
-    held = stays(shop)
+    held = stay_ticks(shop)
     pairs = [[_clashes(shop.machine, held, head, a, b) for b in range(shop.jobs)] for a in range(shop.jobs)]
     clashes = np.array([[len(p) for p in row] for row in pairs], np.int64)
     bounds = np.zeros((2, shop.jobs, shop.jobs, max(1, int(clashes.max()))), np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 
 from dispatchgym.envs.blocking.packing import pad, padding, refuse, room, table
 from dispatchgym.envs.core.contract import Array, Features, Sizes
-from dispatchgym.instances.blocking import BlockingShop, lower_bound, stays
+from dispatchgym.instances.blocking import BlockingShop, lower_bound, stay_ticks
 
 
 class Instances(NamedTuple):
@@ -66,7 +66,7 @@ class NoWaitProblem:
         refuse("decisions", self.sizes(instances).steps, sizes.steps)
         held = np.zeros_like(shops.duration)
         for i, x in enumerate(instances):
-            held[i, : x.shop.jobs, : x.shop.machine.shape[1]] = stays(x.shop)
+            held[i, : x.shop.jobs, : x.shop.machine.shape[1]] = stay_ticks(x.shop)
         load, visits = shops.load[..., 0], shops.load[..., 1]
         return Instances(
             pool=len(instances),
