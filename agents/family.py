@@ -38,7 +38,7 @@ class Family:
     gymnasium_id: str
     draw: Callable[[np.random.Generator, int, Sequence[str], float], list[Any]]  # (rng, count, sizes, hard share)
     schedule: Callable[[Any, Any, int], Any]  # (instance, state tensors, copy) -> the family's schedule
-    goal: Callable[[Any, Any, Sizes], Goal]  # (instance, schedule, sizes) -> when and where each deed is done
+    goal: Callable[[Any, Any, Sizes], Goal] | None  # (instance, schedule, sizes) -> when and where each deed is done
     default_sizes: tuple[str, ...]  # empty = sizes mean nothing here
     pretrained: str  # folder of the shipped policy in agents/pretrained
     words: dict[str, Any] = field(default_factory=dict)  # keywords of the environment that make it this problem

@@ -15,7 +15,6 @@ from dispatchgym.envs.memory.env import MapFamily, PackFamily
 from dispatchgym.envs.memory.map_problem import CHOICES, Actions, MapProblem, MapSizes
 from dispatchgym.envs.memory.pack_problem import PackProblem
 from dispatchgym.instances import memory_catalogue
-from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import END, OF, SERVES, MemoryPlan, MemoryProgram, Packing, PackingPlan
 from dispatchgym.instances.memory_generate import guillotine, layered
 
@@ -98,10 +97,6 @@ def program_goal(instance: MemoryProgram, plan: MemoryPlan, sizes: Sizes) -> Goa
     return anywhere(due.ravel())
 
 
-def no_goal(instance: MemoryProgram, plan: MemoryPlan, sizes: Sizes) -> Goal:
-    raise InputError("--imitate: a plan does not say in what order its buffers were served; imitate with --actions map")
-
-
 def memory_map(actions: Actions) -> Family:
     """Mapping with the decisions of MapProblem's `actions`."""
     return Family(
@@ -110,7 +105,7 @@ def memory_map(actions: Actions) -> Family:
         gymnasium_id="dispatchgym:dispatchgym/MemoryMap-v0",
         draw=draw_programs,
         schedule=MapFamily().schedule,
-        goal=program_goal if actions == "map" else no_goal,
+        goal=program_goal if actions == "map" else None,  # a plan does not say in what order its buffers were served
         default_sizes=("15", "30", "50", "50", "80"),
         pretrained="memory-map" if actions == "map" else f"memory-map-{actions}",
         words={"actions": actions},

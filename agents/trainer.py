@@ -77,6 +77,8 @@ class Trainer:
         checkpoint.writable(out)
         self.config, self.out, self.expert = config, out, expert
         self.family: Family = config.family()
+        if expert is not None and self.family.goal is None:
+            raise InputError(f"--imitate: a schedule does not say what was decided with --actions {config.actions}")
         self.sizes = training_sizes(self.family, config.sizes)
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
@@ -160,6 +162,7 @@ class Trainer:
         Experts are slow, so what they said is heard several times.
         """
         sizes = self.family.problem.sizes(pool)
+        assert self.family.goal is not None
         goals = [self.family.goal(instance, expert(instance), sizes) for instance in pool]
         self._lessons.append((pool, goals))
         del self._lessons[:-LESSONS]

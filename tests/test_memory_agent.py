@@ -164,5 +164,5 @@ def test_training_says_which_decisions_it_is_for(tmp_path: Path) -> None:
         trained("memory-map", tmp_path, actions="all")
     with pytest.raises(InputError, match=r"other actions \(order\) belong to memory-map, not to memory-pack"):
         trained("memory-pack", tmp_path, actions="order")
-    with pytest.raises(InputError, match="imitate with --actions map"):
+    with pytest.raises(InputError, match="does not say what was decided with --actions order"):
         trained("memory-map", tmp_path / "x", actions="order", imitate_steps=1, expert=lambda x: solve_mapping(x, "xla").schedule)
