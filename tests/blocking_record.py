@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from dispatchgym.envs.blocking.nowait import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
 from tests.blocking_shops import random_shop
+from tests.targets import answer
 
 KINDS: tuple[tuple[str, bool], ...] = (("bws", False), ("bws", True), ("bns", False), ("bns", True), ("nwt", False))
 COPIES, EPISODES = 4, 12  # of each kind
@@ -43,5 +42,4 @@ def record(device: Any) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    with Path(sys.argv[2]).open("wb") as file:
-        np.savez(file, **record(sys.argv[1]))  # type: ignore[arg-type]
+    answer(record)

@@ -44,8 +44,8 @@ def answer(record: Callable[[Any], Recorded]) -> None:
         np.savez(file, **record(sys.argv[1]))  # type: ignore[arg-type]
 
 
-def assert_targets_agree(module: str, record: Callable[[Any], Recorded], games: int, folder: Path) -> None:
-    """`record` finds the same to the last bit on every target, and for copy 0 of three and alone. `module` ends by `answer`."""
+def on_every_target(module: str, record: Callable[[Any], Recorded], folder: Path) -> Recorded:
+    """What `record` finds, which is the same to the last bit on every target. `module` ends by `answer`."""
     compiled, interpreted = record("cpu"), record("python")
     file = folder / "simulated.npz"
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(ROOT)}
@@ -55,6 +55,12 @@ def assert_targets_agree(module: str, record: Callable[[Any], Recorded], games: 
         for name, value in compiled.items():
             assert value.tobytes() == interpreted[name].tobytes(), name
             assert value.tobytes() == simulated[name].tobytes(), name
+    return compiled
+
+
+def assert_targets_agree(module: str, record: Callable[[Any], Recorded], games: int, folder: Path) -> None:
+    """`record` finds the same on every target, and for copy 0 of three and alone."""
+    compiled = on_every_target(module, record, folder)
     batches = [name for name in compiled if name.endswith("copy 0 of 3")]
     assert len(batches) == games
     for name in batches:

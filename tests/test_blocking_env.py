@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import warnings
 from functools import cache
 from pathlib import Path
@@ -31,6 +28,7 @@ from dispatchgym.instances.jobshop_generate import generate
 from tests.blocking_record import COPIES, KINDS, record
 from tests.blocking_search import best_reachable
 from tests.blocking_shops import IDS, brute_force, random_shop
+from tests.targets import on_every_target
 
 ROOT = Path(__file__).parents[1]
 ID, FLAT_ID = IDS
@@ -250,14 +248,7 @@ def test_the_agent_sees_no_failure_before_it_happens(seed: int, variant: Any) ->
 
 
 def test_plain_python_compiled_code_and_the_cuda_simulator_agree_to_the_last_bit(tmp_path: Path) -> None:
-    compiled, interpreted = record("cpu"), record("python")
-    file = tmp_path / "simulated.npz"
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "tests.blocking_record", "cuda", str(file)], env=environment, cwd=ROOT, check=True)
-    with np.load(file) as simulated:
-        for name, value in compiled.items():
-            assert value.tobytes() == interpreted[name].tobytes(), name
-            assert value.tobytes() == simulated[name].tobytes(), name
+    compiled = on_every_target("tests.blocking_record", record, tmp_path)
     for variant, windows in KINDS:
         name = f"{variant}{'-down' * windows}"
         assert compiled[f"{name}-1"].tobytes() == compiled[f"{name}-{COPIES}"].tobytes(), name
