@@ -39,6 +39,7 @@ class Episodes(NamedTuple):
     final_return: Array  # (B,) float64 its gains, without penalties
     final_length: Array  # (B,) int32
     legal: Array  # (B, K) int8 the mask, out of reach of whoever changes an observation
+    touched: Array  # (B, K) int32 scratch: the choices whose features change
 
 
 class Options(NamedTuple):
@@ -235,6 +236,7 @@ def _episodes(copies: int, actions: int) -> Episodes:
         np.float64,
         np.int32,
     )
-    episodes = Episodes(*[zeros(t) for t in types] + [np.zeros((copies, actions), np.int8)])
+    by_choice = [np.zeros((copies, actions), t) for t in (np.int8, np.int32)]
+    episodes = Episodes(*[zeros(t) for t in types], *by_choice)
     episodes.fixed[:] = -1
     return episodes

@@ -117,6 +117,8 @@ class Face:
     def _rows(self, rows: Any) -> Any:
         """Fresh copies of observation rows: an index, a slice or an index array."""
         o = self.engine.arrays[0]
+        if isinstance(rows, np.ndarray) and not self.flat:
+            return {key: getattr(o, f).take(rows, 0) for key, f in zip(self._keys, self.fields, strict=True)}
         if self.flat:
             mask = o.mask[rows]
             parts = (o.candidates[rows].reshape(*mask.shape[:-1], -1), o.context[rows], mask)

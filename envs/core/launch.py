@@ -15,6 +15,7 @@ def observe(b, inst, s, e, o):
     rows = o.candidates[b]
     if mask[0] < 0:
         for k in range(rows.shape[0]):
+            mask[k] = 0
             for f in range(rows.shape[1]):
                 rows[k, f] = 0.0
     over = finished(inst, s, b)
@@ -24,13 +25,21 @@ def observe(b, inst, s, e, o):
     else:
         legal(inst, s, b, legal_now)
     context(inst, s, b, o.context[b])
+    # Listed first, because a loop over all choices would mostly wait for mispredicted branches.
+    touched = e.touched[b]
+    count = 0
     for k in range(mask.shape[0]):
+        touched[count] = k
+        count += legal_now[k] | mask[k]
+    for n in range(count):
+        k = touched[n]
         row = rows[k]
         if legal_now[k] == 1:
             candidate(inst, s, b, k, row)
-        elif mask[k] == 1:
+        else:
             for f in range(row.shape[0]):
                 row[f] = 0.0
+    for k in range(mask.shape[0]):
         mask[k] = legal_now[k]
     if o.tasks.shape[1] > 0:
         for k in range(mask.shape[0]):

@@ -183,28 +183,29 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             "objective": objective,
             **self._known,
         }
-        if where is None or where.all():
+        if where is None:
             return infos | self._all_known
-        rows = np.flatnonzero(where)
+        rows = where.nonzero()[0]
         for key, value in infos.items():
-            blank = np.full(self.num_envs, None, dtype=object) if value.dtype == object else np.zeros_like(value)
-            blank[rows] = value[rows]
+            # An empty array of objects is one of None.
+            blank = np.empty(self.num_envs, object) if value.dtype == object else np.zeros(value.shape, value.dtype)
+            blank[rows] = value.take(rows, 0)
             infos[key] = blank
         return infos | dict.fromkeys(self._all_known, read_only(where.copy()))
 
     def _note_rows(self) -> None:
         """After a reset: names and bounds of the instances being played, as read-only arrays until the next."""
         row = self.engine.rows()
-        self._known = {"instance": self._names[row], "lower_bound": self._bounds[row]}
+        self._known = {"instance": self._names.take(row), "lower_bound": self._bounds.take(row)}
         for array in self._known.values():
             array.flags.writeable = False
         self._known |= dict.fromkeys(self.family.metrics, self._unmeasured)
 
     def _final(self, over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
         """`final_obs` and `final_info` of the episodes that just ended."""
-        rows = np.flatnonzero(over)
+        rows = over.nonzero()[0]
         batch = self._rows(rows)
-        final = np.full(self.num_envs, None, dtype=object)
+        final = np.empty(self.num_envs, object)
         last: list[Any] = list(batch) if self.flat else [{} for _ in rows]
         if not self.flat:
             # Key by key: an iteration over the rows of an array is the cheapest way to many small views.
