@@ -91,8 +91,8 @@ def ppo(forward: Forward, batch: Batch, step: Stepper, config: PPOConfig, order:
     log: dict[str, float] = {}
     owner = examples.copy // keep  # instance of each decision
     for _ in range(config.epochs):
-        for part, rows, at in minibatches(choices, chosen, owner, batch.instances, config.minibatches, order):
-            logp, guess = forward(graph, part)
+        for nodes, part, rows, at in minibatches(graph, choices, chosen, owner, batch.instances, config.minibatches, order):
+            logp, guess = forward(nodes, part)
             new = logp[at]
             ratio = (new - before[rows]).exp()
             gain = torch.min(ratio * adv[rows], ratio.clamp(1 - config.clip, 1 + config.clip) * adv[rows]).mean()
@@ -114,27 +114,31 @@ def ppo(forward: Forward, batch: Batch, step: Stepper, config: PPOConfig, order:
 
 
 def minibatches(
-    choices: Choices, chosen: Tensor, owner: Tensor, instances: int, parts: int, order: torch.Generator
-) -> Iterator[tuple[Choices, Tensor, Tensor]]:
-    """Split decisions by whole instances: (choices of the part, its decisions, its chosen rows within the part)."""
+    graph: Graph, choices: Choices, chosen: Tensor, owner: Tensor, instances: int, parts: int, order: torch.Generator
+) -> Iterator[tuple[Graph, Choices, Tensor, Tensor]]:
+    """Split decisions by whole instances: (graphs and choices of the part, its decisions, its chosen rows within the part)."""
     if parts <= 1:
-        yield choices, torch.arange(len(chosen), device=chosen.device), chosen
+        yield graph, choices, torch.arange(len(chosen), device=chosen.device), chosen
         return
+    tasks, resources = graph.tasks.shape[0] // instances, graph.resources.shape[0] // instances
     shuffled = torch.randperm(instances, generator=order).to(owner.device)
     for block in shuffled.chunk(parts):
-        decisions = torch.isin(owner, block).nonzero().squeeze(1)
+        place = torch.full_like(shuffled, -1)  # of the instances within the part
+        place[block] = torch.arange(len(block), device=owner.device)
+        decisions = (place[owner] >= 0).nonzero().squeeze(1)
         rank = torch.full_like(owner, -1)
         rank[decisions] = torch.arange(len(decisions), device=owner.device)
         rows = (rank[choices.decision] >= 0).nonzero().squeeze(1)
         at = torch.searchsorted(rows, chosen[decisions])
+        task, resource = choices.task[rows], choices.resource[rows]
         part = Choices(
             choices.features[rows],
-            choices.task[rows],
-            choices.resource[rows],
+            place[task // tasks] * tasks + task % tasks,
+            place[resource // resources] * resources + resource % resources,
             rank[choices.decision[rows]],
             choices.context[decisions],
         )
-        yield part, decisions, at
+        yield graph.part(instances, block), part, decisions, at
 
 
 def self_label(forward: Forward, batch: Batch, step: Stepper) -> dict[str, float]:

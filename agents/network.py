@@ -26,6 +26,25 @@ class Graph(NamedTuple):
     runs_on: Tensor  # (2, L) task -> resource
     runs_on_features: Tensor  # (L, Fe)
 
+    def part(self, of: int, instances: Tensor) -> Graph:
+        """The graphs of some of the `of` instances, in the order of `instances`."""
+        n, r = self.tasks.shape[0] // of, self.resources.shape[0] // of
+        rank = instances.new_full((of,), -1)
+        rank[instances] = torch.arange(len(instances), device=instances.device)
+
+        def kept(edges: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+            """Edges between nodes of these instances by their new numbers, and which ones they are; `heads` nodes an instance."""
+            owner = rank[edges[0] // n]
+            which = (owner >= 0).nonzero().squeeze(1)
+            owner, (tail, head) = owner[which], edges[:, which]
+            return torch.stack([owner * n + tail % n, owner * heads + head % heads]), which
+
+        precedes, _ = kept(self.precedes, n)
+        runs_on, which = kept(self.runs_on, r)
+        tasks = self.tasks.view(of, n, -1)[instances].flatten(0, 1)
+        resources = self.resources.view(of, r, -1)[instances].flatten(0, 1)
+        return Graph(tasks, resources, precedes, runs_on, self.runs_on_features[which])
+
 
 class Choices(NamedTuple):
     """Ragged decisions: row r is a legal choice of decision `decision[r]`; rows of a decision are consecutive."""

@@ -195,10 +195,12 @@ def test_minibatches_cut_between_instances_and_lose_nothing(policy: Policy) -> N
     pool = [generate(4, 4, seed=s) for s in range(6)]
     rollout = played(policy, pool, 6)
     choices, x = rollout.recall()
-    logp, _ = policy(rollout.graph(), choices)
+    graph = rollout.graph()
+    logp, _ = policy(graph, choices)
     seen = []
-    for part, decisions, at in minibatches(choices, x.chosen, x.copy, 6, 3, torch.Generator().manual_seed(0)):
-        again, _ = policy(rollout.graph(), part)
+    for nodes, part, decisions, at in minibatches(graph, choices, x.chosen, x.copy, 6, 3, torch.Generator().manual_seed(0)):
+        assert len(nodes.tasks) == len(graph.tasks) / 3
+        again, _ = policy(nodes, part)
         torch.testing.assert_close(again[at], logp[x.chosen[decisions]])
         seen += decisions.tolist()
     assert sorted(seen) == list(range(len(x.chosen)))
