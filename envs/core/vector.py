@@ -108,12 +108,13 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             e.truncated.view(np.bool_).copy(),
             e.illegal.view(np.bool_).copy(),
         )
-        if not (np.count_nonzero(terminated) or np.count_nonzero(truncated)):
-            return self._show(), reward, terminated, truncated, self._infos(None, illegal, self._nothing)
         over = terminated | truncated
-        infos = self._final(over, illegal, np.where(terminated, e.final_objective, self._nothing))
+        rows = over.nonzero()[0]
+        if not len(rows):
+            return self._show(), reward, terminated, truncated, self._infos(None, illegal, self._nothing)
+        infos = self._final(rows, over, illegal, np.where(terminated, e.final_objective, self._nothing))
         self.engine.restart()
-        self._note_rows()
+        self._note_rows(rows)
         infos |= self._infos(None, illegal & ~over, self._nothing)
         return self._show(), reward, terminated, truncated, infos
 
@@ -193,17 +194,23 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             infos[key] = blank
         return infos | dict.fromkeys(self._all_known, read_only(where.copy()))
 
-    def _note_rows(self) -> None:
-        """After a reset: names and bounds of the instances being played, as read-only arrays until the next."""
+    def _note_rows(self, which: npt.NDArray[np.intp] | None = None) -> None:
+        """After a reset (of the copies `which`): names and bounds of the instances being played, as read-only arrays until the
+        next."""
         row = self.engine.rows()
-        self._known = {"instance": self._names.take(row), "lower_bound": self._bounds.take(row)}
-        for array in self._known.values():
+        if which is None:
+            names, bounds = self._names.take(row), self._bounds.take(row)
+        else:
+            names, bounds = self._known["instance"].copy(), self._known["lower_bound"].copy()
+            names[which], bounds[which] = self._names.take(row[which]), self._bounds.take(row[which])
+        for array in (names, bounds):
             array.flags.writeable = False
-        self._known |= dict.fromkeys(self.family.metrics, self._unmeasured)
+        self._known = {"instance": names, "lower_bound": bounds, **dict.fromkeys(self.family.metrics, self._unmeasured)}
 
-    def _final(self, over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]) -> dict[str, Any]:
-        """`final_obs` and `final_info` of the episodes that just ended."""
-        rows = over.nonzero()[0]
+    def _final(
+        self, rows: npt.NDArray[np.intp], over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]
+    ) -> dict[str, Any]:
+        """`final_obs` and `final_info` of the episodes that just ended, in the copies `rows`, where `over` is True."""
         batch = self._rows(rows)
         final = np.empty(self.num_envs, object)
         last: list[Any] = list(batch) if self.flat else [{} for _ in rows]
