@@ -66,6 +66,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self._unmeasured = np.full(num_envs, -1.0)
         for array in (self._everyone, self._nothing, self._unmeasured):
             array.flags.writeable = False
+        self._known: dict[str, npt.NDArray[Any]] = {}
         self._note_rows()
 
     def __getstate__(self) -> dict[str, Any]:
