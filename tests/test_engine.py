@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -218,3 +219,17 @@ def test_large_batches_may_be_split_over_threads_without_a_difference(monkeypatc
 def test_kernels_are_compiled_once_for_a_target() -> None:
     files = kernel_files(JobShopProblem.kernel)
     assert compile_kernels(files, ("advance",), "python") is compile_kernels(files, ("advance",), "python")
+
+
+class Numbers(NamedTuple):
+    values: np.ndarray
+    which: np.ndarray
+    found: np.ndarray
+
+
+def test_kernels_do_not_ask_whether_an_index_counts_from_the_end(tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel.py"
+    kernel.write_text("def look(b, x):\n    x.found[b] = x.values[x.which[b]]\n")
+    numbers = Numbers(np.arange(10)[5:], np.array([-1, 2]), np.zeros(2, np.int64))
+    compile_kernels((kernel,), ("look",), "cpu")["look"](2, numbers)
+    assert numbers.found.tolist() == [4, 7]  # what lies before the array, and no check of that

@@ -11,8 +11,9 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -39,7 +40,7 @@ def compile_kernels(files: tuple[Path, ...], entries: tuple[str, ...], target: T
     Compilation itself happens at the first call with given array types, and is kept on disk for the CPU.
     """
     sources = [path.read_text() for path in files]
-    version = hashlib.sha256("\0".join(sources).encode()).hexdigest()[:12]
+    version = hashlib.sha256("\0".join([*sources, Path(__file__).read_text()]).encode()).hexdigest()[:12]
     # A real module: the compiler's disk cache finds its functions by module name.
     module = sys.modules[f"dispatchgym_kernel_{version}_{target}"] = ModuleType(f"dispatchgym_kernel_{version}_{target}")
     scope: dict[str, Any] = module.__dict__
@@ -111,7 +112,8 @@ def _cpu_launch(function: FunctionType, scope: dict[str, Any], path: str) -> Lau
         call = compiled.get(key)
         if call is None:
             signature = tuple(numba.typeof(a) for a in (0, 0, *arrays))
-            loop.compile(signature)
+            with _no_wraparound():
+                loop.compile(signature)
             call = compiled[key] = loop.overloads[signature].entry_point
         threads = thread_count() if copies >= THREADS_FROM else 1
         if threads == 1:
@@ -125,6 +127,33 @@ def _cpu_launch(function: FunctionType, scope: dict[str, Any], path: str) -> Lau
             job.result()
 
     return launch
+
+
+@contextmanager
+def _no_wraparound() -> Iterator[None]:
+    """Let numba compile array[x] as it stands, not as "from the end if x is negative": no kernel counts from the end, and to
+    ask at every access took a sixth of a step.
+
+    There is no option for it, so the function that asks is exchanged, under the lock that keeps other threads from
+    compiling meanwhile.
+    """
+    from numba.core import types
+    from numba.core.compiler_lock import global_compiler_lock
+    from numba.np import arrayobj
+
+    def as_it_stands(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
+        return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
+
+    with global_compiler_lock:
+        if not hasattr(arrayobj, "fix_integer_index"):  # in a numba to come: kernels are only slower
+            yield
+            return
+        asking = arrayobj.fix_integer_index
+        arrayobj.fix_integer_index = as_it_stands
+        try:
+            yield
+        finally:
+            arrayobj.fix_integer_index = asking
 
 
 def _cuda_launch(function: FunctionType, scope: dict[str, Any], path: str) -> Launch:

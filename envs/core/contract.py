@@ -22,7 +22,8 @@ Files that are compiled together share one namespace: a later file knows the con
 name must be theirs alone.
 
 Rules that keep every target equal to the last bit: arithmetic on integers and float64 only (float32 is storage), no
-transcendental functions, no allocation, no exceptions.
+transcendental functions, no allocation, no exceptions. No index is negative: on the CPU it would not count from the end
+(with NUMBA_BOUNDSCHECK=1 in the environment it raises IndexError, as one beyond the end does).
 """
 
 from __future__ import annotations

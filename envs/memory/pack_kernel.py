@@ -63,6 +63,10 @@ def step(inst, s, b, action):
     s.offset[b, action] = offset
     first = inst.first[i, action]
     bound = s.bound[b]
+    tops = s.top[b]
+    loads = s.load[b]
+    sky = s.sky[b]
+    reached = inst.reached[i]
     for p in range(first, first + inst.count[i, action]):
         part = inst.part[i, p]
         top = offset + part[HIGH]
@@ -71,12 +75,7 @@ def step(inst, s, b, action):
         s.height[b] = max(s.height[b], top)
         begins = part[BEGINS]
         ends = part[ENDS]
-        # Slices, because the compiler vectorises loops that begin at zero.
-        tops = s.top[b, begins:ends]
-        loads = s.load[b, begins:ends]
-        sky = s.sky[b, begins:ends]
-        reached = inst.reached[i, begins : ends + 1]
-        for c in range(tops.shape[0]):
+        for c in range(begins, ends):
             load = loads[c] - need
             loads[c] = load
             tops[c] = top
@@ -191,6 +190,9 @@ def gather(inst, s, b, i, count, chief):
 def survey_move(inst, s, b, i, j):
     """What moving buffer j to its floor does to its sections: their least height, the space it buries, how tight they are."""
     reached = inst.reached[i]
+    tops = s.top[b]
+    loads = s.load[b]
+    sky = s.sky[b]
     floor = s.floor[b, j]
     reach = 0
     buried = 0
@@ -200,13 +202,10 @@ def survey_move(inst, s, b, i, j):
         part = inst.part[i, p]
         begins = part[BEGINS]
         ends = part[ENDS]
-        tops = s.top[b, begins:ends]
-        loads = s.load[b, begins:ends]
-        sky = s.sky[b, begins:ends]
         base = floor + part[LOW]
         below = 0
         tall = 0
-        for c in range(tops.shape[0]):
+        for c in range(begins, ends):
             below += sky[c]
             tall = max(tall, loads[c])
             heaviest = max(heaviest, tops[c] + loads[c])
