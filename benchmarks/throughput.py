@@ -191,7 +191,7 @@ def environment_figures(plan: Plan, size: str) -> Iterator[Figure]:
         yield Figure("make", size, observation, 1, workloads.single_rate(pool, observation, *timing), OPERATIONS)
         for copies in plan.engine_batches:
             note = too_much(plan, copies * weight)
-            value = None if note else workloads.engine_rate(pool, copies, graph, *timing)
+            value = None if note else workloads.engine_rate(pool, copies, observation, *timing)
             yield Figure("engine", size, observation, copies, value, OPERATIONS, note)
         yield from vector_figures(plan, "", size, observation, pool, workloads.JOBSHOP, plan.batches, weight)
 
@@ -239,7 +239,7 @@ def blocking_figures(plan: Plan, size: str) -> Iterator[Figure]:
 def mode_figures(
     plan: Plan, name: str, pool: Sequence[Any], modes: Mapping[str, workloads.Shop], batches: Sequence[int]
 ) -> Iterator[Figure]:
-    """Memory and speed of an environment in each of its modes, through `gymnasium.make` and `gymnasium.make_vec`.
+    """Memory and speed of an environment in each of its modes, through `gymnasium.make`, the engine and `gymnasium.make_vec`.
 
     Counted are decisions, on chips tasks that are given to a PE: a wait is none.
     """
@@ -249,6 +249,10 @@ def mode_figures(
         yield Figure(f"memory {mode}", name, "candidates", 1, weight, BYTES)
         rate = workloads.single_rate(pool, "candidates", *timing, shop)
         yield Figure(f"make {mode}", name, "candidates", 1, rate, OPERATIONS)
+        for copies in batches:
+            note = too_much(plan, copies * weight)
+            value = None if note else workloads.engine_rate(pool, copies, "candidates", *timing, shop)
+            yield Figure(f"engine {mode}", name, "candidates", copies, value, OPERATIONS, note)
         yield from vector_figures(plan, mode, name, "candidates", pool, shop, batches, weight)
 
 

@@ -169,16 +169,27 @@ def kernel_rate(pool: Sequence[JobShop], copies: int, seed: int, seconds: float,
     return best_rate(play, seconds, repeats)
 
 
-def engine_rate(pool: Sequence[JobShop], copies: int, graph: bool, seed: int, seconds: float, repeats: int) -> float:
+def engine_rate(
+    pool: Sequence[Any], copies: int, observation: str, seed: int, seconds: float, repeats: int, shop: Shop = JOBSHOP
+) -> float:
     """Operations per CPU-second of the batch engine without a Gymnasium face."""
-    engine = make_engine(pool, copies, graph, seed)
-    scatter(engine)
+    env, engine = make_vec(shop, pool, copies, observation)
+    env.reset(seed=seed)
+    scatter(engine, shop.waits)
+    picker = Picker(engine, shop.waits)
+    operations = 0
+
+    def choose() -> None:
+        nonlocal operations
+        operations = picker()
 
     def step() -> int:
         engine.step()
-        return copies
+        return operations
 
-    return best_window(Picker(engine), step, seconds, repeats)
+    rate = best_window(choose, step, seconds, repeats)
+    env.close()
+    return rate
 
 
 def vector_rate(
