@@ -40,6 +40,8 @@ def candidate(inst, s, b, k, out):
         describe_move(inst, s, b, k, out)
     else:
         describe_wait(inst, s, b, out)
+    if inst.swap == 0:
+        describe_outlook(inst, s, b, k, out)
 
 
 def describe_move(inst, s, b, j, out):
@@ -196,6 +198,31 @@ def describe_move(inst, s, b, j, out):
     out[41] = in_the_way / 4.0
     out[42] = clip((leaves - soonest) * rate, 8.0)
     out[43] = clip(blocked * rate, 8.0)
+
+
+def describe_outlook(inst, s, b, k, out):
+    """How the shop would drain after choice k, and what k changes in that."""
+    i = s.row[b]
+    now = s.clock[b, NOW]
+    bound = s.bound[b]
+    rate = inst.rate[i]
+    share = 1.0 / max(bound - now, 1)
+    before = s.outlook[b, 0]
+    after = before
+    if k < s.job.shape[1]:
+        outlook(inst, s, b, i, k, 1)
+        after = s.outlook[b, 1]
+        others = before[OTHERS] - (s.exit[b, k] if s.job[b, k, AT] >= 0 else 0)
+        out[44] = clip(after[MY_VAIN] * rate, 8.0)
+        out[45] = clip(max(after[MY_FIRST], 0) * rate, 8.0)
+        out[46] = clip((after[OTHERS] - others) * rate, 8.0)
+        out[47] = clip((after[VAIN] - before[VAIN]) * rate, 8.0)
+        out[48] = clip((after[BUSIEST] - before[BUSIEST]) * rate, 8.0)
+        out[49] = (bound - after[MY_EXIT]) * share
+    out[50] = (bound - after[CLEARED]) * share
+    out[51] = clip(after[VAIN] * rate, 32.0) / 4.0
+    out[52] = after[EXCHANGES] / 4.0
+    out[53] = (after[BUSIEST] - bound) * share
 
 
 def chain(s, b, m, target, here):

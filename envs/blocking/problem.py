@@ -14,7 +14,8 @@ from dispatchgym.envs.core.contract import Array, Features, Sizes
 from dispatchgym.instances.blocking import BlockingShop, Variant, lower_bound
 from dispatchgym.instances.errors import InputError
 
-KERNEL = tuple(Path(__file__).with_name(name) for name in ("kernel.py", "deadlock_kernel.py", "features_kernel.py"))
+FILES = ("kernel.py", "deadlock_kernel.py", "drain_kernel.py", "features_kernel.py")
+KERNEL = tuple(Path(__file__).with_name(name) for name in FILES)
 NO_BUDGET = 2**50
 BUDGETS = ((10, NO_BUDGET), (15, 20_000), (62, 2_000))  # up to so many machines, states that a search for deadlocks may look at
 MAX_MACHINES = BUDGETS[-1][0]  # machines are bits of one integer in the search
@@ -69,6 +70,10 @@ class State(NamedTuple):
     branch: Array  # (B, D) int16 the next job to try at each depth
     key: Array  # (B, D) int64 the state at each depth, hashed
     memo: Array  # (B, S) int64 verdicts on states: twice the key, plus 1 if safe; 0 = free
+    walker: Array  # (B, M, 3) int32 from here on: what drain_kernel.py names
+    station: Array  # (B, M, 3) int32
+    outlook: Array  # (B, 2, 9) int32
+    exit: Array  # (B, J) int32 when each job in the shop would leave it, if nobody else entered
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class BlockingProblem:
 
     name: ClassVar[str] = "blocking"
     kernel: ClassVar[tuple[Path, ...]] = KERNEL
-    features: ClassVar[Features] = Features(candidate=44, context=12, task=12, resource=9, runs_on=3)
+    features: ClassVar[Features] = Features(candidate=54, context=12, task=12, resource=9, runs_on=3)
 
     def __post_init__(self) -> None:
         if self.mask_budget is not None and not 1 <= self.mask_budget <= NO_BUDGET:
@@ -171,4 +176,5 @@ class BlockingProblem:
             zeros(depth, dtype=np.int64),
             zeros(memo, dtype=np.int64),
         ]
-        return State(*(zeros(*shape) for shape in shapes), *search)
+        drain = [zeros(crew, 3), zeros(crew, 3), zeros(2, 9), zeros(jobs)]
+        return State(*(zeros(*shape) for shape in shapes), *search, *drain)
