@@ -55,7 +55,7 @@ JOB_SHOP = Family(
 def blocking(swap: bool, down_shares: Sequence[float]) -> Family:
     """Blocking shops of one variant; every training batch has one of the `down_shares`."""
     laws = [Interruptions(share) for share in down_shares or (0.0,)]
-    problem = BlockingProblem(swap)
+    problem = BlockingProblem(swap, outlook=True)
 
     def draw(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[BlockingShop]:
         law = laws[int(rng.integers(len(laws)))]
@@ -71,7 +71,7 @@ def blocking(swap: bool, down_shares: Sequence[float]) -> Family:
         goal=blocking_goal,
         default_sizes=("6x6", "10x5", "15x5", "10x10", "10x10", "15x10", "20x5", "20x10", "15x15"),
         pretrained=f"blocking-{problem.variant}" + ("-interrupted" if swap and max(law.down_share for law in laws) > 0 else ""),
-        words={"swap": swap},
+        words={"swap": swap, "outlook": True},
     )
 
 

@@ -1,16 +1,17 @@
-"""The outlook of shops without swaps: a second implementation, from the description in docs/blocking.md, finds the same."""
+"""The outlook of blocking shops: a second implementation, from the description in docs/blocking.md, finds the same."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.instances.blocking import BlockingShop
+from dispatchgym.instances.blocking import BlockingShop, Variant
 from dispatchgym.instances.jobshop import JobShop
 from dispatchgym.instances.jobshop_generate import generate
 from tests.blocking_shops import random_shop
@@ -122,13 +123,14 @@ def expected(engine: Engine, shop: JobShop, b: int) -> dict[int, list[float]]:
     return found
 
 
+@pytest.mark.parametrize("variant", ["bws", "bns"])
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=40, deadline=None)
-def test_the_outlook_is_what_the_page_says(seed: int) -> None:
+@settings(max_examples=30, deadline=None)
+def test_the_outlook_is_what_the_page_says(variant: Variant, seed: int) -> None:
     rng = np.random.default_rng(seed)
     crowded = rng.random() < 0.5
-    instance = BlockingShop(generate(6, 5, seed=seed), "bns") if crowded else random_shop(rng, "bns")
-    engine = Engine(BlockingProblem(False), [instance], 1, graph=False)
+    instance = BlockingShop(generate(6, 5, seed=seed), variant) if crowded else random_shop(rng, variant)
+    engine = Engine(BlockingProblem(variant == "bws", outlook=True), [instance], 1, graph=False)
     engine.reset()
     seen, record = engine.arrays
     while not record.terminated[0]:
@@ -137,3 +139,11 @@ def test_the_outlook_is_what_the_page_says(seed: int) -> None:
         legal = np.array(seen.mask[0])
         engine.step([int((legal * rng.random(len(legal))).argmax())], autoreset=False)
         seen, record = engine.arrays
+
+
+def test_with_swaps_the_outlook_is_left_out_unless_it_is_asked_for() -> None:
+    pool = [BlockingShop(generate(6, 5, seed=0), "bws")]
+    for asked, there in ((None, False), (False, False), (True, True)):
+        engine = Engine(BlockingProblem(outlook=asked), pool, 1, graph=False)
+        engine.reset()
+        assert bool((engine.arrays[0].candidates[0, :, COLUMNS] != 0).any()) == there

@@ -80,7 +80,7 @@ def dispatch(instance: BlockingShop, rule: str, *, samples: int = 1, seed: int =
 
 def problem_of(instance: BlockingShop) -> BlockingProblem | NoWaitProblem:
     """The environment's problem for a variant."""
-    return NoWaitProblem() if instance.variant == "nwt" else BlockingProblem(instance.variant == "bws")
+    return NoWaitProblem() if instance.variant == "nwt" else BlockingProblem(instance.variant == "bws", outlook=False)
 
 
 @lru_cache(maxsize=3)
@@ -88,7 +88,7 @@ def warm(variant: str) -> None:
     """Compile, or load from the cache, what `dispatch` launches."""
     from dispatchgym.instances.jobshop import JobShop
 
-    problem = NoWaitProblem() if variant == "nwt" else BlockingProblem(variant == "bws")
+    problem = NoWaitProblem() if variant == "nwt" else BlockingProblem(variant == "bws", outlook=False)
     shop = BlockingShop(JobShop(np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32)), variant)  # type: ignore[arg-type]
     sizes = problem.sizes([shop])
     record = Rule(np.zeros(2), np.ones((1, 2)), 0.0, 0, np.zeros(1, np.int64), np.zeros(1, np.int32))

@@ -1,8 +1,8 @@
 """What would happen in a blocking shop if nobody else entered: the jobs in the shop leave it, first come first served.
 
-An outlook for the features of choices in shops without swaps, not a rule of the problem: circles of jobs that wait for each
-other are exchanged and counted, and failures to come are unknown. Compiled together with kernel.py, which names the columns
-of the arrays; time is an integer number of ticks.
+An outlook for the features of choices, not a rule of the problem: circles of jobs that wait for each other are exchanged and
+counted, with and without swaps, and failures to come are unknown. Compiled together with kernel.py, which names the columns of
+the arrays; time is an integer number of ticks.
 """
 
 # s.walker (B, M, 3): the jobs of an outlook, the operation whose machine each holds (-1 = out) and since when it is processed.

@@ -21,7 +21,7 @@ from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Inter
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import JobShop
 
-OPTIONS = ("swap", "no_wait", "interruptions", "traces", "mask_budget", "repairs_known")
+OPTIONS = ("swap", "no_wait", "interruptions", "traces", "mask_budget", "repairs_known", "outlook")
 
 
 class BlockingFamily:
@@ -31,7 +31,7 @@ class BlockingFamily:
     no_wait        True for the no-wait shop (nwt)
     interruptions  the long-run share of time that machines are down, or the fields of `Interruptions`: a mapping or one of those
     traces         how many traces to draw for each instance given (default 16); generated instances get one each
-    mask_budget, repairs_known    as in `BlockingProblem`
+    mask_budget, repairs_known, outlook    as in `BlockingProblem`
     """
 
     words: tuple[str, ...] = (*(w for w in JobShopFamily.words if w != "actions"), *OPTIONS)
@@ -43,8 +43,8 @@ class BlockingFamily:
         budget = words.pop("mask_budget", None)
         if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool)):
             raise InputError(f"mask_budget={budget!r} is not a whole number")
-        known = self._flag(words, "repairs_known", False)
-        return NoWaitProblem() if no_wait else BlockingProblem(swap, budget, known)
+        known, outlook = self._flag(words, "repairs_known", False), self._flag(words, "outlook", not swap)
+        return NoWaitProblem() if no_wait else BlockingProblem(swap, budget, known, outlook)
 
     def pool(self, words: dict[str, Any]) -> list[BlockingShop]:
         law = interruptions(words.pop("interruptions", None))

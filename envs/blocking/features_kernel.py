@@ -40,7 +40,7 @@ def candidate(inst, s, b, k, out):
         describe_move(inst, s, b, k, out)
     else:
         describe_wait(inst, s, b, out)
-    if inst.swap == 0:
+    if inst.outlook == 1:
         describe_outlook(inst, s, b, k, out)
 
 

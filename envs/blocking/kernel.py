@@ -380,5 +380,5 @@ def foresee(inst, s, b, i):
                 if later > s.resource[b, m, OPENS]:
                     s.resource[b, m, OPENS] = later
                     changed = True
-    if inst.swap == 0:
+    if inst.outlook == 1:
         outlook(inst, s, b, i, -1, 0)

@@ -34,6 +34,7 @@ class Instances(NamedTuple):
     swap: int  # 1 = bws, 0 = bns
     budget: int  # states that one search for deadlocks may look at
     repairs_known: int  # 1 = the agent sees when a repair will be done
+    outlook: int  # 1 = the agent sees how the shop would drain
     jobs: Array  # (N,) int32
     machines: Array  # (N,) int32
     total: Array  # (N,) int32 operations in all
@@ -82,12 +83,14 @@ class BlockingProblem:
 
     `mask_budget` limits the states that a search for deadlocks looks at (bns); what it cannot decide is forbidden, unless
     nothing else is left to do. None: no limit up to 10 machines, 20,000 up to 15, 2,000 beyond. `repairs_known` shows the
-    agent when repairs end.
+    agent when repairs end, `outlook` how the shop would drain after a choice (None: only without swaps; with them it
+    takes longer than all else in a step).
     """
 
     swap: bool = True
     mask_budget: int | None = None
     repairs_known: bool = False
+    outlook: bool | None = None
 
     name: ClassVar[str] = "blocking"
     kernel: ClassVar[tuple[Path, ...]] = KERNEL
@@ -96,6 +99,10 @@ class BlockingProblem:
     def __post_init__(self) -> None:
         if self.mask_budget is not None and not 1 <= self.mask_budget <= NO_BUDGET:
             raise InputError(f"mask_budget={self.mask_budget!r} is not a positive number of states")
+
+    @property
+    def looks_ahead(self) -> bool:
+        return not self.swap if self.outlook is None else self.outlook
 
     @property
     def variant(self) -> Variant:
@@ -135,6 +142,7 @@ class BlockingProblem:
             swap=int(self.swap),
             budget=budget,
             repairs_known=int(self.repairs_known),
+            outlook=int(self.looks_ahead),
             jobs=shops.jobs,
             machines=shops.machines,
             total=shops.total,
@@ -176,5 +184,6 @@ class BlockingProblem:
             zeros(depth, dtype=np.int64),
             zeros(memo, dtype=np.int64),
         ]
-        drain = [zeros(crew, 3), zeros(crew, 3), zeros(2, 9), zeros(jobs)]
+        walkers = machines if self.looks_ahead else 0
+        drain = [zeros(walkers, 3), zeros(walkers, 3), zeros(2, 9), zeros(jobs)]
         return State(*(zeros(*shape) for shape in shapes), *search, *drain)
