@@ -9,7 +9,7 @@ the arrays; time is an integer number of ticks.
 JOB, SPOT, READY = range(3)
 # s.station (B, M, 3): index of the walker on each machine (-1 = none), when the machine is free, work still to come there.
 USER, FREE, TO_COME = range(3)
-# s.outlook (B, 2, 9), row 0 as things stand, row 1 after the choice in question: when the last job has left, ticks that jobs
+# s.outlook (B, 2, 8), row 0 as things stand, row 1 after the choice in question: when the last job has left, ticks that jobs
 # hold machines in vain, exchanges, the same for the job of the choice alone: when it leaves, ticks in vain, those on its next
 # machine; the sum of the ticks at which the others leave, and when the busiest machine has done all its work.
 CLEARED, VAIN, EXCHANGES, MY_EXIT, MY_VAIN, MY_FIRST, OTHERS, BUSIEST = range(8)

@@ -66,14 +66,14 @@ class State(NamedTuple):
     job: Array  # (B, J, 8) int32
     resource: Array  # (B, M, 10) int32
     start: Array  # (B, J, K) int32 when each operation's job entered, -1 = it has not
-    crew: Array  # (B, M) int32 the jobs of a search for deadlocks; this and what follows is empty with swaps
+    crew: Array  # (B, M) int32 the jobs of a search for deadlocks; these five are empty with swaps
     level: Array  # (B, D, M) int16 their operations at each depth of the search, -1 = out of the shop
     branch: Array  # (B, D) int16 the next job to try at each depth
     key: Array  # (B, D) int64 the state at each depth, hashed
     memo: Array  # (B, S) int64 verdicts on states: twice the key, plus 1 if safe; 0 = free
-    walker: Array  # (B, M, 3) int32 from here on: what drain_kernel.py names
+    walker: Array  # (B, M, 3) int32 from here on: the outlook, as drain_kernel.py names it, empty without one
     station: Array  # (B, M, 3) int32
-    outlook: Array  # (B, 2, 9) int32
+    outlook: Array  # (B, 2, 8) int32
     exit: Array  # (B, J) int32 when each job in the shop would leave it, if nobody else entered
 
 
@@ -185,5 +185,5 @@ class BlockingProblem:
             zeros(memo, dtype=np.int64),
         ]
         walkers = machines if self.looks_ahead else 0
-        drain = [zeros(walkers, 3), zeros(walkers, 3), zeros(2, 9), zeros(jobs)]
+        drain = [zeros(walkers, 3), zeros(walkers, 3), zeros(2, 8), zeros(jobs)]
         return State(*(zeros(*shape) for shape in shapes), *search, *drain)
