@@ -24,6 +24,7 @@ examples:
   python train.py jobshop --minutes 20 --imitate tabu:0.2s --imitate-steps 50
   python train.py blocking --minutes 20 --imitate sa:iterations=3000 --imitate-steps 150      (swaps allowed)
   python train.py blocking --minutes 20 --no-swap --down-share 0 0.05 0.1 0.2
+  python train.py blocking --minutes 20 --initial runs/old --advantage gae --keep 0 --samples 8 --minibatches 8
   python train.py soc --preset gym-ds3-5 --minutes 20
   python train.py static-dag --minutes 20 --sizes 20x8 40x8 60x8      (tasks x PEs)
   python train.py memory-pack --minutes 20 --sizes 100 200      (buffers)
