@@ -179,7 +179,7 @@ def beside_ours(rows: Sequence[Row], instance: JobShop, seconds: float) -> list[
         if mode == "single":
             rate = workloads.single_rate([instance], observation, 0, seconds, 3)
         else:
-            rate = workloads.vector_rate([instance], copies, observation, 0, seconds, 3)
+            rate = workloads.batch_rate([instance], copies, observation, 0, seconds, 3)
         face = "gymnasium.make" if mode == "single" else "gymnasium.make_vec"
         memory = workloads.bytes_per_copy([instance], observation == "graph")
         what = f"{face}, observation {observation}"

@@ -191,7 +191,7 @@ def environment_figures(plan: Plan, size: str) -> Iterator[Figure]:
         yield Figure("make", size, observation, 1, workloads.single_rate(pool, observation, *timing), OPERATIONS)
         for copies in plan.engine_batches:
             note = too_much(plan, copies * weight)
-            value = None if note else workloads.engine_rate(pool, copies, observation, *timing)
+            value = None if note else workloads.batch_rate(pool, copies, observation, *timing, face=False)
             yield Figure("engine", size, observation, copies, value, OPERATIONS, note)
         yield from vector_figures(plan, "", size, observation, pool, workloads.JOBSHOP, plan.batches, weight)
 
@@ -212,7 +212,7 @@ def vector_figures(
         for copies in batches:
             note = too_much(plan, copies * weight * held)
             way = shop._replace(words={**shop.words, **words})
-            value = None if note else workloads.vector_rate(pool, copies, observation, plan.seed, plan.seconds, plan.repeats, way)
+            value = None if note else workloads.batch_rate(pool, copies, observation, plan.seed, plan.seconds, plan.repeats, way)
             yield Figure(face, size, observation, copies, value, OPERATIONS, note)
 
 
@@ -232,7 +232,7 @@ def blocking_figures(plan: Plan, size: str) -> Iterator[Figure]:
             if not note and whole:
                 value = workloads.episodes_rate(pool, copies, "candidates", plan.seed, shop)
             elif not note:
-                value = workloads.vector_rate(pool, copies, "candidates", plan.seed, plan.seconds, plan.repeats, shop)
+                value = workloads.batch_rate(pool, copies, "candidates", plan.seed, plan.seconds, plan.repeats, shop)
             yield Figure(f"make_vec {name}", size, "candidates", copies, value, OPERATIONS, note)
 
 
@@ -251,7 +251,7 @@ def mode_figures(
         yield Figure(f"make {mode}", name, "candidates", 1, rate, OPERATIONS)
         for copies in batches:
             note = too_much(plan, copies * weight)
-            value = None if note else workloads.engine_rate(pool, copies, "candidates", *timing, shop)
+            value = None if note else workloads.batch_rate(pool, copies, "candidates", *timing, shop, face=False)
             yield Figure(f"engine {mode}", name, "candidates", copies, value, OPERATIONS, note)
         yield from vector_figures(plan, mode, name, "candidates", pool, shop, batches, weight)
 

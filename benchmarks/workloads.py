@@ -169,33 +169,21 @@ def kernel_rate(pool: Sequence[JobShop], copies: int, seed: int, seconds: float,
     return best_rate(play, seconds, repeats)
 
 
-def engine_rate(
-    pool: Sequence[Any], copies: int, observation: str, seed: int, seconds: float, repeats: int, shop: Shop = JOBSHOP
+def batch_rate(
+    pool: Sequence[Any],
+    copies: int,
+    observation: str,
+    seed: int,
+    seconds: float,
+    repeats: int,
+    shop: Shop = JOBSHOP,
+    *,
+    face: bool = True,
 ) -> float:
-    """Operations per CPU-second of the batch engine without a Gymnasium face."""
-    env, engine = make_vec(shop, pool, copies, observation)
-    env.reset(seed=seed)
-    scatter(engine, shop.waits)
-    picker = Picker(engine, shop.waits)
-    operations = 0
+    """Operations per CPU-second through `gymnasium.make_vec`: fresh numpy observations and infos, autoreset included.
 
-    def choose() -> None:
-        nonlocal operations
-        operations = picker()
-
-    def step() -> int:
-        engine.step()
-        return operations
-
-    rate = best_window(choose, step, seconds, repeats)
-    env.close()
-    return rate
-
-
-def vector_rate(
-    pool: Sequence[Any], copies: int, observation: str, seed: int, seconds: float, repeats: int, shop: Shop = JOBSHOP
-) -> float:
-    """Operations per CPU-second through `gymnasium.make_vec`: fresh numpy observations and infos, autoreset included."""
+    Without `face` those of the engine underneath.
+    """
     env, engine = make_vec(shop, pool, copies, observation)
     env.reset(seed=seed)
     scatter(engine, shop.waits)
@@ -209,7 +197,10 @@ def vector_rate(
         actions[:] = engine.episodes.action.numpy()
 
     def step() -> int:
-        env.step(actions)
+        if face:
+            env.step(actions)
+        else:
+            engine.step()
         return operations
 
     rate = best_window(choose, step, seconds, repeats)
@@ -218,7 +209,7 @@ def vector_rate(
 
 
 def episodes_rate(pool: Sequence[JobShop], copies: int, observation: str, seed: int, shop: Shop) -> float:
-    """`vector_rate` over whole episodes, timed once: for shops in which few steps cost more than all others together."""
+    """`batch_rate` over whole episodes, timed once: for shops in which few steps cost more than all others together."""
     env, engine = make_vec(shop, pool, copies, observation)
     picker = Picker(engine)
     env.reset(seed=seed)

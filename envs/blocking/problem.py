@@ -83,8 +83,8 @@ class BlockingProblem:
 
     `mask_budget` limits the states that a search for deadlocks looks at (bns); what it cannot decide is forbidden, unless
     nothing else is left to do. None: no limit up to 10 machines, 20,000 up to 15, 2,000 beyond. `repairs_known` shows the
-    agent when repairs end, `outlook` how the shop would drain after a choice (None: only without swaps; with them it
-    takes longer than all else in a step).
+    agent when repairs end, `outlook` how the shop would drain after a choice (None: only without swaps; with them
+    a step takes four times as long).
     """
 
     swap: bool = True
