@@ -138,7 +138,7 @@ def minibatches(
             rank[choices.decision[rows]],
             choices.context[decisions],
         )
-        yield graph.part(instances, block), part, decisions, at
+        yield graph.part(block, place), part, decisions, at
 
 
 def self_label(forward: Forward, batch: Batch, step: Stepper) -> dict[str, float]:

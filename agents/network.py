@@ -26,15 +26,14 @@ class Graph(NamedTuple):
     runs_on: Tensor  # (2, L) task -> resource
     runs_on_features: Tensor  # (L, Fe)
 
-    def part(self, of: int, instances: Tensor) -> Graph:
-        """The graphs of some of the `of` instances, in the order of `instances`."""
+    def part(self, instances: Tensor, place: Tensor) -> Graph:
+        """The graphs of `instances`, in that order; `place` (G,) is the position of each there, -1 = left out."""
+        of = len(place)
         n, r = self.tasks.shape[0] // of, self.resources.shape[0] // of
-        rank = instances.new_full((of,), -1)
-        rank[instances] = torch.arange(len(instances), device=instances.device)
 
         def kept(edges: Tensor, heads: int) -> tuple[Tensor, Tensor]:
             """Edges between nodes of these instances by their new numbers, and which ones they are; `heads` nodes an instance."""
-            owner = rank[edges[0] // n]
+            owner = place[edges[0] // n]
             which = (owner >= 0).nonzero().squeeze(1)
             owner, (tail, head) = owner[which], edges[:, which]
             return torch.stack([owner * n + tail % n, owner * heads + head % heads]), which
