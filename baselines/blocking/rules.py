@@ -88,8 +88,8 @@ def warm(variant: str) -> None:
     """Compile, or load from the cache, what `dispatch` launches."""
     from dispatchgym.instances.jobshop import JobShop
 
-    problem = NoWaitProblem() if variant == "nwt" else BlockingProblem(variant == "bws", outlook=False)
     shop = BlockingShop(JobShop(np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32)), variant)  # type: ignore[arg-type]
+    problem = problem_of(shop)
     sizes = problem.sizes([shop])
     record = Rule(np.zeros(2), np.ones((1, 2)), 0.0, 0, np.zeros(1, np.int64), np.zeros(1, np.int32))
     launch = compile_kernels(kernel_files(problem.kernel, [KERNEL]), ("dispatch",), "cpu")["dispatch"]

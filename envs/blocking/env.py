@@ -43,7 +43,8 @@ class BlockingFamily:
         budget = words.pop("mask_budget", None)
         if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool)):
             raise InputError(f"mask_budget={budget!r} is not a whole number")
-        known, outlook = self._flag(words, "repairs_known", False), self._flag(words, "outlook", not swap)
+        known = self._flag(words, "repairs_known", False)
+        outlook = self._flag(words, "outlook", False) if "outlook" in words else None
         return NoWaitProblem() if no_wait else BlockingProblem(swap, budget, known, outlook)
 
     def pool(self, words: dict[str, Any]) -> list[BlockingShop]:

@@ -83,8 +83,8 @@ class BlockingProblem:
 
     `mask_budget` limits the states that a search for deadlocks looks at (bns); what it cannot decide is forbidden, unless
     nothing else is left to do. None: no limit up to 10 machines, 20,000 up to 15, 2,000 beyond. `repairs_known` shows the
-    agent when repairs end, `outlook` how the shop would drain after a choice (None: only without swaps; with them
-    a step takes four times as long).
+    agent when repairs end, `outlook` how the shop would drain after a choice (None: only without swaps, where it is not
+    what a step costs most).
     """
 
     swap: bool = True
@@ -184,6 +184,6 @@ class BlockingProblem:
             zeros(depth, dtype=np.int64),
             zeros(memo, dtype=np.int64),
         ]
-        walkers = machines if self.looks_ahead else 0
-        drain = [zeros(walkers, 3), zeros(walkers, 3), zeros(2, 8), zeros(jobs)]
+        walkers, rows, leavers = (machines, 2, jobs) if self.looks_ahead else (0, 0, 0)
+        drain = [zeros(walkers, 3), zeros(walkers, 3), zeros(rows, 8), zeros(leavers)]
         return State(*(zeros(*shape) for shape in shapes), *search, *drain)
