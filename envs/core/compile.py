@@ -40,7 +40,8 @@ def compile_kernels(files: tuple[Path, ...], entries: tuple[str, ...], target: T
     Compilation itself happens at the first call with given array types, and is kept on disk for the CPU.
     """
     sources = [path.read_text() for path in files]
-    version = hashlib.sha256("\0".join([*sources, Path(__file__).read_text()]).encode()).hexdigest()[:12]
+    how = Path(__file__).read_text()  # machine code on disk depends on it too
+    version = hashlib.sha256("\0".join([*sources, how]).encode()).hexdigest()[:12]
     # A real module: the compiler's disk cache finds its functions by module name.
     module = sys.modules[f"dispatchgym_kernel_{version}_{target}"] = ModuleType(f"dispatchgym_kernel_{version}_{target}")
     scope: dict[str, Any] = module.__dict__
@@ -132,7 +133,7 @@ def _cpu_launch(function: FunctionType, scope: dict[str, Any], path: str) -> Lau
 @contextmanager
 def _no_wraparound() -> Iterator[None]:
     """Let numba compile array[x] as it stands, not as "from the end if x is negative": no kernel counts from the end, and to
-    ask at every access took a sixth of a step.
+    ask at every access is a good part of a step.
 
     There is no option for it, so the function that asks is exchanged, under the lock that keeps other threads from
     compiling meanwhile.

@@ -117,12 +117,12 @@ class Face:
     def _rows(self, rows: Any) -> Any:
         """Fresh copies of observation rows: an index, a slice or an index array."""
         o = self.engine.arrays[0]
-        if isinstance(rows, np.ndarray) and not self.flat:
-            return {key: getattr(o, f).take(rows, 0) for key, f in zip(self._keys, self.fields, strict=True)}
         if self.flat:
             mask = o.mask[rows]
             parts = (o.candidates[rows].reshape(*mask.shape[:-1], -1), o.context[rows], mask)
             return np.concatenate(parts, axis=-1, dtype=np.float32)
+        if isinstance(rows, np.ndarray):  # an index array copies by itself
+            return {key: getattr(o, f).take(rows, 0) for key, f in zip(self._keys, self.fields, strict=True)}
         return {key: np.array(getattr(o, f)[rows]) for key, f in zip(self._keys, self.fields, strict=True)}
 
     def _refuse(self, row: int, action: int) -> None:
