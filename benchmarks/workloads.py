@@ -54,6 +54,7 @@ BLOCKING = {
     "bws": Shop(BLOCKING_ID),
     "bns": Shop(BLOCKING_ID, {"swap": False}),
     "bws, 10% down": Shop(BLOCKING_ID, {"interruptions": 0.1, "traces": 1}),
+    "bws, outlook": Shop(BLOCKING_ID, {"outlook": True}),
 }
 STREAMS = {mode: Shop("dispatchgym:dispatchgym/SoC-v0", {"mode": mode}, mode == "start") for mode in ("start", "assign")}
 GRAPHS = {mode: Shop("dispatchgym:dispatchgym/StaticDag-v0", {"mode": mode}, mode == "start") for mode in ("start", "assign")}
