@@ -16,8 +16,8 @@ def rectify(x):
     return x if x > ZERO else ZERO
 
 
-def score(b, inst, s, o, net, emb, work):
-    """Logit of every legal choice of copy `b` into work.logit[b]; returns their number.
+def score(b, inst, s, choices, count, net, emb, work):
+    """Logit of the `count` legal choices of copy `b` into work.logit[b].
 
     Two layers: h1 from features + context + embedding of the task, h2 from h1 and the mean h1 of all legal choices.
     """
@@ -29,7 +29,6 @@ def score(b, inst, s, o, net, emb, work):
     hidden = work.hidden[b]
     raw = work.raw[b]
     logit = work.logit[b]
-    mask = o.mask[b]
     context(inst, s, b, ctx)
     for h in range(width):
         base[h] = net.bias_in[h]
@@ -38,12 +37,10 @@ def score(b, inst, s, o, net, emb, work):
         x = ctx[f]
         for h in range(width):
             base[h] += x * net.weight_context[f, h]
-    count = 0
-    for k in range(mask.shape[0]):
-        if mask[k] == 0:
-            continue
+    for c in range(count):
+        k = choices[c]
         candidate(inst, s, b, k, raw)
-        one = hidden[count]
+        one = hidden[c]
         task = emb.task[i, task_of(inst, s, b, k)]
         resource = emb.resource[i, resource_of(inst, s, b, k)]
         for h in range(width):
@@ -55,7 +52,6 @@ def score(b, inst, s, o, net, emb, work):
         for h in range(width):
             one[h] = rectify(one[h])
             pool[h] += one[h]
-        count += 1
     share = np.float32(1.0) / np.float32(count)
     for h in range(width):
         base[h] = net.bias_hidden[h]
@@ -76,11 +72,10 @@ def score(b, inst, s, o, net, emb, work):
         for h in range(width):
             total += rectify(pool[h]) * net.weight_out[h]
         logit[c] = total
-    return count
 
 
-def choose(b, o, work, count, temperature, bits):
-    """The choice with the largest logit (temperature 0), or one sampled from softmax(logit / temperature)."""
+def choose(b, work, count, temperature, bits):
+    """Where the choice with the largest logit is listed (temperature 0), or one drawn from softmax(logit / temperature)."""
     logit = work.logit[b]
     best = 0
     for c in range(1, count):
@@ -97,33 +92,23 @@ def choose(b, o, work, count, temperature, bits):
             if left < 0.0:
                 picked = c
                 break
-    return nth_legal(o.mask[b], picked)
-
-
-def nth_legal(mask, n):
-    seen = -1
-    for k in range(mask.shape[0]):
-        if mask[k] == 1:
-            seen += 1
-            if seen == n:
-                return k
-    return -1
+    return picked
 
 
 def start(b, inst, s):
     reset(inst, s, b)
 
 
-def weigh(b, inst, s, o, net, emb, work, table):
+def weigh(b, inst, s, net, emb, work, table):
     """Log-probability of every choice of copy `b` into table.logp[b] (-inf where illegal)."""
-    mask = o.mask[b]
-    logp = table.logp
-    for k in range(mask.shape[0]):
-        logp[b, k] = -math.inf
+    choices = work.choices[b]
+    logp = table.logp[b]
+    for k in range(logp.shape[0]):
+        logp[k] = -math.inf
     if finished(inst, s, b):
         return
-    legal(inst, s, b, mask)
-    count = score(b, inst, s, o, net, emb, work)
+    count = legal(inst, s, b, choices)
+    score(b, inst, s, choices, count, net, emb, work)
     logit = work.logit[b]
     top = logit[0]
     for c in range(1, count):
@@ -132,45 +117,45 @@ def weigh(b, inst, s, o, net, emb, work, table):
     for c in range(count):
         total += math.exp(logit[c] - top)
     for c in range(count):
-        logp[b, nth_legal(mask, c)] = logit[c] - top - math.log(total)
+        logp[choices[c]] = logit[c] - top - math.log(total)
 
 
-def push(b, inst, s, o, chosen, r):
+def push(b, inst, s, work, chosen, r):
     """Play chosen.action[b] in copy `b`."""
-    legal(inst, s, b, o.mask[b])
+    legal(inst, s, b, work.choices[b])
     step(inst, s, b, chosen.action[b])
     if finished(inst, s, b):
         r.objective[b] = objective(inst, s, b)
 
 
-def follow(b, inst, s, o, r, goal):
+def follow(b, inst, s, work, r, goal):
     """Play copy `b` as close to a schedule as the action set allows: the legal choice whose deed has the smallest goal.start.
 
     Of equal ones one is drawn. A choice whose goal is negative is to wait: it is made when nothing else is due. One on another
     resource than goal.place (unless that is negative) is the last to be made.
     """
     reset(inst, s, b)
-    mask = o.mask[b]
+    choices = work.choices[b]
     t = 0
     decisions = 0
     rows = 0
     while not finished(inst, s, b):
-        count = legal(inst, s, b, mask)
+        count = legal(inst, s, b, choices)
         action = -1
         first = 0
         equal = 0
-        for k in range(mask.shape[0]):
-            if mask[k] == 1:
-                deed = deed_of(inst, s, b, k)
-                due = 2 * goal.start[b, deed]
-                if due < 0:
-                    due = 2 * offered_at(inst, s, b, k) + 1
-                elif goal.place[b, deed] >= 0 and goal.place[b, deed] != resource_of(inst, s, b, k):
-                    due += 2**40
-                equal = equal + 1 if action >= 0 and due == first else 1 if action < 0 or due < first else equal
-                if action < 0 or due < first or (due == first and draw(r.seed[b], t * mask.shape[0] + k) % equal == 0):
-                    action = k
-                    first = due
+        for c in range(count):
+            k = choices[c]
+            deed = deed_of(inst, s, b, k)
+            due = 2 * goal.start[b, deed]
+            if due < 0:
+                due = 2 * offered_at(inst, s, b, k) + 1
+            elif goal.place[b, deed] >= 0 and goal.place[b, deed] != resource_of(inst, s, b, k):
+                due += 2**40
+            equal = equal + 1 if action >= 0 and due == first else 1 if action < 0 or due < first else equal
+            if action < 0 or due < first or (due == first and draw(r.seed[b], t * choices.shape[0] + k) % equal == 0):
+                action = k
+                first = due
         if count > 1:
             decisions += 1
             rows += count
@@ -183,27 +168,27 @@ def follow(b, inst, s, o, r, goal):
     r.objective[b] = objective(inst, s, b)
 
 
-def play(b, inst, s, o, net, emb, work, r, temperature):
+def play(b, inst, s, net, emb, work, r, temperature):
     """One episode of copy `b` on instance s.row[b] under the policy; actions and counts into `r`.
 
     A negative seed plays greedily. The first r.prefix[b] actions are taken from r.actions:
     a rollout can continue a given beginning.
     """
     reset(inst, s, b)
-    mask = o.mask[b]
+    choices = work.choices[b]
     t = 0
     decisions = 0
     rows = 0
     while not finished(inst, s, b):
-        count = legal(inst, s, b, mask)
+        count = legal(inst, s, b, choices)
         if t < r.prefix[b]:
             action = r.actions[b, t]
         elif count == 1:
-            action = nth_legal(mask, 0)
+            action = choices[0]
         else:
-            score(b, inst, s, o, net, emb, work)
+            score(b, inst, s, choices, count, net, emb, work)
             heat = temperature if r.seed[b] >= 0 else 0.0
-            action = choose(b, o, work, count, heat, draw(r.seed[b], t))
+            action = choices[choose(b, work, count, heat, draw(r.seed[b], t))]
         if count > 1:
             decisions += 1
             rows += count
@@ -216,29 +201,29 @@ def play(b, inst, s, o, net, emb, work, r, temperature):
     r.objective[b] = objective(inst, s, b)
 
 
-def recall(b, inst, s, o, r, x):
+def recall(b, inst, s, work, r, x):
     """Play r.actions of copy `b` again and write what the learner needs of every real decision into `x`."""
     reset(inst, s, b)
-    mask = o.mask[b]
+    choices = work.choices[b]
     d = x.first_decision[b] - 1
     q = x.first_row[b]
     for t in range(r.length[b]):
-        count = legal(inst, s, b, mask)
+        count = legal(inst, s, b, choices)
         action = r.actions[b, t]
         if count > 1:
             d += 1
             x.begin[d] = q
             x.copy[d] = b
             context(inst, s, b, x.context[d])
-            for k in range(mask.shape[0]):
-                if mask[k] == 1:
-                    candidate(inst, s, b, k, x.features[q])
-                    x.task[q] = s.row[b] * x.tasks + task_of(inst, s, b, k)
-                    x.resource[q] = s.row[b] * x.resources + resource_of(inst, s, b, k)
-                    x.decision[q] = d
-                    if k == action:
-                        x.chosen[d] = q
-                    q += 1
+            for c in range(count):
+                k = choices[c]
+                candidate(inst, s, b, k, x.features[q])
+                x.task[q] = s.row[b] * x.tasks + task_of(inst, s, b, k)
+                x.resource[q] = s.row[b] * x.resources + resource_of(inst, s, b, k)
+                x.decision[q] = d
+                if k == action:
+                    x.chosen[d] = q
+                q += 1
         gain = step(inst, s, b, action)
         if d >= x.first_decision[b]:
             x.reward[d] += gain
@@ -247,6 +232,6 @@ def recall(b, inst, s, o, r, x):
 def survey(b, inst, s, o):
     """The graph of instance s.row[b] before its first decision."""
     reset(inst, s, b)
-    legal(inst, s, b, o.mask[b])
+    legal(inst, s, b, o.candidate_task[b])  # as scratch
     blank(b, o)
     graph(inst, s, b, o)

@@ -29,7 +29,7 @@ class Embeddings(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Scratch of `decode_kernel.score`, one row a copy."""
+    """Scratch of the kernel, one row a copy."""
 
     context: Array  # (B, Fx) float32
     base: Array  # (B, H) float32
@@ -37,6 +37,7 @@ class Workspace(NamedTuple):
     hidden: Array  # (B, K, H) float32
     raw: Array  # (B, Fc) float32
     logit: Array  # (B, K) float32
+    choices: Array  # (B, K) int64 the legal ones
 
 
 class Record(NamedTuple):
@@ -96,10 +97,10 @@ class Rollout:
         def zeros(*shape: int) -> Array:
             return np.zeros((copies, *shape), np.float32)
 
-        work = Workspace(zeros(f.context), zeros(hidden), zeros(hidden), zeros(k, hidden), zeros(f.candidate), zeros(k))
+        floats = (zeros(f.context), zeros(hidden), zeros(hidden), zeros(k, hidden), zeros(f.candidate), zeros(k))
+        work = Workspace(*floats, np.zeros((copies, k), np.int64))
         self._work, _ = place(work, self.target)
         self._state, self.state = place(problem.state(sizes, copies), self.target)
-        self._seen, _ = place(observation(problem.features, sizes, copies, graph=False), self.target)
         counts = {name: np.zeros(copies, np.int32) for name in ("prefix", "length", "decisions", "rows")}
         long = {name: np.zeros(copies, np.int64) for name in ("seed", "objective")}
         record = Record(actions=np.zeros((copies, sizes.steps), np.int32), **counts, **long)
@@ -127,9 +128,7 @@ class Rollout:
             embeddings = self.embed(policy)
         emb, _ = self._share(embeddings)
         net, _ = self._share(policy.decoder.weights())
-        self._launch["play"](
-            self.copies, self._instances, self._state, self._seen, net, emb, self._work, self._record, float(temperature)
-        )
+        self._launch["play"](self.copies, self._instances, self._state, net, emb, self._work, self._record, float(temperature))
         return self.record
 
     @torch.no_grad()
@@ -147,7 +146,7 @@ class Rollout:
         self.state.row.zero_()
         self._launch["start"](self.copies, self._instances, self._state)
         for _ in range(self.sizes.steps):
-            self._launch["weigh"](self.copies, self._instances, self._state, self._seen, net, emb, self._work, table)
+            self._launch["weigh"](self.copies, self._instances, self._state, net, emb, self._work, table)
             if not torch.isfinite(logp.logp).any():
                 return
             yield logp.logp
@@ -157,13 +156,13 @@ class Rollout:
         for tensor in self.state:
             tensor.copy_(tensor[parents.to(tensor.device)])
         chosen, _ = place(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
-        self._launch["push"](self.copies, self._instances, self._state, self._seen, chosen, self._record)
+        self._launch["push"](self.copies, self._instances, self._state, self._work, chosen, self._record)
 
     def follow(self, rows: Any, goals: Sequence[Goal]) -> Any:
         """Play copy b on instance rows[b] towards goals[b], whose arrays have no first axis. Returns the record."""
         self.state.row.copy_(torch.as_tensor(rows))
         starts, _ = place(Goal(np.stack([g.start for g in goals]), np.stack([g.place for g in goals])), self.target)
-        self._launch["follow"](self.copies, self._instances, self._state, self._seen, self._record, starts)
+        self._launch["follow"](self.copies, self._instances, self._state, self._work, self._record, starts)
         return self.record
 
     def recall(self, copies: Tensor | None = None) -> tuple[Choices, Any]:
@@ -180,7 +179,7 @@ class Rollout:
         decisions, rows = self.record.decisions[:count].long(), self.record.rows[:count].long()
         examples = self._examples(decisions.cpu(), rows.cpu())
         raw, x = place(examples, self.target)
-        self._launch["recall"](count, self._instances, self._state, self._seen, self._record, raw)
+        self._launch["recall"](count, self._instances, self._state, self._work, self._record, raw)
         return Choices(x.features, x.task, x.resource, x.decision, x.context), x
 
     def _examples(self, decisions: Tensor, rows: Tensor) -> Examples:

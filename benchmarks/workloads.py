@@ -128,9 +128,13 @@ def scatter(engine: Engine, waits: bool = False) -> None:
     engine.reset()
     rows = torch.arange(engine.copies) % few.copies
     pairs = [*zip(engine.state, few.state, strict=True)]
-    pairs += [(getattr(engine.episodes, field), getattr(few.episodes, field)) for field in ("legal", "length", "total")]
+    pairs += [
+        (getattr(engine.episodes, field), getattr(few.episodes, field))
+        for field in ("legal", "choices", "count", "length", "total")
+    ]
     for into, out in pairs:
         into.copy_(out[rows])
+    engine.observation.mask.fill_(-1)  # it shows other choices than those
 
 
 def episode_length(engine: Engine, picker: Picker) -> int:

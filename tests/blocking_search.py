@@ -10,6 +10,7 @@ import numpy as np
 from dispatchgym.envs.core.engine import Engine
 
 SCRATCH = ("crew", "level", "branch", "key", "memo")  # of the search for deadlocks: no part of the state
+OFFERED = ("legal", "choices", "count")  # what the engine remembers of the choices
 
 
 def best_reachable(problem: Any, instance: Any, device: Any = "cpu", scratch: Sequence[str] = SCRATCH) -> int:
@@ -19,19 +20,20 @@ def best_reachable(problem: Any, instance: Any, device: Any = "cpu", scratch: Se
     engine = Engine(problem, [instance], width, device=device, graph=False, sizes=sizes)
     engine.reset()
     state = {name: np.array(value.numpy())[:1] for name, value in engine.state._asdict().items()}
-    legal = np.array(engine.arrays[1].legal)[:1]
+    offered = {name: np.array(getattr(engine.arrays[1], name))[:1] for name in OFFERED}
     best = 2**30
-    while len(legal):
-        parents, actions = np.nonzero(legal)
+    while len(offered["legal"]):
+        parents, actions = np.nonzero(offered["legal"])
         following: list[dict[str, Any]] = []
-        masks = []
+        offers: list[dict[str, Any]] = []
         for low in range(0, len(parents), width):
             rows, chosen = parents[low : low + width], actions[low : low + width]
             n = len(rows)
             for name, value in engine.state._asdict().items():
                 value.numpy()[:n] = state[name][rows]
             record = engine.arrays[1]
-            record.legal[:n] = legal[rows]
+            for name, value in offered.items():
+                getattr(record, name)[:n] = value[rows]
             record.length[:] = 0
             played = np.zeros(width, np.int64)
             played[:n] = chosen
@@ -40,13 +42,14 @@ def best_reachable(problem: Any, instance: Any, device: Any = "cpu", scratch: Se
             if over.any():
                 best = min(best, int(record.final_objective[:n][over].min()))
             following.append({name: np.array(v.numpy())[:n][~over] for name, v in engine.state._asdict().items()})
-            masks.append(np.array(record.legal)[:n][~over])
-            assert (masks[-1].sum(axis=1) > 0).all(), "a state without a choice"
+            offers.append({name: np.array(getattr(record, name))[:n][~over] for name in OFFERED})
+            assert (offers[-1]["legal"].sum(axis=1) > 0).all(), "a state without a choice"
         state = {name: np.concatenate([part[name] for part in following]) for name in state}
-        legal = np.concatenate(masks)
-        if len(legal):
-            keys = [state[name].reshape(len(legal), -1).astype(np.int64) for name in state if name not in scratch]
+        offered = {name: np.concatenate([part[name] for part in offers]) for name in OFFERED}
+        count = len(offered["legal"])
+        if count:
+            keys = [state[name].reshape(count, -1).astype(np.int64) for name in state if name not in scratch]
             _, kept = np.unique(np.concatenate(keys, axis=1), axis=0, return_index=True)
             state = {name: value[kept] for name, value in state.items()}
-            legal = legal[kept]
+            offered = {name: value[kept] for name, value in offered.items()}
     return best

@@ -96,7 +96,7 @@ def play_out(problem: Any, pool: Sequence[Any], seed: int, device: Any = "cpu") 
     rng = np.random.default_rng(seed)
     record = engine.arrays[1]
     maps = isinstance(problem, MapProblem)
-    first = engine.state.latency.cpu().numpy().copy() if maps else np.zeros(len(pool), np.int64)
+    first = (engine.state.latency if maps else engine.state.bound).cpu().numpy().copy()
     over = record.legal.sum(axis=1) == 0
     total = np.zeros(len(pool))
     objective = np.where(over, first, -1)

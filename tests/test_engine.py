@@ -33,7 +33,7 @@ def play(e: Engine, steps: int, seed: int = 0) -> None:
 
 def snapshot(e: Engine) -> list[np.ndarray]:
     seen, record = e.arrays
-    return [np.array(x) for x in (*seen, *record._replace(touched=record.legal))]  # without the scratch
+    return [np.array(x) for x in (*seen, *record._replace(choices=record.legal, shown=record.legal))]  # without the scratch
 
 
 def test_a_copy_does_not_depend_on_the_size_of_its_batch() -> None:

@@ -17,7 +17,7 @@ from dispatchgym.baselines.result import Result
 from dispatchgym.envs.blocking.nowait import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.compile import compile_kernels, kernel_files
-from dispatchgym.envs.core.contract import Array, observation
+from dispatchgym.envs.core.contract import Array
 from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
 
 KERNEL = Path(__file__).with_name("rules_kernel.py")
@@ -34,6 +34,7 @@ class Rule(NamedTuple):
     random: int
     seed: Array  # (B,) int64
     objective: Array  # (B,) int32
+    choices: Array  # (B, J + 1) int64 scratch
 
 
 def dispatch(instance: BlockingShop, rule: str, *, samples: int = 1, seed: int = 0) -> Result:
@@ -51,7 +52,6 @@ def dispatch(instance: BlockingShop, rule: str, *, samples: int = 1, seed: int =
     sizes = problem.sizes([instance])
     width = min(samples, BATCH)
     packed, state = problem.pack([instance], sizes), problem.state(sizes, width)
-    seen = observation(problem.features, sizes, width, graph=False)
     base = RULES[rule].score(instance.shop).ravel()
     rng = np.random.default_rng(seed)
     best: tuple[int, Array] | None = None
@@ -66,9 +66,10 @@ def dispatch(instance: BlockingShop, rule: str, *, samples: int = 1, seed: int =
             random=int(rule == "random"),
             seed=rng.integers(2**62, size=width),
             objective=np.zeros(width, np.int32),
+            choices=np.zeros((width, sizes.actions), np.int64),
         )
         count = min(width, samples - low)
-        launch(count, packed, state, seen, record)
+        launch(count, packed, state, record)
         copy = int(record.objective[:count].argmin())
         if best is None or record.objective[copy] < best[0]:
             best = int(record.objective[copy]), state.start[copy].astype(np.int64)
@@ -91,6 +92,7 @@ def warm(variant: str) -> None:
     shop = BlockingShop(JobShop(np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32)), variant)  # type: ignore[arg-type]
     problem = problem_of(shop)
     sizes = problem.sizes([shop])
-    record = Rule(np.zeros(2), np.ones((1, 2)), 0.0, 0, np.zeros(1, np.int64), np.zeros(1, np.int32))
+    scratch = np.zeros((1, sizes.actions), np.int64)
+    record = Rule(np.zeros(2), np.ones((1, 2)), 0.0, 0, np.zeros(1, np.int64), np.zeros(1, np.int32), scratch)
     launch = compile_kernels(kernel_files(problem.kernel, [KERNEL]), ("dispatch",), "cpu")["dispatch"]
-    launch(1, problem.pack([shop], sizes), problem.state(sizes, 1), observation(problem.features, sizes, 1, graph=False), record)
+    launch(1, problem.pack([shop], sizes), problem.state(sizes, 1), record)

@@ -80,12 +80,16 @@ def objective(inst, s, b):
     return s.makespan[b]
 
 
-def legal(inst, s, b, mask):
+def legal(inst, s, b, choices):
     jobs = s.job.shape[1]
+    count = 0
     for j in range(jobs):
-        mask[j] = s.job[b, j, FREE_TO_GO]
-    mask[jobs] = s.clock[b, PENDING]
-    return s.clock[b, MOVES] + s.clock[b, PENDING]
+        choices[count] = j
+        count += s.job[b, j, FREE_TO_GO]
+    if s.clock[b, PENDING] == 1:
+        choices[count] = jobs
+        count += 1
+    return count
 
 
 def step(inst, s, b, action):

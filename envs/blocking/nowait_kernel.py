@@ -49,7 +49,7 @@ def objective(inst, s, b):
     return s.makespan[b]
 
 
-def legal(inst, s, b, mask):
+def legal(inst, s, b, choices):
     jobs = s.job.shape[1]
     count = 0
     more = 0
@@ -57,8 +57,8 @@ def legal(inst, s, b, mask):
     later = 0
     for j in range(jobs):
         job = s.job[b, j]
-        mask[j] = 1 if job[OFFER] < NEVER else 0
-        count += mask[j]
+        choices[count] = j
+        count += 1 if job[OFFER] < NEVER else 0
         if job[OFFER] < first:
             later |= first < NEVER  # the former first stays on offer
             first = job[OFFER]
@@ -67,8 +67,10 @@ def legal(inst, s, b, mask):
             later = 1
         elif job[OFFER] < NEVER:
             more |= job[MORE]
-    mask[jobs] = 1 if more == 1 or later == 1 else 0
-    return count + mask[jobs]
+    if more == 1 or later == 1:
+        choices[count] = jobs
+        count += 1
+    return count
 
 
 def step(inst, s, b, action):

@@ -22,7 +22,7 @@ from typing import Any, Literal
 Target = Literal["python", "cpu", "cuda"]
 Launch = Callable[..., None]  # launch(copies, *arrays): runs an entry for every copy
 
-CORE = tuple(Path(__file__).with_name(name) for name in ("random.py", "launch.py"))
+CORE = tuple(Path(__file__).with_name(name) for name in ("random.py", "bits.py", "launch.py"))
 THREADS_FROM = 512  # copies below which waking a second thread costs more than it saves
 CUDA_BLOCK = 128
 
@@ -55,6 +55,8 @@ def compile_kernels(files: tuple[Path, ...], entries: tuple[str, ...], target: T
     wrap = _cpu_compiler() if target == "cpu" else _cuda_compiler(scope)
     for name, function in functions.items():
         scope[name] = wrap(function, function.__code__.co_filename in relaxed)
+    if "lowest_bit" in functions:
+        scope["lowest_bit"] = _lowest_bit(target, scope)
     build = _cpu_launch if target == "cpu" else _cuda_launch
     return {name: build(functions[name], scope, str(files[-1])) for name in entries}
 
@@ -89,6 +91,16 @@ def _cuda_compiler(scope: dict[str, Any]) -> Callable[[FunctionType, bool], Any]
 
     scope["cuda"] = cuda
     return lambda function, relaxed: cuda.jit(device=True)(function)
+
+
+def _lowest_bit(target: Target, scope: dict[str, Any]) -> Any:
+    """What stands for the function of `bits.py` in compiled code."""
+    if target == "cpu":
+        from numba.cpython.unsafe.numbers import trailing_zeros
+
+        return trailing_zeros
+    exec("def counted(word):\n    return cuda.ffs(word) - 1\n", scope)
+    return scope["cuda"].jit(device=True)(scope.pop("counted"))
 
 
 def _loop(function: FunctionType, scope: dict[str, Any], target: str, copies: str, path: str) -> Any:
@@ -203,4 +215,4 @@ def simulated() -> bool:
 
 
 def kernel_files(problem_kernel: Sequence[Path], extra: Sequence[Path] = ()) -> tuple[Path, ...]:
-    return (CORE[0], *problem_kernel, CORE[1], *extra)
+    return (*CORE[:2], *problem_kernel, CORE[2], *extra)

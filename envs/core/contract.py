@@ -6,8 +6,8 @@ stand. A kernel defines, with `inst` the packed instances, `s` the state and `ro
 
     reset(inst, s, b)                     the first state of instance s.row[b]
     finished(inst, s, b) -> bool          no decision is left
-    legal(inst, s, b, mask) -> int        fills mask (K,) with 0/1, returns how many are 1; called once before the
-                                          functions below, so it may leave intermediate results in `s` for them
+    legal(inst, s, b, choices) -> int     lists the legal choices in `choices` (K,), ascending, and returns how many; called
+                                          once before the functions below, so it may leave intermediate results in `s` for them
     step(inst, s, b, action) -> float     plays a legal action; returns the reward
     objective(inst, s, b) -> int          the value that the referee would compute, once finished
     candidate(inst, s, b, k, out)         fills out (Fc,): features of legal choice k

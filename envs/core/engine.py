@@ -39,7 +39,9 @@ class Episodes(NamedTuple):
     final_return: Array  # (B,) float64 its gains, without penalties
     final_length: Array  # (B,) int32
     legal: Array  # (B, K) int8 the mask, out of reach of whoever changes an observation
-    touched: Array  # (B, K) int32 scratch: the choices whose features change
+    choices: Array  # (B, K) int64 the same as a list
+    count: Array  # (B,) int64 its length
+    shown: Array  # (B, K) int64 scratch: the list of the observation before
 
 
 class Options(NamedTuple):
@@ -142,7 +144,7 @@ class Engine:
     def show(self, seen: Observation, tensors: Observation) -> None:
         """From the next call on, write observations to `seen` (on the host) and its torch views.
 
-        Rows of candidates whose mask is 0 must be zero there; or every mask is -1, and they may hold anything.
+        Masks and candidates must be zero there, or as the last call left them; or every mask is -1, and they may hold anything.
         """
         self._observation, self.observation = seen, tensors
 
@@ -181,7 +183,14 @@ class Engine:
 
     def rows(self) -> npt.NDArray[np.int32]:
         """(B,) the instance each copy plays: its row in the pool, guests after it."""
-        return np.asarray(self._state.row if self.on_host else self.state.row.cpu())
+        row: npt.NDArray[np.int32] = self.read("state", "row")[0]
+        return row
+
+    def read(self, group: Literal["state", "instances"], *names: str) -> list[npt.NDArray[Any]]:
+        """Arrays of the problem as numpy: the same memory on the CPU, copies from the GPU."""
+        if self.on_host:
+            return [getattr(getattr(self, f"_{group}"), name) for name in names]
+        return [getattr(getattr(self, group), name).cpu().numpy() for name in names]
 
     def bytes_per_copy(self) -> int:
         """Memory of one copy: state, observation and record, without the shared pool."""
@@ -220,23 +229,15 @@ def check_device(device: Device) -> Target:
 
 
 def _episodes(copies: int, actions: int) -> Episodes:
-    def zeros(dtype: npt.DTypeLike) -> Array:
-        return np.zeros(copies, dtype)
-
-    types = (
-        np.int64,
-        np.int32,
-        np.int64,
-        np.int64,
-        np.float64,
-        *(np.int8,) * 3,
-        np.int32,
-        np.float64,
-        np.int64,
-        np.float64,
-        np.int32,
-    )
-    by_choice = [np.zeros((copies, actions), t) for t in (np.int8, np.int32)]
-    episodes = Episodes(*[zeros(t) for t in types], *by_choice)
-    episodes.fixed[:] = -1
-    return episodes
+    single = {
+        np.int64: ("seed", "episode", "action", "final_objective", "count"),
+        np.int32: ("fixed", "length", "final_length"),
+        np.float64: ("reward", "total", "final_return"),
+        np.int8: ("terminated", "truncated", "illegal"),
+    }
+    of_choices = {np.int8: ("legal",), np.int64: ("choices", "shown")}
+    arrays: dict[str, Array] = {}
+    for shape, by_type in (((copies,), single), ((copies, actions), of_choices)):
+        arrays |= {name: np.zeros(shape, dtype) for dtype, names in by_type.items() for name in names}
+    arrays["fixed"][:] = -1
+    return Episodes(**arrays)

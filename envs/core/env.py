@@ -163,7 +163,7 @@ class Face:
     def _name_rows(self) -> None:
         known = [*self.engine.pool, *self.engine.guests]
         self._names = np.array([x.name for x in known], dtype=object)
-        self._bounds = np.asarray(self.engine.instances.bound.cpu()).astype(np.int64)
+        self._bounds = self.engine.read("instances", "bound")[0].astype(np.int64)
 
     def _played(self, copy: int) -> tuple[Any, Any]:
         """Instance and partial schedule of a copy."""

@@ -7,10 +7,12 @@ They are compiled together with a problem's kernel and `random.py`, whose names 
 def observe(b, inst, s, e, o):
     """Write mask, features and (if its arrays have rows) the graph of copy `b`.
 
-    A row of o.candidates is cleared only if o.mask says that it was in use: large batches cost what they write. A mask
-    of -1 says that the rows may hold anything.
+    Only rows of choices that were or are legal are touched: a step costs what it shows, not what it could. A mask of -1 says
+    that all of them may hold anything.
     """
     legal_now = e.legal[b]
+    choices = e.choices[b]
+    shown = e.shown[b]
     mask = o.mask[b]
     rows = o.candidates[b]
     if mask[0] < 0:
@@ -18,29 +20,25 @@ def observe(b, inst, s, e, o):
             mask[k] = 0
             for f in range(rows.shape[1]):
                 rows[k, f] = 0.0
-    over = finished(inst, s, b)
-    if over:
-        for k in range(mask.shape[0]):
-            legal_now[k] = 0
-    else:
-        legal(inst, s, b, legal_now)
+    before = e.count[b]
+    for n in range(before):
+        k = choices[n]
+        shown[n] = k
+        legal_now[k] = 0
+        mask[k] = 0
+    count = 0 if finished(inst, s, b) else legal(inst, s, b, choices)
+    e.count[b] = count
     context(inst, s, b, o.context[b])
-    # Listed first, because a loop over all choices would mostly wait for mispredicted branches.
-    touched = e.touched[b]
-    count = 0
-    for k in range(mask.shape[0]):
-        touched[count] = k
-        count += legal_now[k] | mask[k]
     for n in range(count):
-        k = touched[n]
-        row = rows[k]
-        if legal_now[k] == 1:
-            candidate(inst, s, b, k, row)
-        else:
-            for f in range(row.shape[0]):
-                row[f] = 0.0
-    for k in range(mask.shape[0]):
-        mask[k] = legal_now[k]
+        k = choices[n]
+        legal_now[k] = 1
+        mask[k] = 1
+        candidate(inst, s, b, k, rows[k])
+    for n in range(before):
+        k = shown[n]
+        if legal_now[k] == 0:
+            for f in range(rows.shape[1]):
+                rows[k, f] = 0.0
     if o.tasks.shape[1] > 0:
         for k in range(mask.shape[0]):
             o.candidate_task[b, k] = task_of(inst, s, b, k) if mask[k] == 1 else -1

@@ -32,7 +32,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
     """Row b with seed s equals the single environment with seed s + b, bit for bit.
 
     Keywords as for the single environment, and `num_envs`, `max_episode_steps`, and `copy` as in Gymnasium's own vector
-    environments: with copy=False an observation is read-only and changes at the next step, which makes steps cheaper.
+    environments: with copy=False observations and masks are read-only and change at the next step, which makes steps cheaper.
     The tensors underneath are `self.engine.observation` and `self.engine.episodes`; read the former anew after each step.
     Reset options are `instance`, as in the single environment, and `reset_mask` (B,) bool, as in Gymnasium's.
     """
@@ -63,9 +63,10 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         known = ("action_mask", "illegal", "objective", "instance", "lower_bound", *self.family.metrics)
         self._all_known = {f"_{key}": self._everyone for key in known}
         self._nothing = np.full(num_envs, -1)  # the objective while no episode ends
-        self._unmeasured = np.full(num_envs, -1.0)
-        for array in (self._everyone, self._nothing, self._unmeasured):
+        unmeasured = np.full(num_envs, -1.0)
+        for array in (self._everyone, self._nothing, unmeasured):
             array.flags.writeable = False
+        self._no_metrics = dict.fromkeys(self.family.metrics, unmeasured)
         self._known: dict[str, npt.NDArray[Any]] = {}
         self._note_rows()
 
@@ -176,23 +177,26 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         return self._shared.copy()
 
     def _infos(
-        self, where: npt.NDArray[np.bool_] | None, illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]
+        self,
+        where: npt.NDArray[np.bool_] | None,
+        illegal: npt.NDArray[np.bool_],
+        objective: npt.NDArray[Any],
+        metrics: dict[str, npt.NDArray[np.float64]] | None = None,
     ) -> dict[str, Any]:
         """The info of the copies `where` (None: all), in Gymnasium's format: other rows are blank, and marked in `_key`."""
-        infos: dict[str, Any] = {
-            "action_mask": self.engine.arrays[1].legal.copy(),
-            "illegal": illegal,
-            "objective": objective,
-            **self._known,
-        }
+        mask = self.engine.arrays[1].legal
+        if self.engine.on_host:
+            mask = mask.copy() if self.copy else read_only(mask)
+        infos: dict[str, Any] = {"action_mask": mask, "illegal": illegal, "objective": objective, **self._known}
         if where is None:
-            return infos | self._all_known
+            return infos | self._no_metrics | self._all_known
         rows = where.nonzero()[0]
         for key, value in infos.items():
             # An empty array of objects is one of None.
             blank = np.empty(self.num_envs, object) if value.dtype == object else np.zeros(value.shape, value.dtype)
             blank[rows] = value.take(rows, 0)
             infos[key] = blank
+        infos |= metrics or {name: np.where(where, -1.0, 0.0) for name in self.family.metrics}
         return infos | dict.fromkeys(self._all_known, read_only(where.copy()))
 
     def _note_rows(self, which: npt.NDArray[np.intp] | None = None) -> None:
@@ -206,7 +210,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             names[which], bounds[which] = self._names.take(row[which]), self._bounds.take(row[which])
         for array in (names, bounds):
             array.flags.writeable = False
-        self._known = {"instance": names, "lower_bound": bounds, **dict.fromkeys(self.family.metrics, self._unmeasured)}
+        self._known = {"instance": names, "lower_bound": bounds}
 
     def _final(
         self, rows: npt.NDArray[np.intp], over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]
@@ -222,12 +226,13 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
                     one[key] = part
         for row, one in zip(rows.tolist(), last, strict=True):
             final[row] = one
-        info = self._infos(over, illegal, objective)
+        metrics = {}
         if self.family.metrics:
-            ended = over & (objective >= 0)
-            measured = self.family.measure(self.engine, np.flatnonzero(ended))
-            for name, column in zip(self.family.metrics, measured.T, strict=True):
-                info[name] = np.where(over, -1.0, 0.0)
-                info[name][ended] = column
+            table = np.zeros((len(self.family.metrics), self.num_envs))
+            table[:, rows] = -1.0  # of truncated ones
+            ended = rows[objective[rows] >= 0]
+            table[:, ended] = self.family.measure(self.engine, ended).T
+            metrics = dict(zip(self.family.metrics, table, strict=True))
+        info = self._infos(over, illegal, objective, metrics)
         which = read_only(over)
         return {"final_obs": final, "_final_obs": which, "final_info": info, "_final_info": which}

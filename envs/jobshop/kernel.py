@@ -85,12 +85,12 @@ def objective(inst, s, b):
     return s.makespan[b]
 
 
-def legal(inst, s, b, mask):
+def legal(inst, s, b, choices):
     jobs = s.job[b]
     first_end = NEVER
     first_start = NEVER
     leader = 0
-    for j in range(mask.shape[0]):
+    for j in range(choices.shape[0]):
         begin = jobs[j, READY]
         end = begin + jobs[j, NEEDS]
         first_start = min(first_start, begin)
@@ -100,14 +100,14 @@ def legal(inst, s, b, mask):
     s.first_end[b] = first_end
     s.first_start[b] = first_start
     count = 0
-    for j in range(mask.shape[0]):
+    for j in range(choices.shape[0]):
         if inst.action_set == 1:
             ok = (jobs[j, WANTS] == bottleneck) & ((jobs[j, READY] < first_end) | (j == leader))
         elif inst.action_set == 2:
             ok = jobs[j, READY] == first_start
         else:
             ok = jobs[j, WANTS] >= 0
-        mask[j] = ok
+        choices[count] = j
         count += ok
     return count
 

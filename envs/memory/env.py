@@ -76,11 +76,10 @@ class PackFamily:
 
     def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Height of what is placed in bytes, that over the peak of live bytes, and how many buffers are placed."""
-        state = engine.state
-        height, left, row = (getattr(state, name).cpu().numpy()[copies] for name in ("height", "left", "row"))
-        bound, buffers = (getattr(engine.instances, name).cpu().numpy()[row] for name in ("bound", "buffers"))
+        height, left, row = (x[copies] for x in engine.read("state", "height", "left", "row"))
+        bound, buffers = (x[row] for x in engine.read("instances", "bound", "buffers"))
         ratio = np.where(bound > 0, height / np.maximum(bound, 1), 1.0)
-        return np.stack([height, ratio, buffers - left], axis=1).astype(np.float64)
+        return np.array([height, ratio, buffers - left], np.float64).T
 
 
 class MapFamily:
@@ -120,10 +119,9 @@ class MapFamily:
 
     def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Latency in microseconds, all-slow latency over it, and how many storages were sent back to slow memory."""
-        state = engine.state
-        latency, backups, row = (getattr(state, name).cpu().numpy()[copies] for name in ("latency", "backups", "row"))
-        gain = engine.instances.gain.cpu().numpy()[row]
-        return np.stack([latency / 1e6, 1.0 / np.maximum(gain * latency, 1e-300), backups], axis=1).astype(np.float64)
+        latency, backups, row = (x[copies] for x in engine.read("state", "latency", "backups", "row"))
+        gain = engine.read("instances", "gain")[0][row]
+        return np.array([latency / 1e6, 1.0 / np.maximum(gain * latency, 1e-300), backups], np.float64).T
 
 
 class MemoryPackEnv(DispatchEnv):

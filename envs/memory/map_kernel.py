@@ -58,12 +58,11 @@ def objective(inst, s, b):
     return s.latency[b]
 
 
-def legal(inst, s, b, mask):
+def legal(inst, s, b, choices):
     count = 0
-    for k in range(mask.shape[0]):
-        ok = s.option[b, k, LEGAL]
-        mask[k] = ok
-        count += ok
+    for k in range(choices.shape[0]):
+        choices[count] = k
+        count += s.option[b, k, LEGAL]
     return count
 
 

@@ -33,16 +33,20 @@ def objective(inst, s, b):
     return s.latency[b]
 
 
-def legal(inst, s, b, mask):
+def legal(inst, s, b, choices):
     i = s.row[b]
-    for j in range(mask.shape[0]):
-        mask[j] = 0
     count = 0
     for x in range(inst.buffers[i]):
         j = inst.ranking[i, x]
-        if count < WINDOW and j >= 0 and s.open[b, j] == 1:
-            mask[j] = 1
+        if j >= 0 and s.open[b, j] == 1:
+            n = count
+            while n > 0 and choices[n - 1] > j:
+                choices[n] = choices[n - 1]
+                n -= 1
+            choices[n] = j
             count += 1
+            if count == WINDOW:
+                break
     return count
 
 

@@ -1,5 +1,6 @@
 """What the agent sees of packing: features of choices and of the state, and the graph of buffers and sections."""
 
+TRAITS = 5  # features of a buffer that do not change: columns of inst.traits
 LENGTHS = 4096.0  # sum of the lengths of all sections
 
 
@@ -34,17 +35,14 @@ def candidate(inst, s, b, k, out):
     bound = s.bound[b]
     excess = s.reach[b, k] - bound
     top = floor + size
-    buried = s.buried[b, k]
-    out[0] = size * share
-    out[1] = clip(size * unit, 8.0) * 0.25
-    out[2] = inst.span[i, k]
-    out[3] = clip(inst.area[i, k], 8.0) * 0.25
-    out[4] = inst.crowd[i, k]
+    buried = s.move[b, k, BURIED]
+    for f in range(TRAITS):
+        out[f] = inst.traits[i, k, f]
     out[5] = clip((floor - s.base[b]) * unit, 4.0)
     out[6] = clip((top - s.lowest[b]) * unit, 8.0) * 0.25
     out[7] = clip(excess * share * 16.0, 4.0)
     out[8] = clip(excess * unit, 4.0)
-    out[9] = clip((s.heaviest[b, k] - bound) * share * 16.0, 4.0)
+    out[9] = clip((s.move[b, k, HEAVIEST] - bound) * share * 16.0, 4.0)
     out[10] = clip(buried * inst.acre[i], 8.0) * 0.5
     out[11] = clip(buried * inst.acres[i, k], 4.0)
     out[12] = 1.0 if buried == 0 else 0.0
@@ -90,11 +88,8 @@ def graph(inst, s, b, o):
         placed = s.offset[b, j] >= 0
         row[0] = 1.0
         row[1] = 1.0 if placed else 0.0
-        row[2] = size * share
-        row[3] = clip(size * inst.unit[i], 8.0) * 0.25
-        row[4] = inst.span[i, j]
-        row[5] = clip(inst.area[i, j], 8.0) * 0.25
-        row[6] = inst.crowd[i, j]
+        for f in range(TRAITS):
+            row[2 + f] = inst.traits[i, j, f]
         row[7] = (s.offset[b, j] if placed else s.floor[b, j]) * share
         row[8] = inst.left[i, j] / inst.sections[i]
         row[9] = inst.right[i, j] / inst.sections[i]

@@ -19,8 +19,11 @@ Choices that lead to no better packing are left out:
 # inst.part (N, P, 4): the sections [BEGINS, ENDS) in which a buffer needs [LOW, HIGH) of its addresses.
 BEGINS, ENDS, LOW, HIGH = range(4)
 
+# s.move (B, Z, 2) of buffers whose move is surveyed: area between the skyline and the floor; least height of its sections before.
+BURIED, HEAVIEST = range(2)
+
+WORD = 48  # buffers whose comparisons one number holds
 UNLIMITED = 2**62  # above every offset: the floor of a buffer that is placed
-STALE = -1  # as s.reach: what the move does must be surveyed again
 
 
 def reset(inst, s, b):
@@ -33,13 +36,20 @@ def reset(inst, s, b):
     for j in range(s.floor.shape[1]):
         s.offset[b, j] = -1
         s.floor[b, j] = 0 if j < buffers else UNLIMITED
-        s.reach[b, j] = STALE
-        s.offered[b, j] = 0
+        # What a survey would find on the empty skyline, unless the buffer has gaps.
+        tall = inst.load[i, inst.busiest[i, j]]
+        s.reach[b, j] = tall
+        s.move[b, j, BURIED] = 0
+        s.move[b, j, HEAVIEST] = tall
+        s.changed[b, j] = 1 - inst.plain[i]
     s.left[b] = buffers
     s.bound[b] = inst.bound[i]
     s.height[b] = 0
     s.filled[b] = 0.0
-    offer(inst, s, b)
+    lift(inst, s, b, i, 0, 0, 0)
+    offer(inst, s, b, i)
+    if s.choices[b] == 0:
+        s.bound[b] = max(s.bound[b], s.stuck[b])
 
 
 def finished(inst, s, b):
@@ -51,9 +61,9 @@ def objective(inst, s, b):
     return s.bound[b]
 
 
-def legal(inst, s, b, mask):
-    for j in range(mask.shape[0]):
-        mask[j] = s.offered[b, j]
+def legal(inst, s, b, choices):
+    for n in range(s.choices[b]):
+        choices[n] = s.near[b, n]
     return s.choices[b]
 
 
@@ -61,6 +71,7 @@ def step(inst, s, b, action):
     i = s.row[b]
     offset = s.floor[b, action]
     s.offset[b, action] = offset
+    s.floor[b, action] = UNLIMITED
     first = inst.first[i, action]
     bound = s.bound[b]
     tops = s.top[b]
@@ -81,15 +92,16 @@ def step(inst, s, b, action):
             tops[c] = top
             sky[c] = coarse * (reached[c + 1] - reached[c])
             bound = max(bound, top + load)
-        if inst.plain[i] == 1:
-            lift(inst, s, b, i, begins, ends, top)
-        else:
+        if inst.plain[i] == 0:
             lift_parts(inst, s, b, i, part, top)
-    s.floor[b, action] = UNLIMITED
+    if inst.plain[i] == 1:
+        lift(inst, s, b, i, inst.left[i, action], inst.right[i, action], offset + inst.size[i, action])
+    else:
+        lift(inst, s, b, i, 0, 0, 0)
     s.filled[b] += inst.area[i, action]
     left = s.left[b] - 1
     s.left[b] = left
-    offer(inst, s, b)
+    offer(inst, s, b, i)
     if left > 0 and s.choices[b] == 0:
         bound = max(bound, s.stuck[b])
     gain = (s.bound[b] - bound) * inst.share[i]
@@ -100,19 +112,27 @@ def step(inst, s, b, action):
 
 
 def lift(inst, s, b, i, begins, ends, top):
-    """Raise the floors of buffers that live in the sections [begins, ends) to `top`."""
+    """Raise the floors of buffers that live in the sections [begins, ends) to `top`; find the lowest floor and the lowest top."""
     floor = s.floor[b]
-    reach = s.reach[b]
+    changed = s.changed[b]
     left = inst.left[i]
     right = inst.right[i]
+    size = inst.size[i]
+    lowest = UNLIMITED
+    base = UNLIMITED
     for j in range(floor.shape[0]):
         meets = (left[j] < ends) & (begins < right[j])
-        floor[j] = max(floor[j], top if meets else 0)
-        reach[j] = STALE if meets else reach[j]
+        offset = max(floor[j], top if meets else 0)
+        floor[j] = offset
+        changed[j] |= meets
+        base = min(base, offset)
+        lowest = min(lowest, offset + size[j])
+    s.base[b] = base
+    s.lowest[b] = lowest
 
 
 def lift_parts(inst, s, b, i, below, top):
-    """`lift` where buffers have gaps or alignments."""
+    """Raise floors where buffers have gaps or alignments."""
     for q in range(inst.parts[i]):
         above = inst.part[i, q]
         if above[BEGINS] < below[ENDS] and below[BEGINS] < above[ENDS]:
@@ -121,96 +141,102 @@ def lift_parts(inst, s, b, i, below, top):
             offset = (top - above[LOW] + alignment - 1) // alignment * alignment
             if s.floor[b, j] < UNLIMITED:
                 s.floor[b, j] = max(s.floor[b, j], offset)
-                s.reach[b, j] = STALE
+                s.changed[b, j] = 1
 
 
-def offer(inst, s, b):
-    """Find the choices."""
-    i = s.row[b]
+def offer(inst, s, b, i):
+    """List the choices in s.near.
+
+    Every loop picks with an addition in place of a branch: which buffers stay is as good as random, and a mispredicted branch
+    costs more than a few of them.
+    """
     floor = s.floor[b]
+    reach = s.reach[b]
     size = inst.size[i]
-    offered = s.offered[b]
+    left = inst.left[i]
+    right = inst.right[i]
     near = s.near[b]
-    lowest = UNLIMITED
-    base = UNLIMITED
-    for j in range(floor.shape[0]):
-        base = min(base, floor[j])
-        lowest = min(lowest, floor[j] + size[j])
-    s.lowest[b] = lowest
-    s.base[b] = base
-    for j in range(offered.shape[0]):
-        offered[j] = 0
+    lowest = s.lowest[b]
     count = 0
-    for j in range(floor.shape[0]):
-        near[count] = j
-        count += 1 if floor[j] < lowest else 0
+    for first in range(0, floor.shape[0], WORD):
+        word = 0
+        for t in range(min(WORD, floor.shape[0] - first)):
+            word |= (floor[first + t] < lowest) << t
+        while word > 0:
+            near[count] = first + lowest_bit(word)
+            count += 1
+            word &= word - 1
     chief = 0
     for n in range(count):
         chief = near[n] if floor[near[n]] + size[near[n]] == lowest else chief
-    count = gather(inst, s, b, i, count, chief)
+    # The time of those that are linked to it.
+    low = left[chief]
+    high = right[chief]
+    grown = True
+    while grown:
+        begins = low
+        ends = high
+        for n in range(count):
+            a = left[near[n]]
+            z = right[near[n]]
+            meets = (a < high) & (low < z)
+            low = min(low, a if meets else low)
+            high = max(high, z if meets else high)
+        grown = low < begins or ends < high
+    linked = 0
+    for n in range(count):
+        j = near[n]
+        near[linked] = j
+        linked += (left[j] < high) & (low < right[j])
+    stale = s.stale[b]
+    count = 0
+    for n in range(linked):
+        stale[count] = near[n]
+        count += s.changed[b, near[n]]
+    for n in range(count):
+        survey_move(inst, s, b, i, stale[n])
     limit = inst.capacity[i]
     least = UNLIMITED
     choices = 0
-    for n in range(count):
+    for n in range(linked):
         j = near[n]
-        if s.reach[b, j] == STALE:
-            survey_move(inst, s, b, i, j)
-        reach = s.reach[b, j]
-        least = min(least, reach)
-        if reach <= limit:
-            offered[j] = 1
-            choices += 1
+        near[choices] = j
+        choices += reach[j] <= limit
+        least = min(least, reach[j])
     s.stuck[b] = least
     s.choices[b] = choices
 
 
-def gather(inst, s, b, i, count, chief):
-    """Move to the front of s.near those that are linked to `chief` by shared time among them; returns their number."""
-    near = s.near[b]
-    low = inst.left[i, chief]
-    high = inst.right[i, chief]
-    linked = 0
-    grown = True
-    while grown:
-        grown = False
-        for n in range(linked, count):
-            j = near[n]
-            left = inst.left[i, j]
-            right = inst.right[i, j]
-            if left < high and low < right:
-                near[n] = near[linked]
-                near[linked] = j
-                linked += 1
-                grown = True
-                low = min(low, left)
-                high = max(high, right)
-    return linked
-
-
 def survey_move(inst, s, b, i, j):
     """What moving buffer j to its floor does to its sections: their least height, the space it buries, how tight they are."""
+    s.changed[b, j] = 0
+    s.reach[b, j] = 0
+    s.move[b, j, BURIED] = 0
+    s.move[b, j, HEAVIEST] = 0
+    if inst.plain[i] == 1:
+        survey_part(inst, s, b, i, j, inst.left[i, j], inst.right[i, j], 0)
+    else:
+        first = inst.first[i, j]
+        for p in range(first, first + inst.count[i, j]):
+            part = inst.part[i, p]
+            survey_part(inst, s, b, i, j, part[BEGINS], part[ENDS], part[LOW])
+
+
+def survey_part(inst, s, b, i, j, begins, ends, low):
+    """`survey_move` in the sections [begins, ends), where the buffer needs addresses from `low` on."""
     reached = inst.reached[i]
     tops = s.top[b]
     loads = s.load[b]
     sky = s.sky[b]
-    floor = s.floor[b, j]
-    reach = 0
-    buried = 0
+    base = s.floor[b, j] + low
+    below = 0
+    tall = 0
     heaviest = 0
-    first = inst.first[i, j]
-    for p in range(first, first + inst.count[i, j]):
-        part = inst.part[i, p]
-        begins = part[BEGINS]
-        ends = part[ENDS]
-        base = floor + part[LOW]
-        below = 0
-        tall = 0
-        for c in range(begins, ends):
-            below += sky[c]
-            tall = max(tall, loads[c])
-            heaviest = max(heaviest, tops[c] + loads[c])
-        buried += (base >> inst.shift[i]) * (reached[ends] - reached[begins]) - below
-        reach = max(reach, base + tall)
-    s.reach[b, j] = reach
-    s.buried[b, j] = buried
-    s.heaviest[b, j] = heaviest
+    for c in range(begins, ends):
+        below += sky[c]
+        tall = max(tall, loads[c])
+        heaviest = max(heaviest, tops[c] + loads[c])
+    move = s.move[b, j]
+    move[BURIED] += (base >> inst.shift[i]) * (reached[ends] - reached[begins]) - below
+    move[HEAVIEST] = max(move[HEAVIEST], heaviest)
+    s.reach[b, j] = max(s.reach[b, j], base + tall)

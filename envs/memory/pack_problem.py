@@ -53,9 +53,8 @@ class Instances(NamedTuple):
     count: Array  # (N, Z) int64 how many
     area: Array  # (N, Z) float64 in mean areas
     acres: Array  # (N, Z) float64 1 / area
-    span: Array  # (N, Z) float64 life as a share of the time from the first beginning to the last end
-    crowd: Array  # (N, Z) float64 most bytes live at once during its life, as a share of the bound
-    busiest: Array  # (N, Z) int64 section where that is
+    traits: Array  # (N, Z, 5) float32 features that do not change
+    busiest: Array  # (N, Z) int64 section of its life where most bytes are live
     successor: Array  # (N, Z) int64 largest buffer that begins when it ends, -1 = none
     part: Array  # (N, P, 4) int64
     owner: Array  # (N, P) int64 buffer
@@ -81,10 +80,10 @@ class State(NamedTuple):
     offset: Array  # (B, Z) int64 -1 = not placed
     floor: Array  # (B, Z) int64 lowest offset above the skyline
     reach: Array  # (B, Z) int64 least height of its sections after the move
-    buried: Array  # (B, Z) int64 area between the skyline and the floor
-    heaviest: Array  # (B, Z) int64 least height of its sections before the move
-    near: Array  # (B, Z) int64 scratch: the buffers that may be choices
-    offered: Array  # (B, Z) int8 1 = a choice
+    move: Array  # (B, Z, 2) int64
+    changed: Array  # (B, Z) int8 1 = what the move does must be surveyed again
+    near: Array  # (B, Z) int64 the choices, ascending
+    stale: Array  # (B, Z) int64 scratch: those of them whose move must be surveyed
 
 
 @dataclass(frozen=True)
@@ -176,8 +175,16 @@ class PackProblem:
             "total": max(area.sum() / mean, 1e-9),
             "density": area.sum() / (max(bound >> shift, 1) * float(reached[-1])),
         }
+        size = np.maximum(high, 1)  # of a buffer that needs nothing too the top is above the floor
+        traits = (
+            size * ratios["share"],
+            np.minimum(size * ratios["unit"], 8.0) * 0.25,
+            (x.upper - x.lower) / float(times[-1] - times[0]),  # its share of the time
+            np.minimum(area / mean, 8.0) * 0.25,
+            load[busiest] / bound,  # most bytes live at once during its life
+        )
         of_buffers = {
-            "size": np.maximum(high, 1),  # of a buffer that needs nothing too the top is above the floor
+            "size": size,
             "alignment": x.alignment,
             "left": first,
             "right": last,
@@ -185,8 +192,7 @@ class PackProblem:
             "count": count,
             "area": area / mean,
             "acres": 1.0 / np.maximum(area, 1.0),
-            "span": (x.upper - x.lower) / float(times[-1] - times[0]),
-            "crowd": load[busiest] / bound,
+            "traits": np.stack(traits, axis=1).astype(np.float32),
             "busiest": busiest,
             "successor": _successors(x),
         }
@@ -208,8 +214,9 @@ class PackProblem:
             **{name: zeros() for name in ("left", "choices", "bound", "height", "lowest", "base", "stuck")},
             filled=zeros(dtype=np.float64),
             **{name: zeros(c) for name in ("top", "load", "sky")},
-            **{name: zeros(z) for name in ("offset", "floor", "reach", "buried", "heaviest", "near")},
-            offered=zeros(z, dtype=np.int8),
+            **{name: zeros(z) for name in ("offset", "floor", "reach", "near", "stale")},
+            move=zeros(z, 2),
+            changed=zeros(z, dtype=np.int8),
         )
 
 

@@ -39,13 +39,11 @@ def level_of(inst, s, b, k):
     return k % inst.levels
 
 
-def legal(inst, s, b, mask):
+def legal(inst, s, b, choices):
     clock = s.clock[b]
     w = inst.chip[s.row[b]]
     now = clock[NOW]
     pes = s.element.shape[1]
-    for k in range(mask.shape[0]):
-        mask[k] = 0
     for slot in range(s.rest.shape[1]):
         s.rest[b, slot] = 0.0
     for p in range(pes):
@@ -80,14 +78,14 @@ def legal(inst, s, b, mask):
             if inst.mode == 1 or (inst.mode == 0 and element[RUNS] < 0 and arrived <= now) or (inst.mode == 3 and y == 0):
                 k = (y * pes + p) * inst.levels
                 for level in range(inst.pe[w, p, LEVELS] if inst.levels > 1 else 1):
-                    mask[k + level] = 1
+                    choices[count] = k + level
                     count += 1
                     choice = s.choice[b, k + level]
                     choice[OF_READY] = y
                     choice[OF_PE] = p
                     choice[OF_LEVEL] = level if inst.levels > 1 else inst.pe[w, p, LEVELS] - 1
         if inst.mode == 2:
-            mask[y] = 1
+            choices[count] = y
             count += 1
             s.choice[b, y, OF_READY] = y
             s.choice[b, y, OF_PE] = at
@@ -121,7 +119,7 @@ def legal(inst, s, b, mask):
             if inst.known == 1:
                 foresee(inst, s, b, w, element[RUNS])
     if inst.mode == 0 and (inst.rule[w, FIXED] == 0 or next_event(inst, s, b, w) < NEVER):
-        mask[mask.shape[0] - 1] = 1
+        choices[count] = choices.shape[0] - 1
         count += 1
     return count
 

@@ -111,9 +111,8 @@ class StreamFamily:
         """As the referee's `measure`: latencies in us (-1 = none), jobs that count, these per ms, mean share of time that a PE
         is busy, microjoules; and decisions.
         """
-        # Whole arrays at once: on the CPU these are views.
         names = ("row", "clock", "done", "arrival", "element", "energy")
-        row, clocks, ends, arrivals, elements, energy = (getattr(engine.state, name).cpu().numpy() for name in names)
+        row, clocks, ends, arrivals, elements, energy = engine.read("state", *names)
         rows = np.zeros((len(copies), len(self.metrics)))
         pool = [*engine.pool, *engine.guests]
         for n, b in enumerate(copies.tolist()):
@@ -185,17 +184,17 @@ class StaticFamily:
     def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Makespan over the fastest chain, sequential time over makespan, share of time that a PE is busy, decisions."""
         pool = [*engine.pool, *engine.guests]
-        app = engine.instances.app.cpu().numpy()
+        app, chip = engine.read("instances", "app", "chip")
+        row, clocks, elements = engine.read("state", "row", "clock", "element")
         rows = np.zeros((len(copies), len(self.metrics)))
         for n, b in enumerate(copies.tolist()):
-            row = int(engine.state.row[b])
-            dag = pool[row]
-            clock = engine.state.clock[b].cpu().numpy()
+            dag = pool[row[b]]
+            clock = clocks[b]
             makespan = max(int(clock[0]), 1)
-            chain = max(int(app[int(engine.instances.chip[row]), 0, 2]), 1)
+            chain = max(int(app[chip[row[b]], 0, 2]), 1)
             alone = np.where((dag.duration >= 0).all(axis=0), dag.duration.sum(axis=0), np.iinfo(np.int64).max).min()
             speedup = alone / makespan if (dag.duration >= 0).all(axis=0).any() else -1.0
-            busy = float(engine.state.element[b, :, 3].sum())
+            busy = float(elements[b, :, 3].sum())
             rows[n] = (makespan / chain, speedup, busy / (makespan * dag.pes), clock[DECISIONS])
         return rows
 
