@@ -33,7 +33,7 @@ def candidate(inst, s, b, k, out):
     unit = inst.unit[i]
     share = inst.share[i]
     bound = s.bound[b]
-    excess = s.reach[b, k] - bound
+    excess = s.move[b, k, REACH] - bound
     top = floor + size
     buried = s.move[b, k, BURIED]
     for f in range(TRAITS):

@@ -19,10 +19,12 @@ Choices that lead to no better packing are left out:
 # inst.part (N, P, 4): the sections [BEGINS, ENDS) in which a buffer needs [LOW, HIGH) of its addresses.
 BEGINS, ENDS, LOW, HIGH = range(4)
 
-# s.move (B, Z, 2) of buffers whose move is surveyed: area between the skyline and the floor; least height of its sections before.
-BURIED, HEAVIEST = range(2)
+# s.move (B, Z, 3), what moving a buffer to its floor does: least height of its sections before and after, and the area between
+# the skyline and the floor.
+HEAVIEST, REACH, BURIED = range(3)
 
 WORD = 48  # buffers whose comparisons one number holds
+BLOCK = 16  # sections that are looked at together
 UNLIMITED = 2**62  # above every offset: the floor of a buffer that is placed
 
 
@@ -38,9 +40,9 @@ def reset(inst, s, b):
         s.floor[b, j] = 0 if j < buffers else UNLIMITED
         # What a survey would find on the empty skyline, unless the buffer has gaps.
         tall = inst.load[i, inst.busiest[i, j]]
-        s.reach[b, j] = tall
-        s.move[b, j, BURIED] = 0
         s.move[b, j, HEAVIEST] = tall
+        s.move[b, j, REACH] = tall
+        s.move[b, j, BURIED] = 0
         s.changed[b, j] = 1 - inst.plain[i]
     s.left[b] = buffers
     s.bound[b] = inst.bound[i]
@@ -151,24 +153,24 @@ def offer(inst, s, b, i):
     costs more than a few of them.
     """
     floor = s.floor[b]
-    reach = s.reach[b]
+    changed = s.changed[b]
     size = inst.size[i]
     left = inst.left[i]
     right = inst.right[i]
     near = s.near[b]
     lowest = s.lowest[b]
+    chief = 0
     count = 0
     for first in range(0, floor.shape[0], WORD):
         word = 0
         for t in range(min(WORD, floor.shape[0] - first)):
             word |= (floor[first + t] < lowest) << t
         while word > 0:
-            near[count] = first + lowest_bit(word)
+            j = first + lowest_bit(word)
+            chief = j if floor[j] + size[j] == lowest else chief
+            near[count] = j
             count += 1
             word &= word - 1
-    chief = 0
-    for n in range(count):
-        chief = near[n] if floor[near[n]] + size[near[n]] == lowest else chief
     # The time of those that are linked to it.
     low = left[chief]
     high = right[chief]
@@ -183,26 +185,27 @@ def offer(inst, s, b, i):
             low = min(low, a if meets else low)
             high = max(high, z if meets else high)
         grown = low < begins or ends < high
+    stale = s.stale[b]
+    stales = 0
     linked = 0
     for n in range(count):
         j = near[n]
+        meets = (left[j] < high) & (low < right[j])
         near[linked] = j
-        linked += (left[j] < high) & (low < right[j])
-    stale = s.stale[b]
-    count = 0
-    for n in range(linked):
-        stale[count] = near[n]
-        count += s.changed[b, near[n]]
-    for n in range(count):
+        linked += meets
+        stale[stales] = j
+        stales += meets & changed[j]
+    for n in range(stales):
         survey_move(inst, s, b, i, stale[n])
     limit = inst.capacity[i]
     least = UNLIMITED
     choices = 0
     for n in range(linked):
         j = near[n]
+        reach = s.move[b, j, REACH]
         near[choices] = j
-        choices += reach[j] <= limit
-        least = min(least, reach[j])
+        choices += reach <= limit
+        least = min(least, reach)
     s.stuck[b] = least
     s.choices[b] = choices
 
@@ -210,9 +213,10 @@ def offer(inst, s, b, i):
 def survey_move(inst, s, b, i, j):
     """What moving buffer j to its floor does to its sections: their least height, the space it buries, how tight they are."""
     s.changed[b, j] = 0
-    s.reach[b, j] = 0
-    s.move[b, j, BURIED] = 0
-    s.move[b, j, HEAVIEST] = 0
+    move = s.move[b, j]
+    move[HEAVIEST] = 0
+    move[REACH] = 0
+    move[BURIED] = 0
     if inst.plain[i] == 1:
         survey_part(inst, s, b, i, j, inst.left[i, j], inst.right[i, j], 0)
     else:
@@ -232,11 +236,16 @@ def survey_part(inst, s, b, i, j, begins, ends, low):
     below = 0
     tall = 0
     heaviest = 0
-    for c in range(begins, ends):
-        below += sky[c]
-        tall = max(tall, loads[c])
-        heaviest = max(heaviest, tops[c] + loads[c])
+    # Whole blocks, though most buffers need a part of one: the end of a loop of any length is a mispredicted branch.
+    for c in range(begins, begins + ((ends - begins + BLOCK - 1) & -BLOCK)):
+        load = loads[c]
+        level = load + tops[c]
+        area = sky[c]
+        inside = c < ends
+        tall = max(tall, load if inside else 0)
+        heaviest = max(heaviest, level if inside else 0)
+        below += area if inside else 0
     move = s.move[b, j]
-    move[BURIED] += (base >> inst.shift[i]) * (reached[ends] - reached[begins]) - below
     move[HEAVIEST] = max(move[HEAVIEST], heaviest)
-    s.reach[b, j] = max(s.reach[b, j], base + tall)
+    move[REACH] = max(move[REACH], base + tall)
+    move[BURIED] += (base >> inst.shift[i]) * (reached[ends] - reached[begins]) - below

@@ -18,6 +18,7 @@ Goal = Literal["height", "capacity"]
 GOALS: tuple[str, ...] = get_args(Goal)
 UNLIMITED = 2**62
 LENGTHS = 4096
+BLOCK = 16  # sections that the kernel looks at together: so many more are there
 COARSE = 30  # bits of a height in areas
 
 
@@ -74,13 +75,12 @@ class State(NamedTuple):
     base: Array  # (B,) int64 lowest floor
     stuck: Array  # (B,) int64 least height after any move
     filled: Array  # (B,) float64 area of what is placed
-    top: Array  # (B, S) int64 the skyline
-    load: Array  # (B, S) int64 bytes of buffers that must still go above it
-    sky: Array  # (B, S) int64 area below the skyline
+    top: Array  # (B, S + BLOCK) int64 the skyline
+    load: Array  # (B, S + BLOCK) int64 bytes of buffers that must still go above it
+    sky: Array  # (B, S + BLOCK) int64 area below the skyline
     offset: Array  # (B, Z) int64 -1 = not placed
     floor: Array  # (B, Z) int64 lowest offset above the skyline
-    reach: Array  # (B, Z) int64 least height of its sections after the move
-    move: Array  # (B, Z, 2) int64
+    move: Array  # (B, Z, 3) int64
     changed: Array  # (B, Z) int8 1 = what the move does must be surveyed again
     near: Array  # (B, Z) int64 the choices, ascending
     stale: Array  # (B, Z) int64 scratch: those of them whose move must be surveyed
@@ -213,9 +213,9 @@ class PackProblem:
             row=zeros(dtype=np.int32),
             **{name: zeros() for name in ("left", "choices", "bound", "height", "lowest", "base", "stuck")},
             filled=zeros(dtype=np.float64),
-            **{name: zeros(c) for name in ("top", "load", "sky")},
-            **{name: zeros(z) for name in ("offset", "floor", "reach", "near", "stale")},
-            move=zeros(z, 2),
+            **{name: zeros(c + BLOCK) for name in ("top", "load", "sky")},
+            **{name: zeros(z) for name in ("offset", "floor", "near", "stale")},
+            move=zeros(z, 3),
             changed=zeros(z, dtype=np.int8),
         )
 
