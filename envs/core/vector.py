@@ -187,10 +187,11 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         mask = self.engine.arrays[1].legal
         if self.engine.on_host:
             mask = mask.copy() if self.copy else read_only(mask)
-        infos: dict[str, Any] = {"action_mask": mask, "illegal": illegal, "objective": objective, **self._known}
+        infos: dict[str, Any] = {"action_mask": mask, "illegal": illegal, "objective": objective}
         if where is None:
-            return infos | self._no_metrics | self._all_known
+            return self._same | infos
         rows = where.nonzero()[0]
+        infos |= self._known
         for key, value in infos.items():
             # An empty array of objects is one of None.
             blank = np.empty(self.num_envs, object) if value.dtype == object else np.zeros(value.shape, value.dtype)
@@ -211,6 +212,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         for array in (names, bounds):
             array.flags.writeable = False
         self._known = {"instance": names, "lower_bound": bounds}
+        self._same = self._known | self._no_metrics | self._all_known
 
     def _final(
         self, rows: npt.NDArray[np.intp], over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]
