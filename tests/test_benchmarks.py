@@ -109,9 +109,26 @@ def test_the_exit_status_tells_of_a_regression(factor, status, tmp_path, monkeyp
     assert json.loads((tmp_path / "new.json").read_text())["figures"][0]["value"] == 100.0
 
 
+def test_of_several_passes_the_best_counts(tmp_path, monkeypatch):
+    passes = iter(
+        [[figure(1.0), figure(5.0, copies=2)], [figure(3.0), figure(4.0, copies=2)], [figure(2.0), figure(4.0, copies=2)]]
+    )
+    monkeypatch.setattr(throughput, "measure", lambda plan: iter(next(passes)))
+    assert throughput.main(["--passes", "3", "--out", str(tmp_path / "new")]) == 0
+    assert [f["value"] for f in json.loads((tmp_path / "new.json").read_text())["figures"]] == [3.0, 5.0]
+    assert "the best of 9 timings" in (tmp_path / "new.md").read_text()
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--sizes", "10by10"], ["--batches", "0"], ["--seconds", "0"], ["--seed", "-1"], ["--compare", "missing.json"]],
+    [
+        ["--sizes", "10by10"],
+        ["--batches", "0"],
+        ["--seconds", "0"],
+        ["--passes", "0"],
+        ["--seed", "-1"],
+        ["--compare", "missing.json"],
+    ],
 )
 def test_bad_arguments_are_one_line_and_status_2(arguments, capsys):
     assert throughput.main(arguments) == 2
@@ -173,10 +190,17 @@ def test_peers_are_shown_with_their_ratio_or_the_reason_for_none():
 
 
 def test_a_peer_is_matched_with_our_rate_in_the_same_mode():
-    own = peers.Row("dispatchgym", "0.1.0", "make_vec", "batch", "graph", 64, 8000.0, 1, 8000.0)
+    own = peers.Row("dispatchgym", "0.1.0", "make_vec", "batch", "graph", 64, 8000.0, 1)
     peer = peers.Row("fast", "1.0", "batched", "batch", "graph", 64, 2000.0)
-    assert peers.matched(peer, {("batch", "graph", 64): own}).ours == 8000.0
-    assert peers.matched(replace(peer, copies=1), {("batch", "graph", 64): own}).ours is None
+    rows = peers.with_ratios([own, peer, replace(peer, copies=1)])
+    assert rows == [replace(peer, ours=8000.0), replace(peer, copies=1), own]
+
+
+def test_of_several_passes_the_fastest_row_counts_for_peers_and_for_ours():
+    peer = peers.Row("fast", "1.0", "batched", "batch", "graph", 64)
+    own, gone = replace(peer, peer="dispatchgym"), peers.Row("gone", "", "not installable here: no such package")
+    passes = [[replace(peer, rate=p, bytes=12), gone, replace(own, rate=o)] for p, o in ((2.0, 7.0), (3.0, 8.0), (1.0, 6.0))]
+    assert peers.fastest(passes) == [replace(peer, rate=3.0, bytes=12), gone, replace(own, rate=8.0)]
 
 
 def test_a_failing_peer_gives_its_last_complaint(tmp_path):
