@@ -10,15 +10,14 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 
 from dispatchgym.envs.core.contract import Array, Features, Sizes
+from dispatchgym.envs.memory.pack_kernel import BLOCK, UNLIMITED
 from dispatchgym.envs.memory.padding import padded
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import Packing
 
 Goal = Literal["height", "capacity"]
 GOALS: tuple[str, ...] = get_args(Goal)
-UNLIMITED = 2**62
 LENGTHS = 4096
-BLOCK = 16  # sections that the kernel looks at together: so many more are there
 COARSE = 30  # bits of a height in areas
 
 
@@ -75,7 +74,7 @@ class State(NamedTuple):
     base: Array  # (B,) int64 lowest floor
     stuck: Array  # (B,) int64 least height after any move
     filled: Array  # (B,) float64 area of what is placed
-    top: Array  # (B, S + BLOCK) int64 the skyline
+    top: Array  # (B, S + BLOCK) int64 the skyline; the kernel looks at whole blocks of sections
     load: Array  # (B, S + BLOCK) int64 bytes of buffers that must still go above it
     sky: Array  # (B, S + BLOCK) int64 area below the skyline
     offset: Array  # (B, Z) int64 -1 = not placed
