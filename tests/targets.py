@@ -28,6 +28,9 @@ def record_play(games: Sequence[tuple[Any, list[Any]]], device: Any, steps: int)
             for step in range(steps):
                 seen, episodes = engine.arrays
                 for b, row in rows.items():
+                    listed = episodes.choices[b, : episodes.count[b]]
+                    for mask in (episodes.legal[b], seen.mask[b]):
+                        assert listed.tolist() == np.flatnonzero(mask).tolist()
                     row += [np.array(field[b]).ravel().astype(np.float64) for field in seen]
                     row += [np.array([episodes.reward[b], episodes.final_objective[b], episodes.final_return[b]])]
                 # The choice depends on the copy's own step alone, so that copy 0 plays the same alone.
