@@ -227,11 +227,12 @@ def table(rows: Sequence[Row], instance: str) -> Grid:
 
 def page(about: dict[str, Any], grid: Grid, seconds: float, passes: int) -> str:
     """The result as markdown."""
+    again = f" in each of {passes} passes" if passes > 1 else ""
     notes = (
-        f"CPU time of all threads, the best of two or three timings of {seconds:g} CPU-seconds or more in each of {passes} "
-        "passes; actions were drawn beforehand. Observations differ between libraries: theirs as they compute them at every "
-        "step, ours of the named kind. Memory of Python environments is what the allocator of Python hands out for one more, "
-        "of batched ones the arrays of one copy."
+        f"CPU time of all threads, the best of two or three timings of {seconds:g} CPU-seconds or more{again}; actions were "
+        "drawn beforehand. Observations differ between libraries: theirs as they compute them at every step, ours of the named "
+        "kind. Memory of Python environments is what the allocator of Python hands out for one more, of batched ones the "
+        "arrays of one copy."
     )
     return "\n".join(["# Peers", "", results.describe_header(about), "", notes, "", grid.markdown()])
 
