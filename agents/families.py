@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from dispatchgym.agents.family import Family, anywhere, parse_pair
-from dispatchgym.agents.memory_families import MEMORY_PACK, memory_map
+from dispatchgym.agents.memory import MEMORY_PACK, memory_map
 from dispatchgym.agents.rollout import Goal
-from dispatchgym.agents.soc_families import STATIC_DAG, streams
+from dispatchgym.agents.soc import STATIC_DAG, streams
+from dispatchgym.agents.training import Family, anywhere, parse_pair
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.envs.jobshop.problem import JobShopProblem
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions, interrupt
+from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, Interruptions, interrupt
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import JobShop, Schedule
-from dispatchgym.instances.jobshop_generate import generate_arrays
+from dispatchgym.instances.jobshop.generate import generate_arrays
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule
 
 
 def draw_job_shops(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[JobShop]:

@@ -1,7 +1,7 @@
 """The policy network: a typed-graph encoder (torch-geometric) and a decoder that scores the choices of a step.
 
 One architecture for every problem: tasks and resources are nodes; `precedes` links tasks, `runs_on` links a task to a
-resource. Sizes never enter the weights. The decoder exists twice, here for learning and in `decode_kernel.py` for
+resource. Sizes never enter the weights. The decoder exists twice, here for learning and in `decode.py` for
 playing; a test holds them equal.
 """
 
@@ -122,7 +122,7 @@ class Encoder(nn.Module):
 
 
 class DecoderWeights(NamedTuple):
-    """The decoder's parameters as `decode_kernel.score` takes them (float32)."""
+    """The decoder's parameters as `decode.score` takes them (float32)."""
 
     weight_in: Any  # (Fc, H)
     weight_context: Any  # (Fx, H)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from dispatchgym.agents.network import Choices, DecoderWeights, Graph, Policy
-from dispatchgym.envs.core.compile import compile_kernels, kernel_files, place
 from dispatchgym.envs.core.contract import Array, Problem, Sizes, observation
 from dispatchgym.envs.core.engine import Device, check_device
+from dispatchgym.envs.core.targets import compile_kernels, kernel_files, place
 
-KERNEL = Path(__file__).with_name("decode_kernel.py")
+KERNEL = Path(__file__).with_name("decode.py")
 ENTRIES = ("survey", "play", "recall", "weigh", "push", "follow", "start")
 
 

@@ -20,9 +20,10 @@ if not __package__:  # run as a script: import the project from the folder above
 
 import tyro
 
-from benchmarks.blocks import fill
 from benchmarks.command import run_command
-from dispatchgym import evaluate, report
+from benchmarks.markdown_blocks import fill
+from dispatchgym import evaluate
+from dispatchgym.evaluation import report
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.problems import PROBLEMS
 from dispatchgym.problems_shops import BlockingRequest

@@ -27,7 +27,7 @@ import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks import blocks
+from benchmarks import markdown_blocks as blocks
 from benchmarks.command import run_command
 from benchmarks.results_file import header
 from dispatchgym import evaluate

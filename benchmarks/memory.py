@@ -26,16 +26,16 @@ if not __package__:  # run as a script: import the project from the folder above
 import tyro
 
 from benchmarks import results_file, simulator
-from benchmarks.blocks import demoted, fill
 from benchmarks.command import run_command
+from benchmarks.markdown_blocks import demoted, fill
 from benchmarks.results_file import Grid
 from dispatchgym import evaluate
-from dispatchgym.instances import memory_catalogue
+from dispatchgym.evaluation.results import Row
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
-from dispatchgym.instances.memory import MemoryProgram, Packing, all_slow, peak
+from dispatchgym.instances.memory import catalogue as memory_catalogue
+from dispatchgym.instances.memory.instance import MemoryProgram, Packing, all_slow, peak
 from dispatchgym.problems import PROBLEMS
-from dispatchgym.record import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 # Seconds at capacity 1048576, measured for this suite on another day; MiniMalloc: one thread, its defaults; CP-SAT: two workers,

@@ -27,9 +27,9 @@ from benchmarks import results_file as results
 from benchmarks import workloads
 from benchmarks.results_file import Grid
 from benchmarks.workloads import describe
-from dispatchgym.instances import catalogue
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import JobShop
+from dispatchgym.instances.jobshop import catalogue
+from dispatchgym.instances.jobshop.instance import JobShop
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path("~/.cache/dispatchgym-peers").expanduser()

@@ -20,12 +20,13 @@ if not __package__:  # run as a script: import the project from the folder above
 
 import tyro
 
-from benchmarks.blocks import replaced
 from benchmarks.command import run_command
-from dispatchgym import evaluate, report
+from benchmarks.markdown_blocks import replaced
+from dispatchgym import evaluate
+from dispatchgym.evaluation import report
+from dispatchgym.evaluation.results import Row
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.problems import PROBLEMS
-from dispatchgym.record import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_README = ("", "by set", "ta")  # titles of the tables that the README shows; quality.md has them all

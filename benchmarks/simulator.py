@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.timing import best_rate
-from dispatchgym.baselines.memory.mapping import SPREAD, by_priority
-from dispatchgym.baselines.memory.player import Player
-from dispatchgym.envs.core.compile import Launch, compile_kernels, kernel_files
+from dispatchgym.baselines.memory.map.methods import SPREAD, by_priority
+from dispatchgym.baselines.memory.map.order_player import Player
 from dispatchgym.envs.core.contract import Array
+from dispatchgym.envs.core.targets import Launch, compile_kernels, kernel_files
 from dispatchgym.envs.memory.check import check_program
-from dispatchgym.envs.memory.map_problem import BASIS, MapProblem
+from dispatchgym.envs.memory.map.problem import BASIS, MapProblem
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.memory import MemoryPlan, MemoryProgram
+from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram
 
 KERNEL = Path(__file__).with_name("plan_kernel.py")
 COPIES = 64  # different plans, evaluated in turn

@@ -25,14 +25,15 @@ if not __package__:  # run as a script: import the project from the folder above
 
 import tyro
 
-from benchmarks.blocks import fill
 from benchmarks.command import run_command
-from dispatchgym import evaluate, report
+from benchmarks.markdown_blocks import fill
+from dispatchgym import evaluate
+from dispatchgym.evaluation import report
+from dispatchgym.evaluation.results import Row
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.problems import PROBLEMS, Problem
 from dispatchgym.problems_soc import SocRequest
-from dispatchgym.record import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS, CCRS = (20, 40, 60, 80, 100), ("0.1", "0.5", "1", "5")
@@ -135,7 +136,8 @@ def _command(options: Options) -> str:
 
 def _sweep(problem: Problem, rows: Sequence[Row], run: dict[str, Any], options: Options) -> str:
     """Write the CSV and the picture; returns what the page says of them."""
-    from dispatchgym import plots, sweep
+    from dispatchgym.evaluation import plots
+    from dispatchgym.families import arrivals_chart as sweep
 
     found = sweep.curves(rows)
     columns = [field.name for field in dataclasses.fields(sweep.Point)]

@@ -24,8 +24,8 @@ from benchmarks import workloads
 from benchmarks.results_file import Figure, Grid
 from benchmarks.workloads import describe
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.family import parse_pair
 from dispatchgym.agents.network import Policy, PolicyConfig
+from dispatchgym.agents.training import parse_pair
 from dispatchgym.instances.errors import InputError
 
 OPERATIONS, SCHEDULES, BYTES = "operations/CPU-s", "schedules/CPU-s", "bytes"

@@ -20,16 +20,16 @@ from gymnasium.vector import VectorEnv
 from benchmarks.timing import best_rate, best_window
 from dispatchgym.agents.network import Policy
 from dispatchgym.agents.rollout import Rollout
-from dispatchgym.envs.core.compile import Launch, compile_kernels, kernel_files
 from dispatchgym.envs.core.engine import Engine
+from dispatchgym.envs.core.targets import Launch, compile_kernels, kernel_files
 from dispatchgym.envs.jobshop.problem import JobShopProblem
-from dispatchgym.instances.jobshop import JobShop
-from dispatchgym.instances.jobshop_generate import generate_arrays
-from dispatchgym.instances.memory import MemoryProgram, Packing
-from dispatchgym.instances.memory_generate import guillotine, layered
-from dispatchgym.instances.soc import StaticDag, Stream, stream
-from dispatchgym.instances.soc_catalogue import workload
-from dispatchgym.instances.soc_generate import topcuoglu
+from dispatchgym.instances.jobshop.generate import generate_arrays
+from dispatchgym.instances.jobshop.instance import JobShop
+from dispatchgym.instances.memory.generate import guillotine, layered
+from dispatchgym.instances.memory.instance import MemoryProgram, Packing
+from dispatchgym.instances.soc.catalogue import workload
+from dispatchgym.instances.soc.generate import topcuoglu
+from dispatchgym.instances.soc.instance import StaticDag, Stream, stream
 
 PROBLEM = JobShopProblem()
 KERNEL = Path(__file__).with_name("random_kernel.py")

@@ -22,13 +22,13 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from dispatchgym import report, runner
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.baselines.result import Result
+from dispatchgym.evaluation import report, runner
+from dispatchgym.evaluation.results import Pair, Results, Row, judge, key
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.problems import PROBLEMS, Problem, digest
-from dispatchgym.record import Pair, Results, Row, judge, key
 
 MAX_WORKERS = 1024
 
@@ -166,7 +166,7 @@ def evaluate(problem: Problem, options: Options, arguments: Sequence[str] = ()) 
 
 
 def _plot(problem: Problem, pairs: list[Pair], rows: list[Row], results: Results, console: Console) -> None:
-    from dispatchgym import plots
+    from dispatchgym.evaluation import plots
 
     asked = {pair.key for pair in pairs}
     instances = {pair.instance.name: pair.instance for pair in pairs}

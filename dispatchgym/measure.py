@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from dispatchgym.paired import half_width
+from dispatchgym.statistics import half_width
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from dispatchgym.agents.families import Family, family
 from dispatchgym.agents.network import Policy
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result, Status
-from dispatchgym.instances.blocking import BlockingShop
+from dispatchgym.instances.blocking.instance import BlockingShop
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import JobShop, Schedule
-from dispatchgym.instances.memory import MemoryProgram, Packing, PackingPlan
-from dispatchgym.instances.soc import StaticDag, Stream
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule
+from dispatchgym.instances.memory.instance import MemoryProgram, Packing, PackingPlan
+from dispatchgym.instances.soc.instance import StaticDag, Stream
 
 Instance = JobShop | BlockingShop | Stream | StaticDag | Packing | MemoryProgram
 ANY_STREAM = "soc-gym-ds3-5"  # shipped folder of the policy that plays the presets without one of their own
@@ -130,7 +130,7 @@ def _way(kind: Family, method: Method) -> Way:
 
 def guided(packing: Packing, first: PackingPlan, method: Method, seed: int, began: float) -> Result:
     """Branch and bound for the lowest packing, that tries buffers in the order of their offsets in the policy's packing."""
-    from dispatchgym.baselines.memory.branch_and_bound import search
+    from dispatchgym.baselines.memory.pack.branch_and_bound import search
 
     seconds = method.integer("branch", 1)
     spent = time.perf_counter() - began

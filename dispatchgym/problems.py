@@ -18,12 +18,15 @@ import numpy as np
 from dispatchgym import problems_memory as memory
 from dispatchgym import problems_shops as shops
 from dispatchgym import problems_soc as soc
-from dispatchgym.instances import blocking_catalogue, catalogue, memory_catalogue, soc_catalogue
-from dispatchgym.instances.blocking import BlockingSchedule
+from dispatchgym.instances.blocking import catalogue as blocking_catalogue
+from dispatchgym.instances.blocking.instance import BlockingSchedule
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import Schedule
-from dispatchgym.instances.memory import PackingPlan
-from dispatchgym.instances.soc import StaticSchedule, StreamLog
+from dispatchgym.instances.jobshop import catalogue
+from dispatchgym.instances.jobshop.instance import Schedule
+from dispatchgym.instances.memory import catalogue as memory_catalogue
+from dispatchgym.instances.memory.instance import PackingPlan
+from dispatchgym.instances.soc import catalogue as soc_catalogue
+from dispatchgym.instances.soc.instance import StaticSchedule, StreamLog
 from dispatchgym.measure import Measure
 
 if TYPE_CHECKING:

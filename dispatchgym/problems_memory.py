@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from dispatchgym.instances import memory_catalogue
-from dispatchgym.instances.memory import MemoryPlan, MemoryProgram, Packing, PackingPlan
+from dispatchgym.instances.memory import catalogue as memory_catalogue
+from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram, Packing, PackingPlan
 from dispatchgym.measure import Measure
 
 
@@ -89,7 +89,7 @@ def without_capacity(instance: Packing) -> Packing:
 def program_metrics(instance: MemoryProgram, plan: MemoryPlan) -> dict[str, float | None]:
     """All-slow latency over that of an accepted plan, and what the referee measured: stalls, copies and use of fast memory."""
     from dispatchgym.envs.memory.check import measure_program
-    from dispatchgym.instances.memory import all_slow
+    from dispatchgym.instances.memory.instance import all_slow
 
     found = measure_program(instance, plan)
     measures = {key: value for key, value in dataclasses.asdict(found).items() if key != "latency"}

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from dispatchgym.instances import blocking_catalogue, catalogue
-from dispatchgym.instances.blocking import VARIANTS, BlockingShop, Interruptions
+from dispatchgym.instances.blocking import catalogue as blocking_catalogue
+from dispatchgym.instances.blocking.instance import VARIANTS, BlockingShop, Interruptions
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import JobShop
+from dispatchgym.instances.jobshop import catalogue
+from dispatchgym.instances.jobshop.instance import JobShop
 
 
 def jobshop_group(what: str, instance: JobShop) -> tuple[str, str]:

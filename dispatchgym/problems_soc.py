@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import tyro
 
-from dispatchgym.instances import soc_catalogue
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.soc import StaticDag, StaticSchedule, Stream, StreamLog, stream
+from dispatchgym.instances.soc import catalogue as soc_catalogue
+from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, stream
 from dispatchgym.measure import Measure
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ GRAPH_COLUMNS = (
 
 def draw_sweeps(rows: list[dict[str, Any]], style: dict[str, dict[str, Any]]) -> dict[str, Figure]:
     """A chart of latency against arrivals by the name of its file, if several mean gaps were asked for; else none."""
-    from dispatchgym.sweep import chart, curves
+    from dispatchgym.families.arrivals_chart import chart, curves
 
     found = curves(rows)
     swept = [curve for curve in found if len({point.rate for point in curve.points}) > 1]
@@ -171,7 +171,7 @@ def smallest_graph(_: StaticDag) -> StaticDag:
 
 def graph_metrics(instance: StaticDag, schedule: StaticSchedule) -> dict[str, float | None]:
     """SLR and speedup (Topcuoglu et al., TPDS 13 (2002)) of an accepted schedule, and its tasks."""
-    from dispatchgym.baselines.soc.ranks import slr, speedup
+    from dispatchgym.baselines.soc.static.ranks import slr, speedup
     from dispatchgym.envs.soc.check import check_static
 
     makespan = check_static(instance, schedule)

@@ -139,7 +139,7 @@ def train(a: Arguments) -> Path:
     out = a.out or Path("runs") / f"{variant}-{a.learner}-{a.seed}"
     config = configuration(a)
     if a.learner == "sb3":
-        from dispatchgym.agents.sb3 import train as train_sb3
+        from dispatchgym.agents.sb3_policy import train as train_sb3
 
         if a.resume:
             raise InputError("--learner sb3 cannot resume; begin another run with --initial")

@@ -22,14 +22,14 @@ if not __package__:  # run as a script: import the project from the folder above
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks import blocks
+from benchmarks import markdown_blocks as blocks
 from dispatchgym.agents.checkpoint import write_atomically
-from dispatchgym.baselines.jobshop import solve
+from dispatchgym.baselines.jobshop.methods import solve
 from dispatchgym.envs.jobshop.check import check
 from dispatchgym.envs.jobshop.render import draw
-from dispatchgym.instances import catalogue
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
+from dispatchgym.instances.jobshop import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE, METHOD = "ft10", "tabu:moves=500000"

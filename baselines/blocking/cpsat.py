@@ -12,10 +12,10 @@ import numpy as np
 
 from dispatchgym.baselines.blocking.cpsat_model import Model, OutOfTime, build_model
 from dispatchgym.baselines.blocking.cpsat_start import Clock, Times, insertion, left_shift, makespan
-from dispatchgym.baselines.cpsat_run import new_solver, run
+from dispatchgym.baselines.cpsat import new_solver, run
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result, Status
-from dispatchgym.instances.blocking import BlockingShop, lower_bound
+from dispatchgym.instances.blocking.instance import BlockingShop, lower_bound
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model

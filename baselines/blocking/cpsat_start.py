@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, stays
+from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, stays
 
 Operation = tuple[int, int]  # (job, operation)
 Holding = tuple[int, int, list[Operation]]  # entry, exit, what is done in between

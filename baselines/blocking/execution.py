@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dispatchgym.baselines.blocking.sequence import Board, Ids, Shop, Ticks
-from dispatchgym.instances.blocking import BlockingShop
+from dispatchgym.instances.blocking.instance import BlockingShop
 
 Windows = list[tuple[int, int]]  # [from, to) ticks, in order
 

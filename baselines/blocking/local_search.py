@@ -18,8 +18,8 @@ from dispatchgym.baselines.blocking.nowait import anneal_orders, new_line, start
 from dispatchgym.baselines.blocking.sequence import empty_board, flatten, to_schedule
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result, Status
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, lower_bound
-from dispatchgym.instances.jobshop import JobShop
+from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, lower_bound
+from dispatchgym.instances.jobshop.instance import JobShop
 
 # Temperatures in mean durations, falling geometrically; chosen on generated shops, 10x10 to 25x10.
 HOT = 1.0

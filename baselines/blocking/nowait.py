@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from dispatchgym.baselines.compiled import COMPILED
 from dispatchgym.baselines.jobshop.moves import draw, fraction
-from dispatchgym.instances.blocking import BlockingShop, stay_ticks
+from dispatchgym.instances.blocking.instance import BlockingShop, stay_ticks
 
 Ticks = npt.NDArray[np.int64]
 MOVES, BEST, NOW = 0, 1, 2  # positions in Line.tally

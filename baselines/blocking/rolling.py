@@ -19,7 +19,7 @@ from dispatchgym.baselines.blocking.moves import BEST, MOVES, Search, anneal_mov
 from dispatchgym.baselines.blocking.sequence import Board, Shop, Ticks, copied, empty_board, flatten, to_schedule
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result, Status
-from dispatchgym.instances.blocking import BlockingShop, lower_bound
+from dispatchgym.instances.blocking.instance import BlockingShop, lower_bound
 
 WARM = 0.1  # mean durations: first temperature of an annealing that improves a plan
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dispatchgym.baselines.blocking import RULES
+from dispatchgym.baselines.blocking.methods import RULES
 from dispatchgym.baselines.result import Result
-from dispatchgym.envs.blocking.nowait import NoWaitProblem
+from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
-from dispatchgym.envs.core.compile import compile_kernels, kernel_files
 from dispatchgym.envs.core.contract import Array
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
+from dispatchgym.envs.core.targets import compile_kernels, kernel_files
+from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop
 
 KERNEL = Path(__file__).with_name("rules_kernel.py")
 NOISE = 0.25  # half-width of the factor on a score in randomised runs, as in the job shop
@@ -87,7 +87,7 @@ def problem_of(instance: BlockingShop) -> BlockingProblem | NoWaitProblem:
 @lru_cache(maxsize=3)
 def warm(variant: str) -> None:
     """Compile, or load from the cache, what `dispatch` launches."""
-    from dispatchgym.instances.jobshop import JobShop
+    from dispatchgym.instances.jobshop.instance import JobShop
 
     shop = BlockingShop(JobShop(np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32)), variant)  # type: ignore[arg-type]
     problem = problem_of(shop)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.baselines.compiled import COMPILED, INLINED
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
+from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop
 
 # Unsigned ids: a signed index makes numba test for counting from the end.
 Ids = npt.NDArray[np.uint32]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dispatchgym.baselines.cpsat_run import new_solver, run
+from dispatchgym.baselines.cpsat import new_solver, run
 from dispatchgym.baselines.jobshop.dispatch import dispatch
 from dispatchgym.baselines.result import Result, Status
-from dispatchgym.instances.jobshop import JobShop, Schedule
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model

@@ -10,7 +10,7 @@ import numpy as np
 
 from dispatchgym.baselines.jobshop.rules import RULES
 from dispatchgym.baselines.result import Result
-from dispatchgym.instances.jobshop import JobShop, Schedule
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule
 
 # Which next operations compete at each step.
 BUILDERS: dict[str, int] = {

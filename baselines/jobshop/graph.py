@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.baselines.compiled import COMPILED, INLINED
-from dispatchgym.instances.jobshop import IntArray, JobShop, Schedule
+from dispatchgym.instances.jobshop.instance import IntArray, JobShop, Schedule
 
 # Node ids are unsigned: a signed index makes numba test for counting from the end, which halves the speed of a search.
 NodeArray = npt.NDArray[np.uint32]

@@ -32,7 +32,7 @@ from dispatchgym.baselines.jobshop.moves import (
     pick,
 )
 from dispatchgym.baselines.result import Result, Status
-from dispatchgym.instances.jobshop import JobShop, Schedule, simple_lower_bound
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule, simple_lower_bound
 
 # Tabu search; chosen on generated shops, uniform and two-set, 15x15 to 50x20.
 TENURE = 10  # moves for which a reversed arc stays forbidden,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.instances.jobshop import JobShop
+from dispatchgym.instances.jobshop.instance import JobShop
 
 FloatArray = npt.NDArray[np.float64]
 

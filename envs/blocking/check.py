@@ -16,7 +16,7 @@ import itertools
 
 import numpy as np
 
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop
+from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop
 from dispatchgym.instances.errors import InvalidSchedule
 
 Windows = list[tuple[int, int]]  # [from, to) ticks, in order

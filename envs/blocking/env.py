@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.envs.blocking.nowait import NoWaitProblem
+from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.env import DispatchEnv
 from dispatchgym.envs.core.vector import DispatchVectorEnv
 from dispatchgym.envs.jobshop.env import JobShopFamily
-from dispatchgym.instances import blocking_catalogue
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, Interruptions, Variant, interrupt
+from dispatchgym.instances.blocking import catalogue as blocking_catalogue
+from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, Interruptions, Variant, interrupt
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import JobShop
+from dispatchgym.instances.jobshop.instance import JobShop
 
 OPTIONS = ("swap", "no_wait", "interruptions", "traces", "mask_budget", "repairs_known", "outlook")
 

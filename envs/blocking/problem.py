@@ -9,12 +9,12 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from dispatchgym.envs.blocking.packing import pad, padding, refuse, room, table
+from dispatchgym.envs.blocking.arrays import pad, padding, refuse, room, table
 from dispatchgym.envs.core.contract import Array, Features, Sizes
-from dispatchgym.instances.blocking import BlockingShop, Variant, lower_bound
+from dispatchgym.instances.blocking.instance import BlockingShop, Variant, lower_bound
 from dispatchgym.instances.errors import InputError
 
-FILES = ("kernel.py", "deadlock_kernel.py", "drain_kernel.py", "features_kernel.py")
+FILES = ("rules.py", "deadlock.py", "drain.py", "features.py")
 KERNEL = tuple(Path(__file__).with_name(name) for name in FILES)
 NO_BUDGET = 2**50
 BUDGETS = ((10, NO_BUDGET), (15, 20_000), (62, 2_000))  # up to so many machines, states that a search for deadlocks may look at
@@ -27,7 +27,7 @@ def memo_size(machines: int) -> int:
 
 
 class Instances(NamedTuple):
-    """A pool of N instances padded to J jobs of K operations, M machines, W windows; kernel.py names the columns."""
+    """A pool of N instances padded to J jobs of K operations, M machines, W windows; rules.py names the columns."""
 
     pool: int  # N
     width: int  # K
@@ -54,7 +54,7 @@ class Instances(NamedTuple):
 
 
 class State(NamedTuple):
-    """One shop at one moment a copy; times in ticks; kernel.py names the columns."""
+    """One shop at one moment a copy; times in ticks; rules.py names the columns."""
 
     row: Array  # (B,) int32 instance in the pool
     scheduled: Array  # (B,) int32 operations begun so far
@@ -71,7 +71,7 @@ class State(NamedTuple):
     branch: Array  # (B, D) int16 the next job to try at each depth
     key: Array  # (B, D) int64 the state at each depth, hashed
     memo: Array  # (B, S) int64 verdicts on states: twice the key, plus 1 if safe; 0 = free
-    walker: Array  # (B, M, 3) int32 from here on: the outlook, as drain_kernel.py names it, empty without one
+    walker: Array  # (B, M, 3) int32 from here on: the outlook, as drain.py names it, empty without one
     station: Array  # (B, M, 3) int32
     outlook: Array  # (B, 2, 8) int32
     exit: Array  # (B, J) int32 when each job in the shop would leave it, if nobody else entered

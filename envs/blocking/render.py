@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dispatchgym.envs.blocking.check import processing_end
 from dispatchgym.envs.jobshop.render import DPI, FAINT, INK, WIDTH, _draw_marks, _style, job_colours
-from dispatchgym.instances.blocking import BlockingSchedule, BlockingShop, lower_bound
+from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, lower_bound
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.envs.core.compile import Target, compile_kernels, kernel_files, place
 from dispatchgym.envs.core.contract import Array, Observation, Problem, Sizes, observation
+from dispatchgym.envs.core.targets import Target, compile_kernels, kernel_files, place
 from dispatchgym.instances.errors import InputError
 
 Device = Literal["cpu", "cuda", "python"]

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from dispatchgym.envs.core.compile import place
 from dispatchgym.envs.core.contract import Observation
 from dispatchgym.envs.core.env import Face
+from dispatchgym.envs.core.targets import place
 from dispatchgym.instances.errors import InputError
 
 Step = tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]

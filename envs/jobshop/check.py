@@ -12,7 +12,7 @@ import itertools
 import numpy as np
 
 from dispatchgym.instances.errors import InvalidSchedule
-from dispatchgym.instances.jobshop import JobShop, Schedule
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule
 
 
 def check(instance: JobShop, schedule: Schedule) -> int:

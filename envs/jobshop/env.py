@@ -12,10 +12,10 @@ from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.env import DispatchEnv, choose
 from dispatchgym.envs.core.vector import DispatchVectorEnv
 from dispatchgym.envs.jobshop.problem import ActionSet, JobShopProblem
-from dispatchgym.instances import catalogue
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import JobShop, Schedule
-from dispatchgym.instances.jobshop_generate import generate
+from dispatchgym.instances.jobshop import catalogue
+from dispatchgym.instances.jobshop.generate import generate
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule
 
 GENERATOR = ("jobs", "machines", "duration", "routing", "operations", "recirculation", "release")
 

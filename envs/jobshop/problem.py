@@ -11,14 +11,14 @@ import numpy as np
 
 from dispatchgym.envs.core.contract import Array, Features, Sizes
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.jobshop import JobShop, simple_lower_bound
+from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
 
 ActionSet = Literal["semi-active", "active", "non-delay"]
 ACTION_SETS: tuple[str, ...] = get_args(ActionSet)
 
 
 class Instances(NamedTuple):
-    """A pool of N instances padded to J jobs of K operations, M machines, T operations; kernel.py names the columns."""
+    """A pool of N instances padded to J jobs of K operations, M machines, T operations; rules.py names the columns."""
 
     pool: int  # N
     width: int  # K
@@ -36,7 +36,7 @@ class Instances(NamedTuple):
 
 
 class State(NamedTuple):
-    """One partial schedule a copy; times in ticks; kernel.py names the columns."""
+    """One partial schedule a copy; times in ticks; rules.py names the columns."""
 
     row: Array  # (B,) int32 instance in the pool
     scheduled: Array  # (B,) int32 operations started so far
@@ -55,12 +55,12 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class JobShopProblem:
-    """Job shop with makespan; `actions` names the set of choices (see kernel.py)."""
+    """Job shop with makespan; `actions` names the set of choices (see rules.py)."""
 
     actions: ActionSet = "active"
 
     name: ClassVar[str] = "jobshop"
-    kernel: ClassVar[tuple[Path, ...]] = (Path(__file__).with_name("kernel.py"),)
+    kernel: ClassVar[tuple[Path, ...]] = (Path(__file__).with_name("rules.py"),)
     features: ClassVar[Features] = Features(candidate=20, context=8, task=10, resource=5, runs_on=1)
 
     def __post_init__(self) -> None:

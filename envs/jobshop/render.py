@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.instances.jobshop import JobShop, Schedule, simple_lower_bound
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule, simple_lower_bound
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dispatchgym.instances.errors import InvalidSchedule
-from dispatchgym.instances.memory import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, PackingPlan
+from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, PackingPlan
 
 
 class Block(NamedTuple):

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.env import DispatchEnv, choose
 from dispatchgym.envs.core.vector import DispatchVectorEnv
-from dispatchgym.envs.memory.map_problem import ACTIONS, MapProblem, plan_of
-from dispatchgym.envs.memory.pack_problem import GOALS, PackProblem
-from dispatchgym.instances import memory_catalogue
+from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem, plan_of
+from dispatchgym.envs.memory.pack.problem import GOALS, PackProblem
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.memory import MemoryPlan, MemoryProgram, Packing, PackingPlan
-from dispatchgym.instances.memory_generate import guillotine, layered
+from dispatchgym.instances.memory import catalogue as memory_catalogue
+from dispatchgym.instances.memory.generate import guillotine, layered
+from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram, Packing, PackingPlan
 
 PACKINGS = ("buffers", "times", "capacity", "stretch", "variety", "removed")
 PROGRAMS = ("instructions", "pressure", "memory_bound", "training", "capacity")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dispatchgym.envs.jobshop.render import DPI, FAINT, INK, PAPER, SAFE, WIDTH
 from dispatchgym.envs.memory.check import Replay, execute
-from dispatchgym.instances.memory import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, PackingPlan, all_slow, peak
+from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, PackingPlan, all_slow, peak
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

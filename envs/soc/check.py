@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from dispatchgym.instances.errors import InvalidSchedule
-from dispatchgym.instances.soc import StaticDag, StaticSchedule, Stream, StreamLog
+from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog
 
 Moment = tuple[int, bool]  # a tick, and whether after its arrivals
 

@@ -15,10 +15,10 @@ from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.env import DispatchEnv, choose
 from dispatchgym.envs.core.vector import DispatchVectorEnv
 from dispatchgym.envs.soc.problem import GOALS, LET_IN, MODES, SocProblem, log_of
-from dispatchgym.instances import soc_catalogue
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.soc import StaticDag, StaticSchedule, Stream, StreamLog, Workload, stream
-from dispatchgym.instances.soc_generate import topcuoglu
+from dispatchgym.instances.soc import catalogue as soc_catalogue
+from dispatchgym.instances.soc.generate import topcuoglu
+from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, Workload, stream
 
 OPTIONS = ("mode", "goal", "dvfs", "hidden_speeds", "online")
 WORKLOAD = tuple(f.name for f in dataclasses.fields(Workload) if f.name not in ("platform", "applications", "name"))

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.core.contract import Array, Features, Sizes
-from dispatchgym.envs.soc.template import Template, template
+from dispatchgym.envs.soc.tables import Template, template
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.soc import WHEN_FULL, StaticDag, Stream, StreamLog
+from dispatchgym.instances.soc.instance import WHEN_FULL, StaticDag, Stream, StreamLog
 
-KERNEL = tuple(Path(__file__).with_name(name) for name in ("kernel.py", "choices_kernel.py", "features_kernel.py"))
+KERNEL = tuple(Path(__file__).with_name(name) for name in ("rules.py", "choices.py", "features.py"))
 Mode = Literal["start", "assign", "task", "pe"]
 MODES: tuple[str, ...] = get_args(Mode)
 Goal = Literal["latency", "energy", "edp", "flow"]
@@ -43,7 +43,7 @@ class SocSizes(Sizes):
 
 
 class Instances(NamedTuple):
-    """A pool of N streams of W workloads (a static graph is both at once); kernel.py names the columns."""
+    """A pool of N streams of W workloads (a static graph is both at once); rules.py names the columns."""
 
     pool: int  # N
     width: int  # T
@@ -81,7 +81,7 @@ class Instances(NamedTuple):
 
 
 class State(NamedTuple):
-    """One chip at one moment a copy; times in microseconds; kernel.py names the columns."""
+    """One chip at one moment a copy; times in microseconds; rules.py names the columns."""
 
     row: Array  # (B,) int32 instance in the pool
     clock: Array  # (B, 16) int32
@@ -112,7 +112,7 @@ class State(NamedTuple):
 class SocProblem:
     """Streaming jobs on a chip, or one static task graph.
 
-    `mode` says what a choice is (see kernel.py), `goal` what is minimised: mean latency (static: makespan), energy, their
+    `mode` says what a choice is (see rules.py), `goal` what is minimised: mean latency (static: makespan), energy, their
     product, or flow: the time that jobs spend in the system by jobs done, whose optimum starves no job. `dvfs` makes the
     frequency part of the choice; otherwise everything runs at the highest. `hidden_speeds`: of execution times only the
     order of the PEs is known, for each task. `online`: a task is seen when its predecessors are done.

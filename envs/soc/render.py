@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dispatchgym.envs.jobshop.render import DPI, FAINT, INK, SAFE, WIDTH, _draw_marks, _style, job_colours
 from dispatchgym.envs.soc.check import Run, executions
-from dispatchgym.instances.soc import StaticDag, StaticSchedule, Stream, StreamLog, lower_bound, topological
+from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, lower_bound, topological
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,113 @@
+"""Packing and memory mapping, as the agent sees them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from dispatchgym.agents.rollout import Goal
+from dispatchgym.agents.training import Family, anywhere, parse_count
+from dispatchgym.envs.core.contract import Sizes
+from dispatchgym.envs.memory.env import MapFamily, PackFamily
+from dispatchgym.envs.memory.map.problem import CHOICES, Actions, MapProblem, MapSizes
+from dispatchgym.envs.memory.pack.problem import PackProblem
+from dispatchgym.instances.memory import catalogue as memory_catalogue
+from dispatchgym.instances.memory.generate import guillotine, layered
+from dispatchgym.instances.memory.instance import END, OF, SERVES, MemoryPlan, MemoryProgram, Packing, PackingPlan
+
+
+def draw_packings(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[Packing]:
+    """Rectangles cut into one number of buffers out of `sizes`; with probability `hard` one is filled without a hole."""
+    buffers = parse_count(sizes[int(rng.integers(len(sizes)))])
+    found = []
+    for _ in range(count):
+        full = rng.random() < hard
+        stretch = float(np.exp(rng.uniform(np.log(0.5), np.log(6.0))))
+        removed = 0.0 if full else float(rng.choice((0.0, 0.05, 0.15, 0.35)))
+        found.append(guillotine(rng, buffers, stretch=stretch, variety=float(rng.uniform(0.0, 0.8)), removed=removed))
+    return found
+
+
+def packing_goal(instance: Packing, plan: PackingPlan, sizes: Sizes) -> Goal:
+    goal = np.zeros(sizes.tasks, np.int64)
+    goal[: instance.buffers] = plan.offset
+    return anywhere(goal)
+
+
+MEMORY_PACK = Family(
+    name="memory-pack",
+    problem=PackProblem(),
+    gymnasium_id="dispatchgym:dispatchgym/MemoryPack-v0",
+    draw=draw_packings,
+    schedule=PackFamily().schedule,
+    goal=packing_goal,
+    default_sizes=("60", "100", "100", "150", "150", "200"),
+    pretrained="memory-pack",
+    size=parse_count,
+)
+
+
+KNOWN_INSTRUCTIONS = 160  # real programs in training are not longer
+CAPACITIES = (4, 8, 16, 16, 32)  # MiB
+
+
+@lru_cache(maxsize=1)
+def known_programs() -> list[MemoryProgram]:
+    """The shorter bundled programs of the families to train on."""
+    names = memory_catalogue.expand_programs(["programs-train"])
+    return [x for x in map(memory_catalogue.load_program, names) if x.instructions <= KNOWN_INSTRUCTIONS]
+
+
+def draw_programs(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[MemoryProgram]:
+    """Random layered programs of one number of instructions; with probability `hard` all are one real network's, for training.
+
+    Their capacities vary, so that some have tensors that take most of it. Which networks are for testing is in the catalogue.
+    """
+    if rng.random() < hard:
+        known = known_programs()
+        drawn = [known[int(rng.integers(len(known)))]] * count
+    else:
+        instructions = parse_count(sizes[int(rng.integers(len(sizes)))])
+        drawn = [layered(rng, instructions) for _ in range(count)]
+    return [
+        dataclasses.replace(x, capacity=int(rng.choice(CAPACITIES)) * 2**20, lower_bound=None, best_known=None) for x in drawn
+    ]
+
+
+# What an access that a plan serves from slow memory, as part of a stay or as its first one makes of the choices: the lower,
+# the nearer. Of the ways to bring a buffer in, those that leave alone what others hope to keep, in good time, come first.
+AS_SLOW = (0, 9, *[9] * 9)
+AS_KEPT = (8, 0, 4, 6, 7, 1, 3, 5, 2, 3, 4)
+AS_BROUGHT = (9, 8, 1, 4, 6, 0, 3, 5, 2, 4, 6)
+
+
+def program_goal(instance: MemoryProgram, plan: MemoryPlan, sizes: Sizes) -> Goal:
+    """Every access and choice has a deed of its own, due the earlier, the nearer it is to the plan."""
+    assert isinstance(sizes, MapSizes)
+    due = np.zeros((sizes.accesses, CHOICES), np.int64)
+    stays: dict[int, list[list[int]]] = {}
+    for stay in plan.stay.tolist():
+        stays.setdefault(stay[OF], []).append(stay)
+    for a, (buffer, slot, _, _) in enumerate(instance.access.tolist()):
+        found = next((x for x in stays.get(buffer, ()) if x[SERVES] <= slot < x[END]), None)
+        due[a] = AS_SLOW if found is None else AS_BROUGHT if found[SERVES] == slot else AS_KEPT
+    return anywhere(due.ravel())
+
+
+def memory_map(actions: Actions) -> Family:
+    """Mapping with the decisions of MapProblem's `actions`."""
+    return Family(
+        name="memory-map",
+        problem=MapProblem(actions),
+        gymnasium_id="dispatchgym:dispatchgym/MemoryMap-v0",
+        draw=draw_programs,
+        schedule=MapFamily().schedule,
+        goal=program_goal if actions == "map" else None,  # a plan does not say in what order its buffers were served
+        default_sizes=("15", "30", "50", "50", "80"),
+        pretrained="memory-map" if actions == "map" else f"memory-map-{actions}",
+        words={"actions": actions},
+        size=parse_count,
+    )

@@ -1,0 +1,118 @@
+"""Streams of jobs on a chip and static task graphs, as the agent sees them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from dispatchgym.agents.rollout import Goal
+from dispatchgym.agents.training import Family, parse_pair
+from dispatchgym.envs.core.contract import Sizes
+from dispatchgym.envs.soc.env import StaticFamily, StreamFamily
+from dispatchgym.envs.soc.problem import NEVER, SocProblem, SocSizes
+from dispatchgym.instances.soc import catalogue as soc_catalogue
+from dispatchgym.instances.soc.generate import topcuoglu
+from dispatchgym.instances.soc.instance import (
+    StaticDag,
+    StaticSchedule,
+    Stream,
+    StreamLog,
+    Workload,
+    lower_bound,
+    on_platform,
+    stream,
+    topological,
+)
+
+
+def soc_goal(instance: Stream | StaticDag, schedule: StreamLog | StaticSchedule, sizes: Sizes) -> Goal:
+    assert isinstance(sizes, SocSizes)
+    start = np.full((sizes.jobs, sizes.width), NEVER, np.int64)
+    place = np.full((sizes.jobs, sizes.width), -1, np.int64)
+    if isinstance(instance, StaticDag):
+        assert isinstance(schedule, StaticSchedule)
+        schedule = left_shifted(instance, schedule)
+    begun, on = np.atleast_2d(schedule.start), np.atleast_2d(schedule.pe)
+    rows, columns = begun.shape
+    start[:rows, :columns] = np.where(begun >= 0, begun, NEVER)
+    place[:rows, :columns] = on
+    return Goal(np.append(start.ravel(), -1), np.append(place.ravel(), -1))
+
+
+def left_shifted(dag: StaticDag, schedule: StaticSchedule) -> StaticSchedule:
+    """The same orders on the same PEs, every task as early as they allow: choices are made only when something happens."""
+    start, pe = schedule.start.copy(), schedule.pe
+    run = dag.duration[np.arange(len(pe)), pe]
+    into: list[list[tuple[int, int]]] = [[] for _ in pe]
+    for e, (a, b, _) in enumerate(dag.edges.tolist()):
+        into[b].append((e, a))
+    rank = np.argsort(topological(len(pe), dag.edges))
+    free = np.zeros(dag.pes, np.int64)
+    for t in np.lexsort((rank, schedule.start + run, schedule.start)).tolist():
+        data = [start[a] + run[a] + dag.transfer[e, pe[a], pe[t]] for e, a in into[t]]
+        start[t] = max([free[pe[t]], *data])
+        free[pe[t]] = start[t] + run[t]
+    return StaticSchedule(pe, start)
+
+
+def chain_of(load: Workload) -> float:
+    """Mean of the applications' longest chains of fastest executions."""
+    return float(np.mean([lower_bound(on_platform(a, load.platform)) for a in load.applications]))
+
+
+@lru_cache(maxsize=8)
+def streams(preset: str) -> Family:
+    """Streams of a preset's workload: its gaps, caps and noise vary, so that one policy serves them all."""
+    base = soc_catalogue.workload(preset)
+    # Short episodes tell sooner which decisions were good.
+    horizon = min(base.horizon, int(12 * chain_of(base) + 6 * base.scale))
+
+    def draw(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[Stream]:
+        load = dataclasses.replace(
+            base,
+            scale=base.scale * float(rng.choice((1.0, 1.0, 2.0, 4.0))),
+            cap=base.cap + int(rng.choice((0, 0, 1, 2))),
+            noise=float(rng.choice((0.0, 0.0, 0.3))),
+            horizon=horizon,
+            warmup=0,
+        )
+        return [stream(load, tuple(rng.integers(2**31, size=4).tolist())) for _ in range(count)]
+
+    return Family(
+        name="soc",
+        problem=SocProblem("start", "flow"),
+        gymnasium_id="dispatchgym:dispatchgym/SoC-v0",
+        draw=draw,
+        schedule=StreamFamily().schedule,
+        goal=soc_goal,
+        default_sizes=(),
+        pretrained=f"soc-{preset}",
+        words={"instance": preset},
+    )
+
+
+def draw_graphs(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[StaticDag]:
+    """Topcuoglu's random graphs of one size TASKSxPES with all their other parameters drawn; `hard`: share with costly data."""
+    tasks, pes = parse_pair(sizes[int(rng.integers(len(sizes)))])
+    found = []
+    for _ in range(count):
+        ccr = float(rng.choice((5.0, 10.0) if rng.random() < hard else (0.1, 0.5, 1.0, 2.0)))
+        alpha, beta = float(rng.choice((0.5, 1.0, 2.0))), float(rng.choice((0.1, 0.25, 0.5, 0.75, 1.0)))
+        degree = int(rng.integers(1, 6))
+        found.append(topcuoglu(rng, tasks, ccr=ccr, alpha=alpha, out_degree=degree, beta=beta, pes=pes))
+    return found
+
+
+STATIC_DAG = Family(
+    name="static-dag",
+    problem=SocProblem("start"),
+    gymnasium_id="dispatchgym:dispatchgym/StaticDag-v0",
+    draw=draw_graphs,
+    schedule=StaticFamily().schedule,
+    goal=soc_goal,
+    default_sizes=("20x8", "40x8", "60x8", "40x4", "30x3"),
+    pretrained="static-dag",
+)

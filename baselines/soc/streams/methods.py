@@ -1,0 +1,57 @@
+"""Every baseline of streams of jobs behind one call: `solve(stream, "etf")`."""
+
+from __future__ import annotations
+
+from dispatchgym.baselines.method import Method, parse_method
+from dispatchgym.baselines.result import Result
+from dispatchgym.instances.soc.instance import Stream
+
+RULES: dict[str, str] = {  # in the order of the numbers in player_kernel.py
+    "met": "the task that has been ready for longest, on its fastest PE (DS3)",
+    "eft": "the task that has been ready for longest, on the PE of its earliest finish (DS3)",
+    "etf": "the task and PE with the earliest finish (Hwang et al. 1989; DS3)",
+    "stf": "the shortest task, on its fastest PE (DS3)",
+    "heft-rt": "HEFT on the ready tasks alone, without transfers (Mack et al. 2022)",
+    "round-robin": "the task that has been ready for longest, on the PEs in turn",
+    "random": "any ready task on any PE",
+}
+METHODS: dict[str, str] = {
+    **{name: f"rule: {meaning}" for name, meaning in RULES.items()},
+    "rolling-heft": "HEFT plans whole jobs in the order of their arrival, anew at every arrival",
+    "rolling-cpsat": "CP-SAT plans all jobs in the system, anew at every arrival [SECONDS of CPU time a plan (0.2s), workers=N]",
+}
+
+
+def check_method(text: str) -> Method:
+    """Parse a method text and check its options without solving anything.
+
+    Raises InputError naming the method, the option and the valid ones.
+    """
+    method = parse_method(text)
+    method.among(METHODS)
+    if method.name == "rolling-cpsat":
+        method.accept(seconds=True, keys=("workers",))
+        method.integer("workers", 1)
+    else:
+        if method.samples is not None:
+            raise method.error("which of several runs is best is only known afterwards; a stream is met once")
+        method.accept()
+    return method
+
+
+def solve(stream: Stream, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+    """Run one method, e.g. "etf", "rolling-cpsat:0.1s,workers=2". The objective is in nanoseconds.
+
+    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed
+    gives the same answer, unless CP-SAT has several workers. Raises InputError for a method or option that is not valid.
+    """
+    m = check_method(method)
+    if m.name in RULES:
+        from dispatchgym.baselines.soc.streams.rules import dispatch
+
+        return dispatch(stream, m.name, seed=seed)
+    from dispatchgym.baselines.soc.streams import rolling
+
+    if m.name == "rolling-heft":
+        return rolling.heft(stream)
+    return rolling.cpsat(stream, m, seed=seed, workers=workers)

@@ -1,0 +1,333 @@
+"""Tables of an evaluation: methods down, groups of instances across, in the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import fmean
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from dispatchgym.baselines.method import parse_method
+from dispatchgym.evaluation.results import Row
+from dispatchgym.measure import Measure
+from dispatchgym.problems import Problem
+from dispatchgym.statistics import difference
+
+WIDEST = 9  # groups in one table; more are shown set by set
+
+Test = Callable[[Row], bool]
+
+
+@dataclass
+class Grid:
+    """One table of cells, before anybody draws it."""
+
+    title: str
+    columns: list[str]  # a line break separates set and size
+    rows: list[list[str]] = field(default_factory=list)
+    best: set[tuple[int, int]] = field(default_factory=set)  # (row, column) of the best means
+
+
+@dataclass
+class Report:
+    """All that an evaluation says at its end."""
+
+    head: list[str]
+    grids: list[Grid]
+    legend: list[str]  # what each method was
+    notes: list[str]
+    alarms: list[str]  # records and refusals: never to be overlooked
+
+
+def build(problem: Problem, rows: Sequence[Row], head: Sequence[str], compare_with: str | None = None) -> Report:
+    """The report on `rows`, lines of results.jsonl; with paired differences from the method `compare_with`.
+
+    Where instances are disturbed these are shown in any case, from the first method unless another one is asked for.
+    """
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    maker = _GridMaker(problem, rows, methods)
+    levels = list(dict.fromkeys(_level(problem, row) for row in rows))
+    grids = []
+    if problem.levels is not None and len(levels) > 1:
+        columns = [(level.replace(",", "\n", 1), _at_level(problem, level)) for level in levels]
+        for first in range(0, len(columns), maker.widest):
+            grids.append(maker.grid(problem.levels.title, columns[first : first + maker.widest], mixed=True))
+    split = {level: {tuple(row["group"]) for row in rows if _level(problem, row) == level} for level in levels}
+    if len(levels) == 1 or problem.columns or any(len(groups) > 1 for groups in split.values()):
+        for level in levels:
+            grids += _by_group(maker, level, _at_level(problem, level))
+    notes = maker.notes()
+    disturbed = any(row["instance"] != _original(problem, row["instance"]) for row in rows)
+    if problem.levels is not None and disturbed:
+        notes.append(problem.levels.note)
+    reference = compare_with or (methods[0] if disturbed else None)
+    if reference is not None and len(methods) > 1:
+        grids.append(_paired(problem, rows, methods, reference))
+        notes.append(_PAIRED)
+    alarms = [*_alarms(problem, rows), *_starved(rows)]
+    return Report(list(head), grids, [_describe(m, rows) for m in methods], notes, alarms)
+
+
+def _level(problem: Problem, row: Row) -> str:
+    return problem.levels.of(row["instance"]) if problem.levels is not None else ""
+
+
+def _original(problem: Problem, name: str) -> str:
+    return problem.levels.original(name) if problem.levels is not None else name
+
+
+def _by_group(maker: _GridMaker, level: str, at_level: Test) -> list[Grid]:
+    """Tables of the rows of one level, whose columns are sets and sizes; several if these are many."""
+    groups = list(dict.fromkeys((row["group"][0], row["group"][1]) for row in maker.rows if at_level(row)))
+    sets = list(dict.fromkeys(name for name, _ in groups))
+
+    def grid(title: str, columns: list[tuple[str, Test]]) -> Grid:
+        heading = ": ".join(part for part in (level, title) if part)
+        return maker.grid(heading, [(head, _both(at_level, test)) for head, test in columns])
+
+    if len(groups) <= WIDEST:
+        return [grid("", [("\n".join(filter(None, group)), _in_group(*group)) for group in groups])]
+    grids = [grid("by set", [(name, _in_set(name)) for name in sets])]
+    for name in sets:
+        sizes = [size for family, size in groups if family == name]
+        if len(sizes) > 1:
+            grids.append(grid(name, [(size, _in_group(name, size)) for size in sizes]))
+    return grids
+
+
+_PAIRED = (
+    "Paired differences: mean of 100 * (objective / the reference's objective on the same instance - 1) and its 95 % confidence "
+    "interval, Student's t over instances, each the mean of its traces (over the traces if there is one instance only)."
+)
+
+
+def _paired(problem: Problem, rows: Sequence[Row], methods: Sequence[str], reference: str) -> Grid:
+    """Every method against `reference`, level by level."""
+    levels = list(dict.fromkeys(_level(problem, row) for row in rows))
+    head = ["method", "level", "difference %", "95 % interval", "instances", "pairs"]
+    found = Grid(f"paired differences from {reference}", head if len(levels) > 1 else [head[0], *head[2:]])
+    for method in (method for method in methods if method != reference):
+        for level in levels:
+            mine = [row for row in rows if _level(problem, row) == level]
+            d = difference(mine, method, reference, partial(_original, problem))
+            cells = ["-", "-", "0", "0"]
+            if d is not None:
+                interval = "-" if d.half is None else f"{d.mean - d.half:+.2f} .. {d.mean + d.half:+.2f}"
+                cells = [f"{d.mean:+.2f}", interval, str(d.instances), str(d.pairs)]
+            found.rows.append([method, level, *cells] if len(levels) > 1 else [method, *cells])
+    return found
+
+
+def _in_group(name: str, size: str) -> Test:
+    return lambda row: row["group"][0] == name and row["group"][1] == size
+
+
+def _in_set(name: str) -> Test:
+    return lambda row: bool(row["group"][0] == name)
+
+
+def _at_level(problem: Problem, level: str) -> Test:
+    return lambda row: _level(problem, row) == level
+
+
+def _both(first: Test, second: Test) -> Test:
+    return lambda row: first(row) and second(row)
+
+
+class _GridMaker:
+    def __init__(self, problem: Problem, rows: Sequence[Row], methods: list[str]) -> None:
+        self.problem, self.rows, self.methods = problem, rows, methods
+        self.cell = problem.cell or Measure(problem.objective, lambda row: row["objective"], digits=1)
+        self.widest = WIDEST if self.cell.beside is None else WIDEST // 2
+        self.partial = self.unknown = self.known = False
+
+    def grid(self, title: str, columns: list[tuple[str, Test]], mixed: bool = False) -> Grid:
+        """Mean gaps in `columns`; where no best known value is published the family's cells. Then, unless columns are `mixed` so
+        that this says nothing, means over all of them."""
+        selected = [row for row in self.rows if any(test(row) for _, test in columns)]
+        values, heads, gaps = [], [], 0
+        for head, test in columns:
+            inside = [row for row in selected if test(row)]
+            measure = self.cell if all(row["best_known"] is None for row in inside) else _GAP
+            self.unknown |= measure is self.cell
+            gaps += measure is _GAP
+            self.known |= measure is _GAP
+            # Where nothing has a gap the head of the report says what cells are.
+            heads.append(head if measure is _GAP or not self.problem.bounds else f"{head}\n{self.cell.title}")
+            values.append([self._mean(inside, method, measure) for method in self.methods])
+        if gaps > 1 and not mixed:
+            heads.append("all")
+            values.append([self._mean(selected, method, _GAP) for method in self.methods])
+        proved = ["optimal"] if self.problem.bounds else []
+        further = [column for column in self.problem.columns if column.across or not mixed]
+        grid = Grid(title, ["method", *heads, *(column.title for column in further), *proved, "seconds"])
+        for i, method in enumerate(self.methods):
+            mine = [row for row in selected if row["method"] == method]
+            cells = [column[i][1] for column in values] + [column.text(mine) for column in further]
+            cells += [f"{sum(map(is_optimal, mine))}/{len(mine)}"] if proved else []
+            grid.rows.append([method, *cells, _figure(fmean(row["seconds"] for row in mine)) if mine else "-"])
+        for j, column in enumerate(values, 1):
+            means = [mean for mean, _ in column if mean is not None]
+            if len(self.methods) > 1:
+                grid.best |= {(i, j) for i, (mean, _) in enumerate(column) if means and mean == min(means)}
+        return grid
+
+    def _mean(self, rows: list[Row], method: str, measure: Measure) -> tuple[float | None, str]:
+        """The mean of one cell, if it is over the same instances as everybody's, and its text."""
+        possible = {row["instance"] for row in rows if measure is not _GAP or row["best_known"] is not None}
+        mine = [row for row in rows if row["method"] == method]
+        values, text = measure.values(mine), measure.text(mine)
+        if not values:
+            return None, text
+        if len(values) < len(possible):
+            self.partial = True
+            return None, f"{text}*"
+        return fmean(values), text
+
+    def notes(self) -> list[str]:
+        objective = self.problem.objective
+        notes = []
+        if self.known:
+            notes.append(
+                f"Cells: mean of 100 * ({objective} / best known {objective} - 1), in percent; lower is better. "
+                "Every schedule passed the referee."
+            )
+        if self.problem.bounds:
+            plural = f"{objective.removesuffix('y')}ies" if objective.endswith("y") else f"{objective}s"
+            notes.append(f"optimal: {plural} that meet a proved bound, the method's own or the published one.")
+        if self.unknown:
+            known = f"Columns headed '{objective}': mean {objective}, because no best known value is published."
+            notes.append(self.problem.cell.note if self.problem.cell else known)
+        notes += [column.note for column in self.problem.columns if column.note and column.note not in notes]
+        notes.append("seconds: mean wall time.")
+        if self.partial:
+            notes.append("*: no answer to some instances of the column, so this mean compares with no other.")
+        return notes
+
+
+_GAP = Measure("gap", lambda row: row["gap"])
+
+
+def is_optimal(row: Row) -> bool:
+    return row["status"] == "optimal" or (row["objective"] is not None and row["objective"] == row["lower_bound_known"])
+
+
+def _figure(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds:.1g}" if seconds < 0.01 else f"{seconds:.3f}"
+    return f"{seconds:.2f}" if seconds < 100 else f"{seconds:.0f}"
+
+
+def _describe(method: str, rows: Sequence[Row]) -> str:
+    """What a method was: its builder, sampling width, time limit and whatever else its solver noted of every answer."""
+    mine = [row for row in rows if row["method"] == method and row["objective"] is not None]
+    parts = []
+    builders = sorted({str(row["builder"]) for row in mine if row["builder"]})
+    if builders:
+        parts.append(f"{'/'.join(builders)} builder")
+    limit = parse_method(method).seconds
+    if limit is not None:
+        parts.append(f"time limit {limit:g} s")
+    for name in dict.fromkeys(name for row in mine for name in row["notes"]):
+        found = [row["notes"].get(name) for row in mine]
+        seen = {str(value) for value in found}
+        if len(seen) == 1 and isinstance(found[0], (str, int)):
+            value = seen.pop()
+            parts.append(("1 sample" if value == "1" else f"best of {value} samples") if name == "samples" else f"{name} {value}")
+    if mine:
+        parts.append(f"mean {_figure(fmean(row['cpu_seconds'] for row in mine))} CPU-seconds")
+    return f"{method}: {', '.join(parts) or 'no answer'}"
+
+
+def _alarms(problem: Problem, rows: Sequence[Row]) -> list[str]:
+    alarms = []
+    for row in rows:
+        who = f"{row['instance']} by {row['method']}"
+        if row["status"] == "error":
+            alarms.append(f"ERROR {who}: {row['reason']}")
+        elif row.get("record"):
+            found, before = problem.said(row["objective"]), problem.said(row["best_known"])
+            alarms.append(f"NEW RECORD {who}: {problem.objective} {found}, best known was {before}")
+    return alarms
+
+
+def _starved(rows: Sequence[Row]) -> list[str]:
+    """Methods that waited for the processor: their wall-time limits bought them less than they say."""
+    warnings = []
+    for method in dict.fromkeys(row["method"] for row in rows):
+        mine = [row for row in rows if row["method"] == method and row["objective"] is not None and row["seconds"] >= 0.1]
+        share = sum(row["cpu_seconds"] for row in mine) / sum(row["seconds"] for row in mine) if mine else 1.0
+        if share < 0.8:
+            warnings.append(
+                f"WARNING {method} had a processor for only {100 * share:.0f} % of its wall time: the machine is busy, "
+                "or --workers is more than its cores"
+            )
+    return warnings
+
+
+def show(report: Report, console: Console) -> None:
+    """Print `report`."""
+    console.print()
+    for line in report.head:
+        console.print(f"[bold]{escape(line)}[/]" if line is report.head[0] else escape(line), soft_wrap=True, highlight=False)
+    for grid in report.grids:
+        table = Table(title=grid.title or None, title_justify="left", title_style="bold", header_style="bold")
+        for j, column in enumerate(grid.columns):
+            side: Literal["left", "right"] = "right" if j else "left"
+            table.add_column(escape(column), justify=side, no_wrap=j > 0, overflow="fold", vertical="bottom")
+        for i, row in enumerate(grid.rows):
+            cells = [Text(cell, "bold green" if (i, j) in grid.best else "") for j, cell in enumerate(row)]
+            table.add_row(*cells)
+        console.print(table)
+    for line in (*report.legend, "", *report.notes):
+        console.print(escape(line), style="dim", soft_wrap=True, highlight=False)
+    for line in report.alarms:
+        console.print(escape(line), style="bold red", soft_wrap=True, highlight=False)
+
+
+def markdown(report: Report) -> str:
+    """`report` as Markdown."""
+    blocks = ["  \n".join(report.head)]
+    for grid in report.grids:
+        cells = [
+            [f"**{cell}**" if (i, j) in grid.best else cell.replace("*", "\\*").replace("|", "\\|") for j, cell in enumerate(row)]
+            for i, row in enumerate(grid.rows)
+        ]
+        columns = [column.replace("\n", " ") for column in grid.columns]
+        lines = [columns, ["---", *["--:"] * (len(columns) - 1)], *cells]
+        heading = [f"**{grid.title}**", ""] if grid.title else []
+        blocks.append("\n".join([*heading, *("| " + " | ".join(line) + " |" for line in lines)]))
+    blocks.append("\n".join(f"- {line}" for line in report.legend))
+    blocks.append("\n".join(f"- {line}".replace("*", "\\*") for line in report.notes))
+    if report.alarms:
+        blocks.append("\n".join(f"- **{line}**" for line in report.alarms))
+    return "\n\n".join(blocks) + "\n"
+
+
+def header(problem: Problem, run: dict[str, Any], rows: Sequence[Row]) -> list[str]:
+    """The lines above the tables: what was run, on what."""
+    machine = run["machine"]
+    names = {row["instance"] for row in rows}
+    instances = _count(len({_original(problem, name) for name in names}), "instance")
+    traces = sum(name != _original(problem, name) for name in names)
+    instances += f" with {_count(traces, 'trace')} of interruptions" if traces else ""
+    methods = _count(len({row["method"] for row in rows}), "method")
+    cores = _count(run["solver_workers"], "core")
+    cell = None if any(row["best_known"] is not None for row in rows) else problem.cell
+    shown = f"mean {cell.title}" if cell else f"mean gap to the best known {problem.objective}, %"
+    bounds = f"; bounds: {problem.bounds}" if problem.bounds else ""
+    return [
+        f"{problem.title}: {shown}",
+        f"{instances}, {methods}, seed {run['seed']}, {cores} a method, {run['workers']} at a time{bounds}",
+        f"{machine['cpu']}, {_count(machine['cores'], 'core')}; dispatchgym {run['versions']['dispatchgym']}, {run['date'][:10]}",
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,167 @@
+"""Runs instance-method pairs in worker processes, each pair on the same number of cores.
+
+A solver that crashes, is killed for its memory or raises costs its own pair and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import types
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from dispatchgym.baselines.result import Result
+from dispatchgym.evaluation.results import Pair, one_line
+from dispatchgym.instances.errors import InputError
+from dispatchgym.problems import Problem, digest
+
+Solve = Callable[..., Result]  # (instance, method text, *, seed, workers)
+Report = Callable[[Pair, Result, float], None]  # pair, answer, CPU seconds of the process while it was found
+
+_SPAWN = multiprocessing.get_context("spawn")  # forked children would inherit the locks of compiled threads
+_THREAD_VARIABLES = ("DISPATCHGYM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def run(problem: Problem, pairs: Sequence[Pair], *, seed: int, processes: int, cores: int, report: Report) -> None:
+    """Solve every pair in one of `processes` workers that use `cores` threads each; `report` is called here, as answers come.
+
+    Raises InputError when workers cannot start. KeyboardInterrupt ends the workers before it leaves.
+    """
+    waiting = deque(pairs)
+    workers: list[_Worker] = []
+    try:
+        while waiting or workers:
+            while len(workers) < processes and sum(not worker.ready for worker in workers) < len(waiting):
+                workers.append(_Worker(problem, seed, cores))
+            answered = wait([worker.pipe for worker in workers])
+            for worker in [worker for worker in workers if worker.pipe in answered]:
+                worker.listen(report)
+                if worker.pipe.closed:
+                    workers.remove(worker)
+                elif waiting:
+                    worker.give(waiting.popleft())
+                else:
+                    worker.dismiss()
+                    workers.remove(worker)
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()
+
+
+class _Worker:
+    """A process as its parent sees it."""
+
+    def __init__(self, problem: Problem, seed: int, cores: int) -> None:
+        self.pipe, theirs = _SPAWN.Pipe()
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, problem.solve, problem.smallest, seed, cores), daemon=True)
+        self.ready = False
+        self.pair: Pair | None = None
+        with _environment(cores):
+            self.process.start()
+        theirs.close()  # now the end of the process closes the pipe, and `wait` notices
+
+    def give(self, pair: Pair) -> None:
+        self.pair, self.began = pair, time.perf_counter()
+        with contextlib.suppress(OSError):  # it has died: `listen` will find out
+            self.pipe.send((pair.instance, pair.method))
+
+    def listen(self, report: Report) -> None:
+        """Pass on the answer that has come; if the process has ended instead, close the pipe and report that."""
+        try:
+            answer = self.pipe.recv()
+        except (EOFError, OSError):
+            self._bury(report)
+            return
+        if self.pair is None:
+            self.ready = True
+        else:
+            report(self.pair, *answer)
+            self.pair = None
+
+    def _bury(self, report: Report) -> None:
+        self.pipe.close()
+        self.process.join()
+        code = self.process.exitcode or 0
+        cause = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        if self.pair is None:
+            raise InputError(f"a worker process {cause} before it began to work")
+        seconds = time.perf_counter() - self.began
+        reason = f"the process {cause}" + (" (out of memory?)" if code == -signal.SIGKILL else "")
+        report(self.pair, Result(None, None, "error", seconds, notes={"reason": reason}), 0.0)
+
+    def dismiss(self) -> None:
+        with contextlib.suppress(OSError):
+            self.pipe.send(None)
+        self.process.join()
+        self.pipe.close()
+
+
+@contextlib.contextmanager
+def _environment(cores: int) -> Iterator[None]:
+    """Start a process with `cores` threads and without the caller's script.
+
+    Numerical libraries read the variables when they are loaded, so a child must be born with them. A spawned child
+    would also run the caller's script again; ours need nothing from it, and so work from any script or notebook.
+    """
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    script = sys.modules["__main__"]
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(cores)))
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _serve(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int) -> None:
+    """A worker's life: say that it is ready, then answer pairs until told to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
+    _end_with_parent()
+    warm: set[tuple[str, str]] = set()  # method, digest of the instance it was tried on
+    pipe.send(None)
+    while (task := pipe.recv()) is not None:
+        instance, method = task
+        trivial = smallest(instance)
+        if (method, digest(trivial)) not in warm:  # compiling and loading belong to no instance
+            attempt(solve, trivial, method, seed=seed, cores=cores)
+            warm.add((method, digest(trivial)))
+        pipe.send(attempt(solve, instance, method, seed=seed, cores=cores))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def attempt(solve: Solve, instance: Any, method: str, *, seed: int, cores: int) -> tuple[Result, float]:
+    """The answer of `method` and the CPU seconds it took; an exception becomes a Result with status error."""
+    # a copy that was validated anew has its read-only arrays back, which pickling loses and compiled code tells apart
+    copy = dataclasses.replace(instance)
+    began, cpu = time.perf_counter(), time.process_time()
+    try:
+        result = solve(copy, method, seed=seed, workers=cores)
+    except Exception as error:  # one bad pair must not end an evaluation of hours
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        result = Result(None, None, "error", time.perf_counter() - began, notes={"reason": reason})
+    return result, time.process_time() - cpu

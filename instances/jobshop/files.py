@@ -1,0 +1,322 @@
+"""Job-shop files: standard text, Taillard's specification, and JSON.
+
+The format is told by the content. In standard text a line is a job, so routes may differ in length and revisit
+machines; `n m` stands above them and `#` begins a comment. Taillard's files (E. Taillard, Benchmarks for basic
+scheduling problems, EJOR 64, 1993) hold a `Times` and a `Machines` block with machines counted from 1, and may hold
+several instances. JSON is `{"problem": "jobshop", "name", "machines", "jobs": [[[machine, duration], ...], ...],
+"release": [...], "lower_bound", "best_known"}`; only `jobs` is required.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import read_text, write_text
+from dispatchgym.instances.jobshop.instance import MAX_HORIZON, MAX_OPERATIONS, JobShop
+
+Route = tuple[Sequence[int], Sequence[int]]  # machines and durations of one job, in processing order
+
+_JSON_KEYS = ("problem", "name", "machines", "jobs", "release", "lower_bound", "best_known")
+
+
+def read(path: str | Path) -> JobShop:
+    """The one instance of a file; `FILE#3` is the third of a file that holds several.
+
+    Raises InputError, naming file, line and value.
+    """
+    file, index = split_selector(path)
+    instances = read_all(file)
+    if index is None:
+        if len(instances) > 1:
+            last = f"{file}#{len(instances)}"
+            raise InputError(f"{file.name}: holds {len(instances)} instances; choose one with {file}#1 to {last}")
+        return instances[0]
+    if not 1 <= index <= len(instances):
+        raise InputError(f"{file.name}: has no instance {index}, only 1 to {len(instances)}")
+    return instances[index - 1]
+
+
+def read_all(path: str | Path) -> list[JobShop]:
+    """Every instance of a file, in order. Only Taillard's format can hold more than one."""
+    file = Path(path)
+    return parse(read_text(file), file.name)
+
+
+def split_selector(path: str | Path) -> tuple[Path, int | None]:
+    """`FILE#3` as (FILE, 3); any other path, or a file whose own name ends so, as (path, None)."""
+    match = re.fullmatch(r"(.+)#([0-9]{1,6})", str(path), re.DOTALL)
+    if match is None or os.path.isfile(path):
+        return Path(path), None
+    return Path(match[1]), int(match[2])
+
+
+def parse(text: str, source: str) -> list[JobShop]:
+    """The instances in `text`; `source` is the file name that errors show and whose stem names the instance."""
+    if text.lstrip().startswith(("{", "[")):
+        return [_parse_json(text, source)]
+    lines = _Lines(text, source)
+    if any(_is_word(row, "times") or _is_header_words(row) for _, row in lines.rows):
+        return _parse_taillard(lines)
+    return [_parse_standard(lines)]
+
+
+class _Lines:
+    """The lines of a file that carry something, with their numbers, handed out one by one."""
+
+    def __init__(self, text: str, source: str) -> None:
+        rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        stripped = ((number, row.split("#", 1)[0].strip()) for number, row in enumerate(rows, 1))
+        self.rows = [(number, row) for number, row in stripped if row]
+        self.source = source
+        self.stem = Path(source).stem
+        self.position = 0
+        if not self.rows:
+            raise InputError(f"{source}: is empty")
+
+    @property
+    def left(self) -> int:
+        return len(self.rows) - self.position
+
+    def peek(self) -> str:
+        return self.rows[self.position][1] if self.left else ""
+
+    def take(self, expected: str) -> str:
+        if not self.left:
+            raise InputError(f"{self.source} line {self.rows[-1][0]}: the file ends, expected {expected}")
+        self.position += 1
+        return self.rows[self.position - 1][1]
+
+    def error(self, message: str) -> InputError:
+        """An InputError about the line taken last."""
+        return InputError(f"{self.source} line {self.rows[self.position - 1][0]}: {message}")
+
+    def numbers(self, row: str, kinds: Sequence[str], owner: str = "") -> list[int]:
+        """The whole numbers of `row`; errors call them by `kinds` in turn and say whose they are, as in ` of job 2`."""
+        tokens = row.split()
+        for place, token in enumerate(tokens):
+            if not (token.isascii() and token.isdigit() and len(token) <= 10):
+                shown = token if len(token) <= 40 else token[:37] + "..."
+                raise self.error(f"{kinds[place % len(kinds)]} {shown}{owner} {_complaint(token)}")
+        return [int(token) for token in tokens]
+
+
+def _complaint(token: str) -> str:
+    if re.fullmatch(r"[0-9]+", token):
+        return "is too large"
+    if re.fullmatch(r"-[0-9]+", token):
+        return "is negative"
+    if re.fullmatch(r"[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?", token):
+        return "is not a whole number"
+    return "is not a number"
+
+
+def _is_word(row: str, word: str) -> bool:
+    return row.rstrip(": ").lower() == word
+
+
+def _is_header_words(row: str) -> bool:
+    return row.lower().startswith("nb of jobs")
+
+
+def _check_sizes(lines: _Lines, sizes: Sequence[int]) -> None:
+    jobs, machines = sizes
+    if jobs < 1 or machines < 1:
+        raise lines.error(f"{jobs} jobs and {machines} machines; both must be positive")
+    if jobs * machines > MAX_OPERATIONS:
+        raise lines.error(f"{jobs} jobs by {machines} machines is more than {MAX_OPERATIONS} operations")
+
+
+def _parse_standard(lines: _Lines) -> JobShop:
+    header = lines.numbers(lines.take("jobs and machines"), ("jobs", "machines"))
+    if len(header) != 2:
+        raise lines.error(f"{len(header)} numbers, expected two: jobs and machines")
+    _check_sizes(lines, header)
+    jobs, machines = header
+    routes: list[Route] = []
+    for job in range(jobs):
+        row = lines.take(f"job {job} of {jobs}")
+        routes.append(_parse_route(lines, row, job, machines))
+    if lines.left:
+        lines.take("nothing")
+        raise lines.error(f"one more line than the {jobs} jobs of the header")
+    return _build(routes, lines.source, machines=machines, name=lines.stem)
+
+
+def _parse_route(lines: _Lines, row: str, job: int, machines: int) -> Route:
+    numbers = lines.numbers(row, ("machine", "duration"), f" of job {job}")
+    if len(numbers) % 2:
+        raise lines.error(f"{len(numbers)} numbers for job {job}, expected pairs of machine and duration")
+    route, durations = numbers[::2], numbers[1::2]
+    if max(route) >= machines:
+        raise lines.error(f"machine {next(m for m in route if m >= machines)} of job {job} is not below {machines}")
+    if max(durations) >= MAX_HORIZON:
+        raise lines.error(f"duration {max(durations)} of job {job} is too large")
+    return route, durations
+
+
+def _parse_taillard(lines: _Lines) -> list[JobShop]:
+    found: list[tuple[list[Route], list[int]]] = []
+    while lines.left:
+        if _is_header_words(lines.peek()):
+            lines.take("the header")
+        header = lines.numbers(lines.take("jobs and machines"), ("header value",))
+        if len(header) not in (2, 4, 6):
+            raise lines.error(f"{len(header)} numbers, expected jobs, machines, two seeds, upper bound and lower bound")
+        _check_sizes(lines, header[:2])
+        if len(header) == 6 and header[5] > header[4]:
+            raise lines.error(f"lower bound {header[5]} is above upper bound {header[4]}")
+        durations = _parse_block(lines, "Times", header, 0, MAX_HORIZON)
+        route = _parse_block(lines, "Machines", header, 1, header[1] + 1)
+        found.append(([([m - 1 for m in r], d) for r, d in zip(route, durations, strict=True)], header))
+    instances = []
+    for index, (routes, header) in enumerate(found, 1):
+        name = lines.stem if len(found) == 1 else f"{lines.stem}#{index}"
+        best, bound = header[4:] if len(header) == 6 else (None, None)
+        instances.append(_build(routes, lines.source, machines=header[1], name=name, lower_bound=bound, best_known=best))
+    return instances
+
+
+def _parse_block(lines: _Lines, title: str, header: list[int], low: int, high: int) -> list[list[int]]:
+    """The `header[0]` rows of `header[1]` numbers in [low, high) under `title`."""
+    jobs, machines = header[:2]
+    row = lines.take(f"'{title}'")
+    if not _is_word(row, title.lower()):
+        raise lines.error(f"found {row[:40]!r}, expected '{title}'")
+    what = "duration" if title == "Times" else "machine"
+    block = []
+    for job in range(jobs):
+        numbers = lines.numbers(lines.take(f"{title} of job {job}"), (what,), f" of job {job}")
+        if len(numbers) != machines:
+            raise lines.error(f"{len(numbers)} numbers for job {job}, expected {machines}")
+        for value in numbers:
+            if not low <= value < high:
+                raise lines.error(f"{what} {value} of job {job} is not between {low} and {high - 1}")
+        block.append(numbers)
+    return block
+
+
+def _parse_json(text: str, source: str) -> JobShop:
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{source} line {error.lineno}: is not JSON: {error.msg}") from error
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"{source}: is not usable JSON: nested too deeply or a number too long") from error
+    if not isinstance(data, dict) or data.get("problem", "jobshop") != "jobshop":
+        raise InputError(f"{source}: is not a job shop (expected an object with 'problem': 'jobshop')")
+    unknown = [key for key in data if key not in _JSON_KEYS]
+    if unknown:
+        raise InputError(f"{source}: unknown key {unknown[0]!r}; known are {', '.join(_JSON_KEYS)}")
+    jobs = data.get("jobs")
+    if not isinstance(jobs, list) or not jobs:
+        raise InputError(f"{source}: 'jobs' must be a list with at least one job")
+    machines = _whole(data.get("machines"), 1, f"{source}: 'machines'", MAX_OPERATIONS + 1)
+    routes = [_json_route(job, j, machines, source) for j, job in enumerate(jobs)]
+    release = data.get("release") or []
+    if not isinstance(release, list):
+        raise InputError(f"{source}: 'release' must be a list")
+    bound, best = (_whole(data.get(key), 0, f"{source}: {key!r}") for key in ("lower_bound", "best_known"))
+    if bound is not None and best is not None and bound > best:
+        raise InputError(f"{source}: lower bound {bound} is above the best known makespan {best}")
+    return _build(
+        routes,
+        source,
+        machines=machines or 0,
+        name=_json_name(data.get("name"), source),
+        release=[_number(r, 0, f"{source}: release of job {j}:") for j, r in enumerate(release)],
+        lower_bound=bound,
+        best_known=best,
+    )
+
+
+def _json_name(name: Any, source: str) -> str:
+    if name is None:
+        return Path(source).stem
+    # results are stored in files of this name
+    if not isinstance(name, str) or not re.fullmatch(r"[^/\\\x00-\x1f\x7f]{1,120}", name) or name.strip(". ") == "":
+        raise InputError(f"{source}: 'name' must be 1 to 120 characters without slashes and control characters")
+    return name
+
+
+def _json_route(job: Any, j: int, machines: int | None, source: str) -> Route:
+    if not isinstance(job, list) or not job:
+        raise InputError(f"{source}: job {j} must be a list with at least one [machine, duration]")
+    route, durations = [], []
+    for k, pair in enumerate(job):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise InputError(f"{source}: operation {k} of job {j} must be [machine, duration]")
+        machine = _number(pair[0], 0, f"{source}: machine of job {j}:", MAX_OPERATIONS)
+        if machines is not None and machine >= machines:
+            raise InputError(f"{source}: machine {machine} of job {j} is not below {machines} (operation {k})")
+        route.append(machine)
+        durations.append(_number(pair[1], 0, f"{source}: duration of job {j}:"))
+    return route, durations
+
+
+def _whole(value: Any, low: int, what: str, high: int = MAX_HORIZON) -> int | None:
+    return None if value is None else _number(value, low, what, high)
+
+
+def _number(value: Any, low: int, what: str, high: int = MAX_HORIZON) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(f"{what} {str(value)[:40]!r} is not a whole number")
+    if not low <= value < high:
+        raise InputError(f"{what} {str(value)[:40]} is not between {low} and {high - 1}")
+    return value
+
+
+def _build(routes: Sequence[Route], source: str, **fields: Any) -> JobShop:
+    longest = max(len(route) for route, _ in routes)
+    if len(routes) * longest > MAX_OPERATIONS:
+        raise InputError(f"{source}: {len(routes)} jobs of up to {longest} operations is more than {MAX_OPERATIONS}")
+    machine = np.full((len(routes), longest), -1, np.int32)
+    duration = np.zeros((len(routes), longest), np.int32)
+    for job, (route, durations) in enumerate(routes):
+        machine[job, : len(route)] = route
+        duration[job, : len(route)] = durations
+    fields["release"] = np.asarray(fields.get("release", ()), np.int32)
+    return JobShop(machine, duration, **fields)
+
+
+def write(instance: JobShop, path: str | Path) -> None:
+    """Write `instance` as standard text (`.txt`) or JSON (`.json`), atomically.
+
+    Text keeps routes and durations only; release times need JSON, which also keeps the name and the bounds.
+    Raises InputError for another suffix, for releases in text, or when the file cannot be written.
+    """
+    file = Path(path)
+    if file.suffix == ".txt":
+        if instance.release.any():
+            raise InputError(f"{file.name}: text has no place for release times, write .json")
+        name = " ".join(instance.name.split())
+        rows = [f"# {name}", f"{instance.jobs} {instance.machines}"]
+        rows += [" ".join(f"{m} {d}" for m, d in route) for route in _pairs(instance)]
+        write_text(file, "\n".join(rows) + "\n")
+    elif file.suffix == ".json":
+        write_text(file, _to_json(instance))
+    else:
+        raise InputError(f"{file.name}: the suffix must be .txt or .json")
+
+
+def _pairs(instance: JobShop) -> list[list[tuple[int, int]]]:
+    machine, duration, count = instance.machine.tolist(), instance.duration.tolist(), instance.operations.tolist()
+    return [list(zip(m[:n], d[:n], strict=True)) for m, d, n in zip(machine, duration, count, strict=True)]
+
+
+def _to_json(instance: JobShop) -> str:
+    fields: dict[str, Any] = {"problem": "jobshop", "name": instance.name, "machines": instance.machines}
+    if instance.release.any():
+        fields["release"] = instance.release.tolist()
+    bounds = {"lower_bound": instance.lower_bound, "best_known": instance.best_known}
+    fields |= {key: value for key, value in bounds.items() if value is not None}
+    head = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items())
+    jobs = ",\n".join(f"    {json.dumps(route)}" for route in _pairs(instance))
+    return f'{{\n{head},\n  "jobs": [\n{jobs}\n  ]\n}}\n'

@@ -1,0 +1,103 @@
+"""The documentation points at files that exist and describes as many features as there are."""
+
+import re
+from pathlib import Path
+
+import gymnasium
+import pytest
+
+from benchmarks import markdown_blocks as blocks
+from dispatchgym.baselines.jobshop.methods import METHODS
+from dispatchgym.envs.jobshop.env import JobShopFamily
+from dispatchgym.envs.jobshop.problem import JobShopProblem
+from dispatchgym.instances.errors import InputError
+from docs import make_images
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+FAMILY = (ROOT / "docs" / "jobshop.md").read_text()
+
+
+def anchors(page):
+    heads = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    assert links or page.name == "CONTRIBUTING.md"
+    for link in links:
+        path, _, anchor = link.partition("#")
+        if "://" not in link:
+            target = (page.parent / path) if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_name_scripts_that_exist(page):
+    for script in re.findall(r"python ([\w/]+\.py)", page.read_text()):
+        assert (ROOT / script).exists(), script
+
+
+def numbered_rows(title):
+    """The numbers in the first column of the table with that title."""
+    table = FAMILY.split(f"\n| {title} |", 1)[1].split("\n\n", 1)[0]
+    return [int(n) for cell in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for n in cell.split(",")]
+
+
+def test_every_feature_is_described_once():
+    features = JobShopProblem.features
+    for title, count in (
+        ("candidates", features.candidate),
+        ("context", features.context),
+        ("tasks", features.task),
+        ("resources", features.resource),
+    ):
+        assert numbered_rows(title) == list(range(count)), title
+
+
+def test_every_key_method_and_keyword_is_described():
+    env = gymnasium.make("dispatchgym:dispatchgym/JobShop-v0", instance="ft06")
+    for name in (*env.observation_space.spaces, *METHODS, *JobShopFamily.words):
+        assert f"`{name}`" in FAMILY, name
+
+
+def test_a_block_is_replaced_and_the_rest_is_kept(tmp_path):
+    page, source = tmp_path / "page.md", tmp_path / "table.md"
+    page.write_text("before\n<!-- a:begin -->\nold\n<!-- a:end -->\nafter\n<!-- b:begin -->\n<!-- b:end -->\n")
+    source.write_text("# Speed\n\n| x |\n")
+    assert blocks.main([str(page), "a", str(source), str(source)]) == 0
+    one = "**Speed**\n\n| x |"
+    expected = f"before\n<!-- a:begin -->\n\n{one}\n\n{one}\n\n<!-- a:end -->\nafter\n<!-- b:begin -->\n<!-- b:end -->\n"
+    assert page.read_text() == expected
+    assert blocks.main([str(page), "a", str(source), str(source)]) == 0
+    assert page.read_text() == expected
+
+
+@pytest.mark.parametrize("text", ["", "<!-- a:begin -->", "<!-- a:end --><!-- a:begin -->", "<!-- a:begin --><!-- a:end -->" * 2])
+def test_a_page_without_its_block_is_refused(text):
+    with pytest.raises(InputError, match="needs one"):
+        blocks.replaced(text, "a", "new", Path("page.md"))
+
+
+def test_the_blocks_that_scripts_fill_are_there():
+    for page, name in (
+        ("README.md", "results"),
+        ("README.md", "peers"),
+        ("docs/benchmarks.md", "throughput"),
+        ("README.md", "training"),
+        ("docs/agent.md", "curves"),
+    ):
+        blocks.replaced((ROOT / page).read_text(), name, "", Path(page))
+
+
+def test_a_bad_log_is_refused_before_anything_is_drawn(tmp_path, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (ROOT / "docs").rglob("*.*")}
+    (tmp_path / "log.jsonl").write_text("nothing\n")
+    assert make_images.main(["--log", str(tmp_path / "log.jsonl")]) == 2
+    error = capsys.readouterr().err
+    assert "is not the log of a run" in error
+    assert error.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in (ROOT / "docs").rglob("*.*")} == before
