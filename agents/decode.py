@@ -1,22 +1,51 @@
-"""The candidate decoder and whole episodes, as kernel functions: compiled together with a problem's kernel.
+"""The candidate decoder and whole episodes, as kernel functions around the functions of a problem.
 
 A rollout needs one encoder pass an episode (in torch) and then no framework at all: the decoder scores only the legal
 choices, and a step with a single legal choice costs nothing. `network.Decoder` is the same function in torch; a test
 holds the two together.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from dispatchgym.agents.records import Actions, Demonstration, Embeddings, Examples, LogProbabilities, Record, Workspace
+from dispatchgym.envs.core.contract import Array, Observation
+from dispatchgym.envs.core.episode import blank
+from dispatchgym.envs.core.random import draw
+from dispatchgym.envs.core.rules import (
+    Instances,
+    State,
+    candidate,
+    context,
+    finished,
+    graph,
+    legal,
+    objective,
+    reset,
+    resource_of,
+    schedule_index,
+    start_if_chosen,
+    step,
+    task_of,
+)
+
+if TYPE_CHECKING:
+    from dispatchgym.agents.network import DecoderWeights
 
 ZERO = np.float32(0.0)
 
 
-def rectify(x):
+def rectify(x: np.float32) -> np.float32:
     return x if x > ZERO else ZERO
 
 
-def score(b, inst, s, choices, count, net, emb, work):
+def score(
+    b: int, inst: Instances, s: State, choices: Array, count: int, net: DecoderWeights, emb: Embeddings, work: Workspace
+) -> None:
     """Logit of the `count` legal choices of copy `b` into work.logit[b].
 
     Two layers: h1 from features + context + embedding of the task, h2 from h1 and the mean h1 of all legal choices.
@@ -74,7 +103,7 @@ def score(b, inst, s, choices, count, net, emb, work):
         logit[c] = total
 
 
-def choose(b, work, count, temperature, bits):
+def choose(b: int, work: Workspace, count: int, temperature: float, bits: int) -> int:
     """Where the choice with the largest logit is listed (temperature 0), or one drawn from softmax(logit / temperature)."""
     logit = work.logit[b]
     best = 0
@@ -95,11 +124,14 @@ def choose(b, work, count, temperature, bits):
     return picked
 
 
-def start(b, inst, s):
+def start_over(b: int, inst: Instances, s: State) -> None:
+    """The first state of copy `b`."""
     reset(inst, s, b)
 
 
-def weigh(b, inst, s, net, emb, work, table):
+def log_probabilities(
+    b: int, inst: Instances, s: State, net: DecoderWeights, emb: Embeddings, work: Workspace, table: LogProbabilities
+) -> None:
     """Log-probability of every choice of copy `b` into table.logp[b] (-inf where illegal)."""
     choices = work.choices[b]
     logp = table.logp[b]
@@ -120,7 +152,7 @@ def weigh(b, inst, s, net, emb, work, table):
         logp[choices[c]] = logit[c] - top - math.log(total)
 
 
-def push(b, inst, s, work, chosen, r):
+def apply(b: int, inst: Instances, s: State, work: Workspace, chosen: Actions, r: Record) -> None:
     """Play chosen.action[b] in copy `b`."""
     legal(inst, s, b, work.choices[b])
     step(inst, s, b, chosen.action[b])
@@ -128,11 +160,11 @@ def push(b, inst, s, work, chosen, r):
         r.objective[b] = objective(inst, s, b)
 
 
-def follow(b, inst, s, work, r, goal):
-    """Play copy `b` as close to a schedule as the action set allows: the legal choice whose deed has the smallest goal.start.
+def replay(b: int, inst: Instances, s: State, work: Workspace, r: Record, shown: Demonstration) -> None:
+    """Play copy `b` as close to a schedule as the action set allows: the legal choice whose demonstrated start is smallest.
 
-    Of equal ones one is drawn. A choice whose goal is negative is to wait: it is made when nothing else is due. One on another
-    resource than goal.place (unless that is negative) is the last to be made.
+    Ties are drawn. A negative start marks waiting, chosen only if nothing else is due. Choices on a resource other than the
+    demonstrated one are tried last.
     """
     reset(inst, s, b)
     choices = work.choices[b]
@@ -146,11 +178,11 @@ def follow(b, inst, s, work, r, goal):
         equal = 0
         for c in range(count):
             k = choices[c]
-            deed = deed_of(inst, s, b, k)
-            due = 2 * goal.start[b, deed]
+            index = schedule_index(inst, s, b, k)
+            due = 2 * shown.start[b, index]
             if due < 0:
-                due = 2 * offered_at(inst, s, b, k) + 1
-            elif goal.place[b, deed] >= 0 and goal.place[b, deed] != resource_of(inst, s, b, k):
+                due = 2 * start_if_chosen(inst, s, b, k) + 1
+            elif shown.resource[b, index] >= 0 and shown.resource[b, index] != resource_of(inst, s, b, k):
                 due += 2**40
             equal = equal + 1 if action >= 0 and due == first else 1 if action < 0 or due < first else equal
             if action < 0 or due < first or (due == first and draw(r.seed[b], t * choices.shape[0] + k) % equal == 0):
@@ -168,7 +200,9 @@ def follow(b, inst, s, work, r, goal):
     r.objective[b] = objective(inst, s, b)
 
 
-def play(b, inst, s, net, emb, work, r, temperature):
+def play(
+    b: int, inst: Instances, s: State, net: DecoderWeights, emb: Embeddings, work: Workspace, r: Record, temperature: float
+) -> None:
     """One episode of copy `b` on instance s.row[b] under the policy; actions and counts into `r`.
 
     A negative seed plays greedily. The first r.prefix[b] actions are taken from r.actions:
@@ -201,7 +235,7 @@ def play(b, inst, s, net, emb, work, r, temperature):
     r.objective[b] = objective(inst, s, b)
 
 
-def recall(b, inst, s, work, r, x):
+def recall(b: int, inst: Instances, s: State, work: Workspace, r: Record, x: Examples) -> None:
     """Play r.actions of copy `b` again and write what the learner needs of every real decision into `x`."""
     reset(inst, s, b)
     choices = work.choices[b]
@@ -229,7 +263,7 @@ def recall(b, inst, s, work, r, x):
             x.reward[d] += gain
 
 
-def survey(b, inst, s, o):
+def first_graph(b: int, inst: Instances, s: State, o: Observation) -> None:
     """The graph of instance s.row[b] before its first decision."""
     reset(inst, s, b)
     legal(inst, s, b, o.candidate_task[b])  # as scratch

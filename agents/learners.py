@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from dispatchgym.agents.advantages import extremes, generalised, relative
 from dispatchgym.agents.network import Choices, Graph, Policy
 from dispatchgym.agents.rollout import Rollout
+from dispatchgym.agents.settings import PPOConfig
 
 
 @dataclass
@@ -25,22 +26,6 @@ class Batch:
     @property
     def instances(self) -> int:
         return self.rollout.copies // self.group
-
-
-@dataclass(frozen=True)
-class PPOConfig:
-    """Proximal policy optimisation (Schulman et al. 2017)."""
-
-    advantage: str = "group"  # "group": relative to the samples of the same instance; "gae": from the critic
-    keep: int = 8  # episodes of each group to learn from, half the best, half the worst; 0 = all
-    epochs: int = 2
-    minibatches: int = 1  # each a set of whole instances, so that the encoder runs once for all their episodes
-    clip: float = 0.2
-    value_clip: float = 0.0  # 0 = off
-    value_weight: float = 0.5
-    entropy: float = 0.01
-    gae_decay: float = 0.97
-    kl_stop: float = 0.05  # leave the epochs early when the approximate KL divergence passes this; 0 = never
 
 
 class Stepper(Protocol):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from dispatchgym.agents.rollout import Goal
-from dispatchgym.agents.training import Family, anywhere, parse_count
+from dispatchgym.agents.records import Demonstration
+from dispatchgym.agents.training import Agent, Training, Way, parse_count, starts_only
 from dispatchgym.envs.core.contract import Sizes
-from dispatchgym.envs.memory.env import MapFamily, PackFamily
+from dispatchgym.envs.memory.env import MapKeywords, PackKeywords
 from dispatchgym.envs.memory.map.problem import CHOICES, Actions, MapProblem, MapSizes
 from dispatchgym.envs.memory.pack.problem import PackProblem
+from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.generate import guillotine, layered
 from dispatchgym.instances.memory.instance import END, OF, SERVES, MemoryPlan, MemoryProgram, Packing, PackingPlan
@@ -31,19 +32,19 @@ def draw_packings(rng: np.random.Generator, count: int, sizes: Sequence[str], ha
     return found
 
 
-def packing_goal(instance: Packing, plan: PackingPlan, sizes: Sizes) -> Goal:
-    goal = np.zeros(sizes.tasks, np.int64)
-    goal[: instance.buffers] = plan.offset
-    return anywhere(goal)
+def packing_demonstration(instance: Packing, plan: PackingPlan, sizes: Sizes) -> Demonstration:
+    start = np.zeros(sizes.tasks, np.int64)
+    start[: instance.buffers] = plan.offset
+    return starts_only(start)
 
 
-MEMORY_PACK = Family(
+MEMORY_PACK = Training(
     name="memory-pack",
     problem=PackProblem(),
     gymnasium_id="dispatchgym:dispatchgym/MemoryPack-v0",
     draw=draw_packings,
-    schedule=PackFamily().schedule,
-    goal=packing_goal,
+    schedule=PackKeywords().schedule,
+    demonstration=packing_demonstration,
     default_sizes=("60", "100", "100", "150", "150", "200"),
     pretrained="memory-pack",
     size=parse_count,
@@ -84,8 +85,8 @@ AS_KEPT = (8, 0, 4, 6, 7, 1, 3, 5, 2, 3, 4)
 AS_BROUGHT = (9, 8, 1, 4, 6, 0, 3, 5, 2, 4, 6)
 
 
-def program_goal(instance: MemoryProgram, plan: MemoryPlan, sizes: Sizes) -> Goal:
-    """Every access and choice has a deed of its own, due the earlier, the nearer it is to the plan."""
+def program_demonstration(instance: MemoryProgram, plan: MemoryPlan, sizes: Sizes) -> Demonstration:
+    """Every access and choice has a place of its own, with an earlier start the nearer it is to the plan."""
     assert isinstance(sizes, MapSizes)
     due = np.zeros((sizes.accesses, CHOICES), np.int64)
     stays: dict[int, list[list[int]]] = {}
@@ -94,20 +95,46 @@ def program_goal(instance: MemoryProgram, plan: MemoryPlan, sizes: Sizes) -> Goa
     for a, (buffer, slot, _, _) in enumerate(instance.access.tolist()):
         found = next((x for x in stays.get(buffer, ()) if x[SERVES] <= slot < x[END]), None)
         due[a] = AS_SLOW if found is None else AS_BROUGHT if found[SERVES] == slot else AS_KEPT
-    return anywhere(due.ravel())
+    return starts_only(due.ravel())
 
 
-def memory_map(actions: Actions) -> Family:
+def memory_map(actions: Actions = "map") -> Training:
     """Mapping with the decisions of MapProblem's `actions`."""
-    return Family(
+    return Training(
         name="memory-map",
         problem=MapProblem(actions),
         gymnasium_id="dispatchgym:dispatchgym/MemoryMap-v0",
         draw=draw_programs,
-        schedule=MapFamily().schedule,
-        goal=program_goal if actions == "map" else None,  # a plan does not say in what order its buffers were served
+        schedule=MapKeywords().schedule,
+        demonstration=program_demonstration
+        if actions == "map"
+        else None,  # a plan does not say in what order its buffers were served
         default_sizes=("15", "30", "50", "50", "80"),
         pretrained="memory-map" if actions == "map" else f"memory-map-{actions}",
-        words={"actions": actions},
+        keywords={"actions": actions},
+        options={"actions": actions},
         size=parse_count,
     )
+
+
+def both_actions(training: Training, instance: MemoryProgram, options: Mapping[str, str]) -> list[Way]:
+    """The decisions of a trained run, or of the shipped policies: both share the samples."""
+    asked = options["actions"]
+    orders: tuple[Actions, ...] = ("order", "map")
+    return [Way(memory_map(actions), instance) for actions in orders if asked in (actions, "both")]
+
+
+def refuse_other_actions(options: Mapping[str, str], trained: bool) -> None:
+    if trained and "actions" in options:
+        raise InputError("a run decides as it was trained; give a target or actions, not both")
+
+
+PACK = Agent(training=lambda: MEMORY_PACK, of_instance=lambda instance: MEMORY_PACK)
+MAP = Agent(
+    training=memory_map,
+    of_instance=lambda instance: memory_map(),
+    ways=both_actions,
+    method_options={"actions": ("both", "order", "map")},
+    options_of_run=("actions",),
+    refuse=refuse_other_actions,
+)

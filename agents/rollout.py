@@ -7,80 +7,29 @@ actions (the policy's, or any schedule's) into what the learners need.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dispatchgym.agents import decode
 from dispatchgym.agents.network import Choices, DecoderWeights, Graph, Policy
+from dispatchgym.agents.records import Actions, Demonstration, Embeddings, Examples, LogProbabilities, Record, Workspace
 from dispatchgym.envs.core.contract import Array, Problem, Sizes, observation
 from dispatchgym.envs.core.engine import Device, check_device
-from dispatchgym.envs.core.targets import compile_kernels, kernel_files, place
+from dispatchgym.envs.core.targets import compile_entries, place
 
-KERNEL = Path(__file__).with_name("decode.py")
-ENTRIES = ("survey", "play", "recall", "weigh", "push", "follow", "start")
-
-
-class Embeddings(NamedTuple):
-    task: Array  # (G, N, H) float32
-    resource: Array  # (G, R, H) float32
-
-
-class Workspace(NamedTuple):
-    """Scratch of the kernel, one row a copy."""
-
-    context: Array  # (B, Fx) float32
-    base: Array  # (B, H) float32
-    pool: Array  # (B, H) float32
-    hidden: Array  # (B, K, H) float32
-    raw: Array  # (B, Fc) float32
-    logit: Array  # (B, K) float32
-    choices: Array  # (B, K) int64 the legal ones
-
-
-class Record(NamedTuple):
-    """What was played."""
-
-    seed: Array  # (B,) int64 stream of the sampling; negative = greedy
-    prefix: Array  # (B,) int32 actions that are given, the policy continues
-    actions: Array  # (B, T) int32
-    length: Array  # (B,) int32
-    decisions: Array  # (B,) int32 steps with more than one legal choice
-    rows: Array  # (B,) int32 legal choices in those
-    objective: Array  # (B,) int64
-
-
-class Table(NamedTuple):
-    logp: Array  # (B, K) float32
-
-
-class Actions(NamedTuple):
-    action: Array  # (B,) int64
-
-
-class Goal(NamedTuple):
-    start: Array  # (B, D) int64 tick of each deed (`deed_of` of the kernel)
-    place: Array  # (B, D) int64 its resource, -1 = any
-
-
-class Examples(NamedTuple):
-    """Every real decision of the recalled episodes: D decisions, Q choices in all."""
-
-    tasks: int  # N, so that task = instance * N + node
-    resources: int  # R
-    first_decision: Array  # (B,) int64
-    first_row: Array  # (B,) int64
-    begin: Array  # (D,) int64 first row of the decision
-    copy: Array  # (D,) int64
-    chosen: Array  # (D,) int64 row that was played
-    reward: Array  # (D,) float64 from this decision up to the next
-    context: Array  # (D, Fx) float32
-    features: Array  # (Q, Fc) float32
-    task: Array  # (Q,) int64
-    resource: Array  # (Q,) int64
-    decision: Array  # (Q,) int64
+ENTRIES = (
+    decode.first_graph,
+    decode.play,
+    decode.recall,
+    decode.log_probabilities,
+    decode.apply,
+    decode.replay,
+    decode.start_over,
+)
+RELAXED = frozenset({decode.__name__})  # a network may be summed in any order; a problem's rules may not
 
 
 class Rollout:
@@ -90,8 +39,7 @@ class Rollout:
         self.problem, self.sizes, self.copies = problem, sizes, copies
         self.target = check_device(device)
         self.torch_device = "cuda" if device == "cuda" and torch.cuda.is_available() else "cpu"
-        files = kernel_files(problem.kernel, [KERNEL])
-        self._launch = compile_kernels(files, ENTRIES, self.target)
+        self._launch = compile_entries(ENTRIES, self.target, kernel=problem.kernel, relaxed=RELAXED)
         f, k = problem.features, sizes.actions
 
         def zeros(*shape: int) -> Array:
@@ -117,7 +65,7 @@ class Rollout:
         state, tensors = place(self.problem.state(self.sizes, g), self.target)
         tensors.row.copy_(torch.arange(g))
         seen, o = place(observation(self.problem.features, self.sizes, g, graph=True), self.target)
-        self._launch["survey"](g, self._instances, state, seen)
+        self._launch["first_graph"](g, self._instances, state, seen)
         return flatten(o)
 
     def play(self, policy: Policy, rows: Any, seeds: Any, temperature: float = 1.0, embeddings: Embeddings | None = None) -> Any:
@@ -142,11 +90,11 @@ class Rollout:
         """Step all copies of instance 0 in lockstep: yields log-probabilities (B, K); `branch` plays before the next."""
         emb, _ = self._share(self.embed(policy))
         net, _ = self._share(policy.decoder.weights())
-        table, logp = place(Table(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
+        table, logp = place(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
         self.state.row.zero_()
-        self._launch["start"](self.copies, self._instances, self._state)
+        self._launch["start_over"](self.copies, self._instances, self._state)
         for _ in range(self.sizes.steps):
-            self._launch["weigh"](self.copies, self._instances, self._state, net, emb, self._work, table)
+            self._launch["log_probabilities"](self.copies, self._instances, self._state, net, emb, self._work, table)
             if not torch.isfinite(logp.logp).any():
                 return
             yield logp.logp
@@ -156,13 +104,14 @@ class Rollout:
         for tensor in self.state:
             tensor.copy_(tensor[parents.to(tensor.device)])
         chosen, _ = place(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
-        self._launch["push"](self.copies, self._instances, self._state, self._work, chosen, self._record)
+        self._launch["apply"](self.copies, self._instances, self._state, self._work, chosen, self._record)
 
-    def follow(self, rows: Any, goals: Sequence[Goal]) -> Any:
-        """Play copy b on instance rows[b] towards goals[b], whose arrays have no first axis. Returns the record."""
+    def replay(self, rows: Any, demonstrations: Sequence[Demonstration]) -> Any:
+        """Play copy b on instance rows[b] like demonstrations[b], whose arrays have no first axis. Returns the record."""
         self.state.row.copy_(torch.as_tensor(rows))
-        starts, _ = place(Goal(np.stack([g.start for g in goals]), np.stack([g.place for g in goals])), self.target)
-        self._launch["follow"](self.copies, self._instances, self._state, self._work, self._record, starts)
+        stacked = Demonstration(*(np.stack(arrays) for arrays in zip(*demonstrations, strict=True)))
+        shown, _ = place(stacked, self.target)
+        self._launch["replay"](self.copies, self._instances, self._state, self._work, self._record, shown)
         return self.record
 
     def recall(self, copies: Tensor | None = None) -> tuple[Choices, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,8 @@ from dispatchgym.envs.core.contract import Features, Observation
 from dispatchgym.instances.errors import InputError
 
 if TYPE_CHECKING:
-    from dispatchgym.agents.trainer import TrainConfig
+    from dispatchgym.agents.settings import TrainConfig
+    from dispatchgym.agents.training import Training
 
 
 class DispatchPolicy(MaskableActorCriticPolicy):
@@ -99,20 +99,24 @@ def as_input(obs: dict[str, Tensor]) -> tuple[Graph, Choices, tuple[Tensor, Tens
     return flatten(o), Choices(o.candidates[row, choice], task, resource, row, o.context), (row, choice)
 
 
-def train(config: TrainConfig, out: Path, *, initial: Path | None = None) -> None:
+def train(training: Training, config: TrainConfig, out: Path, *, initial: Path | None = None) -> None:
     """Train with MaskablePPO for config.steps environment steps (or config.minutes) and save a policy like every learner's."""
     from stable_baselines3.common.callbacks import BaseCallback
 
-    from dispatchgym.agents.trainer import training_sizes, validate
+    from dispatchgym.agents.trainer import settings, training_sizes, validate
     from dispatchgym.envs.core.sb3 import to_sb3
 
     validate(config)
-    kind = config.family()
-    sizes = training_sizes(kind, config.sizes)
+    sizes = training_sizes(training, config.sizes)
     rng = np.random.default_rng(config.seed)
-    pool = [x for _ in range(16) for x in kind.draw(rng, 16, sizes, config.hard)]
+    pool = [x for _ in range(16) for x in training.draw(rng, 16, sizes, config.hard)]
     vector = gymnasium.make_vec(
-        kind.gymnasium_id, num_envs=config.instances, instance=pool, observation="graph", device=config.device, **kind.words
+        training.gymnasium_id,
+        num_envs=config.instances,
+        instance=pool,
+        observation="graph",
+        device=config.device,
+        **training.keywords,
     )
     shape = {"width": config.width, "layers": config.layers, "hidden": config.hidden}
     model = MaskablePPO(
@@ -123,7 +127,7 @@ def train(config: TrainConfig, out: Path, *, initial: Path | None = None) -> Non
     )  # fmt: skip
     network: Policy = model.policy.network  # type: ignore[assignment]
     if initial is not None:
-        network.load_state_dict(checkpoint.load_policy(initial, config.problem)[0].state_dict())
+        network.load_state_dict(checkpoint.load_policy(initial, training.name)[0].state_dict())
 
     class Deadline(BaseCallback):
         """Stop after the minutes asked for."""
@@ -132,5 +136,5 @@ def train(config: TrainConfig, out: Path, *, initial: Path | None = None) -> Non
             return config.minutes is None or time.time_ns() - self.model.start_time < config.minutes * 60e9
 
     model.learn(config.steps or 10**12, callback=Deadline())
-    about = {"problem": config.problem, "config": asdict(config), "environment_steps": int(model.num_timesteps)}
+    about = {"problem": training.name, "config": settings(training, config), "environment_steps": int(model.num_timesteps)}
     checkpoint.save_policy(out, network, network.state_dict(), about)

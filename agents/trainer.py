@@ -5,63 +5,25 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.families import STREAMS, Family, family
-from dispatchgym.agents.learners import Batch, Forward, PPOConfig, accelerated, imitate, optimiser_step, ppo, self_label
+from dispatchgym.agents.learners import Batch, Forward, accelerated, imitate, optimiser_step, ppo, self_label
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
+from dispatchgym.agents.settings import TrainConfig
+from dispatchgym.agents.training import Training
 from dispatchgym.envs.core.contract import Sizes
-from dispatchgym.envs.core.engine import Device
 from dispatchgym.instances.errors import InputError
 
 VALIDATION_SEED = 2**31  # far from every training stream
-LESSONS = 200  # pools whose expert schedules are kept
+KEPT_DEMONSTRATIONS = 200  # pools whose expert schedules are kept
 ROLLOUTS = 24  # sizes whose buffers are kept
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """All that decides a run; saved beside its weights."""
-
-    problem: str = "jobshop"
-    preset: str = STREAMS  # soc: the workload
-    actions: str = "map"  # memory-map: what is decided
-    swap: bool = True  # blocking shop: jobs may exchange machines
-    down_shares: tuple[float, ...] = ()  # blocking shop: shares of time that machines are down, one a batch; empty = never
-    learner: Literal["ppo", "self-label", "sb3"] = "ppo"
-    minutes: float | None = None  # of `clock` in all, resumed parts included
-    clock: Literal["wall", "cpu"] = "wall"  # cpu: processor time of this process, for fair studies on a busy machine
-    steps: int | None = None  # iterations; exactly one of the two
-    seed: int = 0
-    device: Device = "cpu"
-    sizes: tuple[str, ...] = ()  # drawn with equal probability each iteration; empty = the family's own
-    hard: float = 0.25  # share of iterations on the family's hard instances (job shop: two-set routing)
-    instances: int = 16  # a batch
-    samples: int = 32  # episodes of each instance
-    rate: float = 1e-3
-    schedule: Literal["wsd", "linear"] = "wsd"  # warm-up, stable, decay over the last 40 %; or straight to zero
-    average: float = 0.98  # decay of the moving average of weights that is saved; 0 = off
-    width: int = 64
-    layers: int = 3
-    hidden: int = 64
-    precision: Literal["float32", "bfloat16"] = "float32"
-    compile: bool = False
-    imitate_steps: int = 0  # iterations of imitating the expert before the learner takes over
-    imitate_repeats: int = 4  # updates in each of them, on the new schedules and on earlier ones
-    ppo: PPOConfig = field(default_factory=PPOConfig)
-    log_every: float = 20.0  # seconds between log lines when timed, else iterations
-    save_every: float = 60.0  # seconds
-
-    def family(self) -> Family:
-        """The family that these settings name."""
-        return family(self.problem, swap=self.swap, down_shares=self.down_shares, preset=self.preset, actions=self.actions)
 
 
 Expert = Callable[[Any], Any]  # instance -> a schedule worth imitating
@@ -71,18 +33,26 @@ class Trainer:
     """One run in the folder `out`."""
 
     def __init__(
-        self, config: TrainConfig, out: Path, *, resume: bool = False, initial: Path | None = None, expert: Expert | None = None
+        self,
+        training: Training,
+        config: TrainConfig,
+        out: Path,
+        *,
+        resume: bool = False,
+        initial: Path | None = None,
+        expert: Expert | None = None,
     ) -> None:
         validate(config)
         checkpoint.writable(out)
         self.config, self.out, self.expert = config, out, expert
-        self.family: Family = config.family()
-        if expert is not None and self.family.goal is None:
-            raise InputError(f"--imitate: a schedule does not say what was decided with --actions {config.actions}")
-        self.sizes = training_sizes(self.family, config.sizes)
+        self.training = training
+        if expert is not None and training.demonstration is None:
+            chosen = " ".join(f"--{name} {value}" for name, value in training.options.items())
+            raise InputError(f"--imitate: a schedule does not say what was decided with {chosen}")
+        self.sizes = training_sizes(self.training, config.sizes)
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
-        shape = PolicyConfig(self.family.problem.features, config.width, config.layers, config.hidden)
+        shape = PolicyConfig(self.training.problem.features, config.width, config.layers, config.hidden)
         self.policy = Policy(shape).to(self.device)
         self.average = Policy(shape).to(self.device)
         if initial is not None:
@@ -91,7 +61,7 @@ class Trainer:
         self.optimiser = torch.optim.Adam(self.policy.parameters(), config.rate)
         self.forward: Forward = accelerated(self.policy, config.precision, config.compile, self.device.type)
         self.iteration, self.episodes, self.seconds = 0, 0, 0.0
-        self._lessons: list[tuple[list[Any], Any]] = []  # instances and what the expert did with them
+        self._demonstrations: list[tuple[list[Any], Any]] = []  # instances and the expert's schedules of them
         self._rollouts: dict[tuple[Sizes, int], Rollout] = {}
         if resume:
             self._resume()
@@ -112,7 +82,7 @@ class Trainer:
                 group["lr"] = self.config.rate * rate_at(progress, self.config.schedule)
             losses = self.learn(step)
             self.iteration += 1
-            self._follow()
+            self._update_average()
             self.seconds = before + clock() - began
             now = self.seconds if self.config.steps is None else float(self.iteration)
             if now - logged >= self.config.log_every or self.progress() >= 1.0:
@@ -125,8 +95,8 @@ class Trainer:
 
     def _compile(self) -> None:
         """Play one tiny batch, so that compiling is not counted as training."""
-        pool = self.family.draw(np.random.default_rng(0), 2, self.sizes[:1], 0.0)
-        rollout = Rollout(self.family.problem, self.family.problem.sizes(pool), 2, self.config.hidden, self.config.device)
+        pool = self.training.draw(np.random.default_rng(0), 2, self.sizes[:1], 0.0)
+        rollout = Rollout(self.training.problem, self.training.problem.sizes(pool), 2, self.config.hidden, self.config.device)
         rollout.load(pool)
         rollout.play(self.policy, np.arange(2), np.arange(2))
         rollout.recall()
@@ -142,10 +112,10 @@ class Trainer:
         """One iteration: play a batch, update on it."""
         c = self.config
         rng = np.random.default_rng([c.seed, self.iteration])
-        pool = self.family.draw(rng, c.instances, self.sizes, c.hard)
+        pool = self.training.draw(rng, c.instances, self.sizes, c.hard)
         if self.expert is not None and self.iteration < c.imitate_steps:
             return self._imitate(pool, self.expert, step, rng)
-        rollout = self.rollout(self.family.problem.sizes(pool), c.instances * c.samples)
+        rollout = self.rollout(self.training.problem.sizes(pool), c.instances * c.samples)
         rollout.load(pool)
         rows = np.repeat(np.arange(c.instances), c.samples)
         rollout.play(self.policy, rows, rng.integers(2**62, size=rollout.copies))
@@ -159,20 +129,20 @@ class Trainer:
     def _imitate(self, pool: list[Any], expert: Expert, step: Any, rng: np.random.Generator) -> dict[str, float]:
         """Cross-entropy steps towards the expert's schedules of every instance of the pool, then of some earlier pools.
 
-        Experts are slow, so what they said is heard several times.
+        Demonstrations are expensive, so each is used for several updates.
         """
-        sizes = self.family.problem.sizes(pool)
-        assert self.family.goal is not None
-        goals = [self.family.goal(instance, expert(instance), sizes) for instance in pool]
-        self._lessons.append((pool, goals))
-        del self._lessons[:-LESSONS]
-        heard = [-1, *rng.integers(len(self._lessons), size=self.config.imitate_repeats - 1).tolist()]
-        for which in heard:
-            shops, goal = self._lessons[which]
-            rollout = self.rollout(self.family.problem.sizes(shops), len(shops))
+        sizes = self.training.problem.sizes(pool)
+        assert self.training.demonstration is not None
+        shown = [self.training.demonstration(instance, expert(instance), sizes) for instance in pool]
+        self._demonstrations.append((pool, shown))
+        del self._demonstrations[:-KEPT_DEMONSTRATIONS]
+        used = [-1, *rng.integers(len(self._demonstrations), size=self.config.imitate_repeats - 1).tolist()]
+        for which in used:
+            shops, demonstrations = self._demonstrations[which]
+            rollout = self.rollout(self.training.problem.sizes(shops), len(shops))
             rollout.load(shops)
             rollout.record.seed.copy_(torch.from_numpy(rng.integers(2**62, size=len(shops))))
-            rollout.follow(np.arange(len(shops)), goal)
+            rollout.replay(np.arange(len(shops)), demonstrations)
             choices, examples = rollout.recall()
             losses = imitate(self.forward, rollout.graph(), choices, examples, step)
         return losses
@@ -183,7 +153,7 @@ class Trainer:
         if key not in self._rollouts:
             while len(self._rollouts) >= ROLLOUTS:
                 del self._rollouts[next(iter(self._rollouts))]
-            self._rollouts[key] = Rollout(self.family.problem, sizes, copies, self.config.hidden, self.config.device)
+            self._rollouts[key] = Rollout(self.training.problem, sizes, copies, self.config.hidden, self.config.device)
         return self._rollouts[key]
 
     def validate(self) -> float:
@@ -191,8 +161,8 @@ class Trainer:
         rng = np.random.default_rng(VALIDATION_SEED)
         gaps = []
         for size in dict.fromkeys(self.sizes):
-            pool = self.family.draw(rng, 8, [size], 0.0)
-            rollout = self.rollout(self.family.problem.sizes(pool), len(pool))
+            pool = self.training.draw(rng, 8, [size], 0.0)
+            rollout = self.rollout(self.training.problem.sizes(pool), len(pool))
             rollout.load(pool)
             record = rollout.play(self.average, np.arange(len(pool)), np.zeros(len(pool), np.int64), 0.0)
             bound = torch.as_tensor(np.asarray(rollout.instances.bound.cpu()))
@@ -202,8 +172,8 @@ class Trainer:
     def save(self) -> None:
         """Write the averaged policy, then the training state: each file is whole or old."""
         about = {
-            "problem": self.config.problem,
-            "config": asdict(self.config),
+            "problem": self.training.name,
+            "config": settings(self.training, self.config),
             "iterations": self.iteration,
             "episodes": self.episodes,
             "minutes": round(self.seconds / 60.0, 2),
@@ -233,14 +203,14 @@ class Trainer:
         return line
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         # A young average would remember the random start, so its memory grows with the run.
         decay = min(self.config.average, self.iteration / (self.iteration + 10.0))
         for slow, fast in zip(self.average.parameters(), self.policy.parameters(), strict=True):
             slow.lerp_(fast, 1.0 - decay)
 
     def _start_from(self, where: Path) -> None:
-        other, _ = checkpoint.load_policy(where, self.config.problem)
+        other, _ = checkpoint.load_policy(where, self.training.name)
         if other.config != self.policy.config:
             raise InputError(f"{where}: its network ({other.config}) is not the one asked for")
         self.policy.load_state_dict(other.state_dict())
@@ -248,7 +218,7 @@ class Trainer:
     def _resume(self) -> None:
         path = self.out / "training.safetensors"
         tensors, about = checkpoint.load_tensors(path)
-        old, new = about.get("config", {}), json.loads(json.dumps(asdict(self.config)))
+        old, new = about.get("config", {}), json.loads(json.dumps(settings(self.training, self.config)))
         budget = {"minutes", "steps", "log_every", "save_every", "device", "clock"}  # may differ between parts of a run
         differs = sorted(k for k in new if k not in budget and old.get(k) != new[k])
         if differs:
@@ -282,13 +252,18 @@ class Trainer:
         checkpoint.write_atomically(path, "".join(kept).encode())
 
 
-def training_sizes(family: Family, asked: Sequence[str]) -> tuple[str, ...]:
+def settings(training: Training, config: TrainConfig) -> dict[str, Any]:
+    """What a run was trained with, as its metadata say it."""
+    return {"problem": training.name, **training.options, **asdict(config)}
+
+
+def training_sizes(training: Training, asked: Sequence[str]) -> tuple[str, ...]:
     """The sizes to draw from; InputError for what is no size of the family."""
-    if asked and not family.default_sizes:
-        raise InputError(f"--sizes {asked[0]}: instances of {family.name} have no sizes; choose a --preset")
+    if asked and not training.default_sizes:
+        raise InputError(f"--sizes {asked[0]}: instances of {training.name} have no sizes; choose a --preset")
     for size in asked:
-        family.size(size)
-    return tuple(asked) or family.default_sizes or ("",)
+        training.size(size)
+    return tuple(asked) or training.default_sizes or ("",)
 
 
 def rate_at(progress: float, schedule: str) -> float:
@@ -313,4 +288,4 @@ def validate(config: TrainConfig) -> None:
     if config.seed < 0:
         raise InputError(f"--seed must not be negative, not {config.seed}")
     if config.ppo.advantage not in ("group", "gae"):
-        raise InputError(f"--ppo.advantage must be group or gae, not {config.ppo.advantage!r}")
+        raise InputError(f"--advantage must be group or gae, not {config.ppo.advantage!r}")

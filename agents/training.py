@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.agents.rollout import Goal
+from dispatchgym.agents.records import Demonstration
 from dispatchgym.envs.core.contract import Problem, Sizes
 from dispatchgym.instances.errors import InputError
 
@@ -30,21 +30,58 @@ def parse_count(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class Family:
+class Training:
     """One problem as the trainer and the policy methods see it."""
 
-    name: str
+    name: str  # of the family
     problem: Problem
     gymnasium_id: str
     draw: Callable[[np.random.Generator, int, Sequence[str], float], list[Any]]  # (rng, count, sizes, hard share)
     schedule: Callable[[Any, Any, int], Any]  # (instance, state tensors, copy) -> the family's schedule
-    goal: Callable[[Any, Any, Sizes], Goal] | None  # (instance, schedule, sizes) -> when and where each deed is done
+    # (instance, schedule, sizes) -> start and resource of each operation in the schedule to imitate
+    demonstration: Callable[[Any, Any, Sizes], Demonstration] | None
     default_sizes: tuple[str, ...]  # empty = sizes mean nothing here
     pretrained: str  # folder of the shipped policy in agents/pretrained
-    words: dict[str, Any] = field(default_factory=dict)  # keywords of the environment that make it this problem
+    keywords: dict[str, Any] = field(default_factory=dict)  # of the environment, that make it this problem
+    options: dict[str, Any] = field(default_factory=dict)  # of train.py, that make it this training
     size: Callable[[str], Any] = parse_pair  # reads a size; InputError unless it is one
 
 
-def anywhere(start: npt.NDArray[np.int64]) -> Goal:
-    """A goal whose deeds are done at these ticks; which resource does them is no choice."""
-    return Goal(start, np.full_like(start, -1))
+@dataclass(frozen=True)
+class Way:
+    """One of the ways in which a policy plays an instance; they share its samples."""
+
+    training: Training
+    instance: Any  # what is played
+    restore: Callable[[Any], tuple[int, Any]] | None = None  # its schedule -> (objective, schedule of the instance asked for)
+
+
+def one_way(training: Training, instance: Any, options: Mapping[str, str]) -> list[Way]:
+    return [Way(training, instance)]
+
+
+def no_objection(options: Mapping[str, str], trained: bool) -> None:
+    """Every combination of options of a policy method is possible."""
+
+
+@dataclass(frozen=True)
+class Agent:
+    """How a family is trained, and how its policies play."""
+
+    training: Callable[..., Training]  # by the options of train.py that only this family has
+    of_instance: Callable[[Any], Training]  # the problem that an instance poses, and the shipped policy for it
+    ways: Callable[[Training, Any, Mapping[str, str]], list[Way]] = one_way  # by the method's own options
+    method_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # option -> its values, the default first
+    noted_options: tuple[str, ...] = ()  # those of them that results report
+    options_of_run: tuple[str, ...] = ()  # options of train.py that decide the network's features
+    refuse: Callable[[Mapping[str, str], bool], None] = no_objection  # InputError for options (of a trained run) that clash
+    greedy_only: str = ""  # why its policies play once, greedily; empty = they may sample
+
+    def of_run(self, config: Mapping[str, Any]) -> Training:
+        """The training whose network has the features of the run with these settings."""
+        return self.training(**{name: config[name] for name in self.options_of_run if name in config})
+
+
+def starts_only(start: npt.NDArray[np.int64]) -> Demonstration:
+    """A demonstration with these starts in which the resource is no choice."""
+    return Demonstration(start, np.full_like(start, -1))

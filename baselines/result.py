@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Status = Literal["optimal", "feasible", "infeasible", "timeout", "error"]
+Point = tuple[float, int | None, int | None]  # (seconds, objective or None, lower bound or None)
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Result:
     """One method's answer to one instance.
 
     `objective` is None unless a schedule was found; whoever prints it passes `schedule` through the problem's
-    referee first. `curve` is the anytime record: (seconds, objective or None, lower bound or None).
+    referee first. `curve` is the anytime record.
     """
 
     objective: int | None
@@ -21,5 +22,5 @@ class Result:
     status: Status
     seconds: float  # wall seconds spent by the method
     lower_bound: int | None = None  # proved by the method itself
-    curve: tuple[tuple[float, int | None, int | None], ...] = ()
+    curve: tuple[Point, ...] = ()
     notes: dict[str, Any] = field(default_factory=dict)  # e.g. {"builder": "non-delay", "samples": 128}

@@ -22,11 +22,10 @@ import tyro
 
 from benchmarks.command import run_command
 from benchmarks.markdown_blocks import fill
-from dispatchgym import evaluate
+from dispatchgym import evaluate, families
 from dispatchgym.evaluation import report
+from dispatchgym.families.shops import BlockingOptions
 from dispatchgym.instances.files import read_text, write_text
-from dispatchgym.problems import PROBLEMS
-from dispatchgym.problems_shops import BlockingRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ("spt", "lpt", "fifo", "mwkr", "lwkr", "mopnr", "lopnr", "random")
@@ -36,15 +35,15 @@ RULES = ("spt", "lpt", "fifo", "mwkr", "lwkr", "mopnr", "lopnr", "random")
 class Part:
     """What one table compares."""
 
-    request: BlockingRequest
+    request: BlockingOptions
     methods: tuple[str, ...]
     compare_with: str
 
 
 PARTS = {
-    "static": Part(BlockingRequest(variant=("bws", "bns")), (*RULES, "mwkr:x128", "policy", "policy:x128", "sa:1s"), "mwkr"),
+    "static": Part(BlockingOptions(variant=("bws", "bns")), (*RULES, "mwkr:x128", "policy", "policy:x128", "sa:1s"), "mwkr"),
     "interrupted": Part(
-        BlockingRequest(variant=("bws",), down_share=(0.0, 0.05, 0.1, 0.2), traces=20), (*RULES, "policy", "sa:0.1s"), "policy"
+        BlockingOptions(variant=("bws",), down_share=(0.0, 0.05, 0.1, 0.2), traces=20), (*RULES, "policy", "sa:0.1s"), "policy"
     ),
 }
 
@@ -72,10 +71,10 @@ def main(argv: list[str] | None = None) -> None:
 
 def benchmark(options: Options) -> None:
     """Evaluate, then write the table and the page."""
-    part, problem = PARTS[options.part], PROBLEMS["blocking"]
+    part, problem = PARTS[options.part], families.load("blocking")
     out = options.out / options.part
     methods = options.methods or part.methods
-    request = evaluate.Options(options.instances, methods, out, resume=True, request=part.request, compare_with=part.compare_with)
+    request = evaluate.Options(options.instances, methods, out, resume=True, extra=part.request, compare_with=part.compare_with)
     rows = evaluate.evaluate(problem, request, ["blocking", "--instances", *options.instances, "--methods", *methods])
     run = json.loads(read_text(out / "run.json"))
     built = report.build(problem, rows, report.header(problem, run, rows), part.compare_with)

@@ -30,11 +30,10 @@ from matplotlib.figure import Figure
 from benchmarks import markdown_blocks as blocks
 from benchmarks.command import run_command
 from benchmarks.results_file import header
-from dispatchgym import evaluate
+from dispatchgym import evaluate, families
 from dispatchgym.agents.checkpoint import write_atomically
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
-from dispatchgym.problems import PROBLEMS
 
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito
@@ -153,8 +152,10 @@ def measure(options: Options, runs: Sequence[Run]) -> dict[str, dict[str, float]
     """Method -> instance -> gap of the greedy policy in percent, every schedule accepted by the referee."""
     methods = tuple(run.method for run in runs)
     request = evaluate.Options(options.instances, methods, options.out, workers=options.workers, resume=True)
-    rows = evaluate.evaluate(PROBLEMS["jobshop"], request, ["jobshop", "--instances", *options.instances, "--methods", *methods])
-    asked = {pair.key[:3] for pair in evaluate.plan(PROBLEMS["jobshop"], request)}
+    rows = evaluate.evaluate(
+        families.load("jobshop"), request, ["jobshop", "--instances", *options.instances, "--methods", *methods]
+    )
+    asked = {pair.key[:3] for pair in evaluate.plan(families.load("jobshop"), request)}
     gaps: dict[str, dict[str, float]] = {method: {} for method in methods}
     for row in rows:
         if (row["instance"], row["digest"], row["method"]) in asked:
@@ -181,7 +182,7 @@ def describe(rows: Sequence[dict[str, Any]], about: dict[str, Any], options: Opt
             minutes, episodes = fmean(row["minutes"] for row in mine), fmean(row["episodes"] for row in mine)
             spread = f"{fmean(gaps):.2f} ± {stdev(gaps):.2f}"
             lines.append(f"| **{learner}** | mean ± sd | {minutes:.1f} | {episodes:,.0f} | **{spread}** |")
-    bounds = PROBLEMS["jobshop"].bounds
+    bounds = families.load("jobshop").bounds
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     lines += [
         "",

@@ -29,13 +29,12 @@ from benchmarks import results_file, simulator
 from benchmarks.command import run_command
 from benchmarks.markdown_blocks import demoted, fill
 from benchmarks.results_file import Grid
-from dispatchgym import evaluate
+from dispatchgym import evaluate, families
 from dispatchgym.evaluation.results import Row
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.instance import MemoryProgram, Packing, all_slow, peak
-from dispatchgym.problems import PROBLEMS
 
 ROOT = Path(__file__).resolve().parent.parent
 # Seconds at capacity 1048576, measured for this suite on another day; MiniMalloc: one thread, its defaults; CP-SAT: two workers,
@@ -125,7 +124,7 @@ def _command(options: Options) -> str:
 def _evaluated(problem: str, names: Sequence[str], methods: Sequence[str], out: Path) -> tuple[list[Row], str]:
     """The judged lines of the instances and methods asked for, and what was run on what."""
     asked = evaluate.Options(tuple(names), tuple(methods), out, resume=True)
-    kind = PROBLEMS[problem]
+    kind = families.load(problem)
     wanted = {kind.load(name).name for name in kind.expand(names, None)}
     rows = evaluate.evaluate(kind, asked, [problem, "--instances", *names, "--methods", *methods])
     run = json.loads(read_text(out / "run.json"))
@@ -146,7 +145,7 @@ def _packings(rows: Sequence[Row], methods: Sequence[str]) -> tuple[list[Grid], 
     searches: list[tuple[str, ...]] = []
     content = []
     for name in names:
-        packing = PROBLEMS["memory-pack"].load(name)
+        packing = families.load("memory-pack").load(name)
         assert isinstance(packing, Packing)
         ratios = {m: _measured(found.get((name, m)), "ratio") for m in methods}
         kept = "-" if packing.capacity is None else f"{packing.capacity / peak(packing):.3f}"
@@ -190,7 +189,7 @@ def _programs(rows: Sequence[Row], methods: Sequence[str]) -> tuple[list[Grid], 
     found = {(row["instance"], row["method"]): row for row in rows}
     content: list[dict[str, Any]] = []
     for name in names:
-        program = PROBLEMS["memory-map"].load(name)
+        program = families.load("memory-map").load(name)
         assert isinstance(program, MemoryProgram)
         bounds = [program.lower_bound or 0, *(row["lower_bound"] or 0 for row in rows if row["instance"] == name)]
         slow = all_slow(program)
@@ -259,7 +258,7 @@ def _best(values: dict[str, float | None], methods: Sequence[str], digits: int) 
 
 def _simulator(names: Sequence[str], seconds: float) -> tuple[str, list[Grid], list[str], list[dict[str, Any]]]:
     about = results_file.header(0, ("numba", "numpy"))
-    problem = PROBLEMS["memory-map"]
+    problem = families.load("memory-map")
     speeds = [simulator.measure(problem.load(name), seconds, 3) for name in problem.expand(names, None)]
     body = tuple(
         (x.name, str(x.instructions), str(x.accesses), f"{x.stays:.0f}", f"{x.plans:,.0f}", f"{x.allocations:,.0f}")

@@ -22,11 +22,10 @@ import tyro
 
 from benchmarks.command import run_command
 from benchmarks.markdown_blocks import replaced
-from dispatchgym import evaluate
+from dispatchgym import evaluate, families
 from dispatchgym.evaluation import report
 from dispatchgym.evaluation.results import Row
 from dispatchgym.instances.files import read_text, write_text
-from dispatchgym.problems import PROBLEMS
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_README = ("", "by set", "ta")  # titles of the tables that the README shows; quality.md has them all
@@ -62,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
 def benchmark(options: Options) -> None:
     """Evaluate, then write the three files. Raises InputError, before any work, when the README has no place for the table."""
     replaced(read_text(options.readme), "results", "", options.readme)
-    problem = PROBLEMS["jobshop"]
+    problem = families.load("jobshop")
     request = evaluate.Options(options.instances, options.methods, options.out, workers=options.workers, resume=True)
     rows = evaluate.evaluate(problem, request, ["jobshop", *evaluate_arguments(request)])
     run = json.loads(read_text(options.out / "run.json"))

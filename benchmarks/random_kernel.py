@@ -1,10 +1,15 @@
-# ruff: noqa: F821
-"""Random legal play as kernel functions, compiled together with a problem's kernel and the engine's."""
+"""Random legal play as kernel functions, around the functions of a problem."""
+
+from __future__ import annotations
+
+from dispatchgym.envs.core.random import draw
+from dispatchgym.envs.core.records import Episodes
+from dispatchgym.envs.core.rules import Instances, State, finished, legal, objective, reset, step
 
 WAITS = 32
 
 
-def episode(b, inst, s, e):
+def episode(b: int, inst: Instances, s: State, e: Episodes) -> None:
     """One whole episode of copy `b` without observations: the bare rules."""
     s.row[b] = b % inst.pool
     reset(inst, s, b)
@@ -18,12 +23,12 @@ def episode(b, inst, s, e):
     e.final_length[b] = t
 
 
-def pick(b, e, t):
+def pick(b: int, e: Episodes, t: int) -> None:
     """A random legal action of copy `b` into e.action."""
     e.action[b] = e.choices[b, draw(e.seed[b] + 1, t) % e.count[b]]
 
 
-def venture(b, e, t):
+def venture(b: int, e: Episodes, t: int) -> None:
     """As `pick`, but the last choice, to wait, only if it is the only one, or once in WAITS times."""
     last = e.legal.shape[1] - 1
     wait = e.legal[b, last]

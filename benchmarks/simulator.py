@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks import plan_kernel
 from benchmarks.timing import best_rate
 from dispatchgym.baselines.memory.map.methods import SPREAD, by_priority
 from dispatchgym.baselines.memory.map.order_player import Player
 from dispatchgym.envs.core.contract import Array
-from dispatchgym.envs.core.targets import Launch, compile_kernels, kernel_files
+from dispatchgym.envs.core.targets import Launch, compile_entries
 from dispatchgym.envs.memory.check import check_program
-from dispatchgym.envs.memory.map.problem import BASIS, MapProblem
+from dispatchgym.envs.memory.map.problem import MapProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram
 
-KERNEL = Path(__file__).with_name("plan_kernel.py")
 COPIES = 64  # different plans, evaluated in turn
 
 
@@ -83,4 +82,4 @@ def recorded(plans: Sequence[MemoryPlan]) -> Record:
 @lru_cache(maxsize=1)
 def compiled() -> Launch:
     """`plan_kernel.evaluate_plan`, compiled or loaded from the cache."""
-    return compile_kernels(kernel_files(BASIS, [KERNEL]), ("evaluate_plan",), "cpu")["evaluate_plan"]
+    return compile_entries((plan_kernel.evaluate_plan,), "cpu")["evaluate_plan"]

@@ -27,13 +27,13 @@ import tyro
 
 from benchmarks.command import run_command
 from benchmarks.markdown_blocks import fill
-from dispatchgym import evaluate
+from dispatchgym import evaluate, families
 from dispatchgym.evaluation import report
 from dispatchgym.evaluation.results import Row
+from dispatchgym.families.chips import StreamOptions
+from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
-from dispatchgym.problems import PROBLEMS, Problem
-from dispatchgym.problems_soc import SocRequest
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS, CCRS = (20, 40, 60, 80, 100), ("0.1", "0.5", "1", "5")
@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
 def benchmark(options: Options) -> None:
     """Evaluate, then write the table or the picture, and the page."""
     part = PARTS[options.part]
-    problem, out = PROBLEMS[part.problem], options.out / options.part
+    problem, out = families.load(part.problem), options.out / options.part
     methods = options.methods or part.methods
     count = options.count if options.count is not None else (10 if options.part == "static" else 20)
     if count < 1:
@@ -110,9 +110,9 @@ def benchmark(options: Options) -> None:
     if options.part == "static":
         names = tuple(f"{name}/s0..s{count - 1}" for name in names)
     else:
-        request = SocRequest(scale=options.scale or part.scales, streams=count)
+        request = StreamOptions(scale=options.scale or part.scales, streams=count)
     compared = part.compare_with if part.compare_with in methods else methods[0]
-    asked = evaluate.Options(names, methods, out, resume=True, request=request, compare_with=compared)
+    asked = evaluate.Options(names, methods, out, resume=True, extra=request, compare_with=compared)
     rows = evaluate.evaluate(problem, asked, [problem.name, "--instances", *names, "--methods", *methods])
     run = json.loads(read_text(out / "run.json"))
     options.tables.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def _command(options: Options) -> str:
     return shlex.join([*words, "--count", str(options.count)] if options.count is not None else words)
 
 
-def _sweep(problem: Problem, rows: Sequence[Row], run: dict[str, Any], options: Options) -> str:
+def _sweep(problem: Family, rows: Sequence[Row], run: dict[str, Any], options: Options) -> str:
     """Write the CSV and the picture; returns what the page says of them."""
     from dispatchgym.evaluation import plots
     from dispatchgym.families import arrivals_chart as sweep

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -17,11 +16,12 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 
+from benchmarks import random_kernel
 from benchmarks.timing import best_rate, best_window
 from dispatchgym.agents.network import Policy
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.targets import Launch, compile_kernels, kernel_files
+from dispatchgym.envs.core.targets import Launch, compile_entries
 from dispatchgym.envs.jobshop.problem import JobShopProblem
 from dispatchgym.instances.jobshop.generate import generate_arrays
 from dispatchgym.instances.jobshop.instance import JobShop
@@ -32,7 +32,6 @@ from dispatchgym.instances.soc.generate import topcuoglu
 from dispatchgym.instances.soc.instance import StaticDag, Stream, stream
 
 PROBLEM = JobShopProblem()
-KERNEL = Path(__file__).with_name("random_kernel.py")
 LONGEST = 10_000  # microseconds of a stream
 SCATTERED = 32  # copies played into different stages of an episode; larger batches repeat them
 
@@ -94,7 +93,7 @@ def draw_programs(instructions: int, seed: int) -> list[MemoryProgram]:
 
 def kernels() -> dict[str, Launch]:
     """The entries of random_kernel.py."""
-    return compile_kernels(kernel_files(PROBLEM.kernel, [KERNEL]), ("episode", "pick", "venture"), "cpu")
+    return compile_entries((random_kernel.episode, random_kernel.pick, random_kernel.venture), "cpu", kernel=PROBLEM.kernel)
 
 
 def make_engine(pool: Sequence[JobShop], copies: int, graph: bool, seed: int) -> Engine:

@@ -5,28 +5,27 @@ Importing this package registers the environments with Gymnasium and loads nothi
 
 import gymnasium
 
+from dispatchgym import families
+
 __version__ = "0.1.0"
 
 # The environments end episodes of illegal actions themselves; this only bounds what wrappers may count.
 MAX_EPISODE_STEPS = 10_000_000
 
-for _name, _class in {
-    "JobShop-v0": "jobshop.env:JobShop",
-    "JobShopFlat-v0": "jobshop.env:JobShopFlat",
-    "BlockingJobShop-v0": "blocking.env:Blocking",
-    "BlockingJobShopFlat-v0": "blocking.env:BlockingFlat",
-    "SoC-v0": "soc.env:Soc",
-    "SoCFlat-v0": "soc.env:SocFlat",
-    "StaticDag-v0": "soc.env:StaticDag",
-    "StaticDagFlat-v0": "soc.env:StaticDagFlat",
-    "MemoryPack-v0": "memory.env:MemoryPack",
-    "MemoryPackFlat-v0": "memory.env:MemoryPackFlat",
-    "MemoryMap-v0": "memory.env:MemoryMap",
-    "MemoryMapFlat-v0": "memory.env:MemoryMapFlat",
-}.items():
-    gymnasium.register(
-        id=f"dispatchgym/{_name}",
-        entry_point=f"dispatchgym.envs.{_class}Env",
-        vector_entry_point=f"dispatchgym.envs.{_class}VectorEnv",
-        max_episode_steps=MAX_EPISODE_STEPS,
-    )
+
+def register(family: families.Family) -> None:
+    """Register every id of a family with Gymnasium, and its Flat form whose observation is one Box."""
+    for name, keywords in family.ids.items():
+        base, _, version = name.rpartition("-")
+        for full, flat in ((name, False), (f"{base}Flat-{version}", True)):
+            gymnasium.register(
+                id=f"dispatchgym/{full}",
+                entry_point="dispatchgym.envs.core.env:DispatchEnv",
+                vector_entry_point="dispatchgym.envs.core.vector:DispatchVectorEnv",
+                max_episode_steps=MAX_EPISODE_STEPS,
+                kwargs={"family": keywords, "flat": flat},
+            )
+
+
+for _name in families.NAMES:
+    register(families.load(_name))

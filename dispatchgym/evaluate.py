@@ -22,13 +22,14 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from dispatchgym import families
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import report, runner
 from dispatchgym.evaluation.results import Pair, Results, Row, judge, key
+from dispatchgym.family import Family, digest
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
-from dispatchgym.problems import PROBLEMS, Problem, digest
 
 MAX_WORKERS = 1024
 
@@ -53,8 +54,8 @@ class Options:
     """Draw schedules, anytime curves and gap against time, for streams latency against load, into FOLDER/plots/."""
     compare_with: Annotated[str | None, tyro.conf.arg(metavar="METHOD")] = None
     """Also tabulate the paired differences of every method from this one; with interruptions always, from the first."""
-    request: tyro.conf.Suppress[Any] = None
-    """What only this family asks for: its `Problem.request`, or None for the defaults."""
+    extra: tyro.conf.Suppress[Any] = None
+    """The options that only this family has: an object of its `Family.options`, or None for the defaults."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -71,11 +72,11 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(130) from None
 
 
-def _parse(arguments: list[str]) -> tuple[Problem, Options]:
-    asked = next((name for name in arguments if name in PROBLEMS), None)
+def _parse(arguments: list[str]) -> tuple[Family, Options]:
+    asked = next((name for name in arguments if name in families.NAMES), None)
     _refuse_options_of_others(arguments, asked)
-    choices: dict[str, Callable[..., Any]] = {name: _command(PROBLEMS[name], teach=name == asked) for name in PROBLEMS}
-    chosen: tuple[Problem, Options] = tyro.extras.subcommand_cli_from_dict(
+    choices: dict[str, Callable[..., Any]] = {name: _command(families.load(name), teach=name == asked) for name in families.NAMES}
+    chosen: tuple[Family, Options] = tyro.extras.subcommand_cli_from_dict(
         choices,
         prog="evaluate.py",
         description="Run rules, heuristics, exact solvers and learned policies on the same instances, for equal time, and "
@@ -89,37 +90,37 @@ def _parse(arguments: list[str]) -> tuple[Problem, Options]:
 def _refuse_options_of_others(arguments: Sequence[str], asked: str | None) -> None:
     """Raise InputError for an option that some family has, but not the one `asked` for."""
     given = {word.partition("=")[0].replace("_", "-"): word for word in arguments if word.startswith("--")}
-    own = _extra_options(PROBLEMS[asked]) if asked else given
-    for problem in PROBLEMS.values():
+    own = _extra_options(families.load(asked)) if asked else given
+    for problem in map(families.load, families.NAMES):
         for option in _extra_options(problem):
             if option in given and option not in own:
                 raise InputError(f"{given[option]} is an option of '{problem.name}', not of '{asked}'")
 
 
-def _extra_options(problem: Problem) -> list[str]:
-    found = dataclasses.fields(problem.request) if problem.request else ()
+def _extra_options(problem: Family) -> list[str]:
+    found = dataclasses.fields(problem.options.value) if problem.options else ()
     return [f"--{field.name.replace('_', '-')}" for field in found]
 
 
-def _command(problem: Problem, *, teach: bool) -> Callable[..., Any]:
+def _command(problem: Family, *, teach: bool) -> Callable[..., Any]:
     """The subcommand of `problem`; its help lists the methods if `teach`, as that imports them."""
 
-    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> tuple[Problem, Options]:
+    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> tuple[Family, Options]:
         return problem, options
 
-    def with_request(options: Annotated[Options, tyro.conf.arg(name="")], request: Any) -> tuple[Problem, Options]:
-        return problem, dataclasses.replace(options, request=request)
+    def with_extra(options: Annotated[Options, tyro.conf.arg(name="")], extra: Any) -> tuple[Family, Options]:
+        return problem, dataclasses.replace(options, extra=extra)
 
-    if problem.request is not None:
-        command = with_request  # type: ignore[assignment]
-        command.__annotations__["request"] = Annotated[problem.request, tyro.conf.arg(name="")]
+    if problem.options is not None:
+        command = with_extra  # type: ignore[assignment]
+        command.__annotations__["extra"] = Annotated[problem.options.value, tyro.conf.arg(name="")]
     command.__doc__ = _teach(problem) if teach else f"Compare methods for the {problem.title}."
     return command
 
 
-def _teach(problem: Problem) -> str:
+def _teach(problem: Family) -> str:
     shared: dict[str, dict[str, str]] = {}  # options -> the methods that take them, with their meanings
-    for name, text in problem.methods().items():
+    for name, text in problem.method_help().items():
         meaning, _, options = text.removesuffix("]").partition(" [")
         shared.setdefault(options, {})[name] = meaning
     width = max(len(name) for methods in shared.values() for name in methods)
@@ -138,7 +139,7 @@ METHOD is name[:option[,option]]:
 {examples}"""
 
 
-def evaluate(problem: Problem, options: Options, arguments: Sequence[str] = ()) -> list[Row]:
+def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -> list[Row]:
     """Do what the command does; returns the lines of OUT/results.jsonl.
 
     Raises InputError for anything wrong in `options`, before OUT is touched, and KeyboardInterrupt with all that is
@@ -165,7 +166,7 @@ def evaluate(problem: Problem, options: Options, arguments: Sequence[str] = ()) 
     return rows
 
 
-def _plot(problem: Problem, pairs: list[Pair], rows: list[Row], results: Results, console: Console) -> None:
+def _plot(problem: Family, pairs: list[Pair], rows: list[Row], results: Results, console: Console) -> None:
     from dispatchgym.evaluation import plots
 
     asked = {pair.key for pair in pairs}
@@ -175,7 +176,7 @@ def _plot(problem: Problem, pairs: list[Pair], rows: list[Row], results: Results
         console.print(f"{folder}: {line}", highlight=False, soft_wrap=True)
 
 
-def plan(problem: Problem, options: Options) -> list[Pair]:
+def plan(problem: Family, options: Options) -> list[Pair]:
     """Every pair that `options` ask for, method by method; raises InputError for whatever could not run."""
     for name, value in (("--workers", options.workers), ("--solver-workers", options.solver_workers)):
         if not 1 <= value <= MAX_WORKERS:
@@ -189,7 +190,7 @@ def plan(problem: Problem, options: Options) -> list[Pair]:
     if options.compare_with is not None and options.compare_with not in methods:
         raise InputError(f"--compare-with {options.compare_with} is not one of --methods {', '.join(methods)}")
     loaded: dict[str, tuple[str, Any, str]] = {}  # name -> what was asked for, instance, digest
-    for what in problem.expand(options.instances, options.request):
+    for what in problem.expand(options.instances, options.extra):
         instance = problem.load(what)
         content = digest(instance)
         first = loaded.setdefault(instance.name, (what, instance, content))
@@ -202,10 +203,10 @@ def plan(problem: Problem, options: Options) -> list[Pair]:
     ]
 
 
-def _check_method(problem: Problem, method: str) -> str | None:
+def _check_method(problem: Family, method: str) -> str | None:
     """The hash of the weights that `method` loads, if any; raises InputError when it cannot run."""
     name = parse_method(method).name
-    known = problem.methods()
+    known = problem.method_help()
     if name not in known and not name.startswith("policy"):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
@@ -261,7 +262,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _work(problem: Problem, options: Options, todo: list[Pair], results: Results, console: Console) -> None:
+def _work(problem: Family, options: Options, todo: list[Pair], results: Results, console: Console) -> None:
     """Solve `todo`, storing and announcing every answer as it comes."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     own = version("dispatchgym")
@@ -284,11 +285,11 @@ def _work(problem: Problem, options: Options, todo: list[Pair], results: Results
         runner.run(problem, todo, seed=options.seed, processes=options.workers, cores=options.solver_workers, report=answer)
 
 
-def _said(problem: Problem, row: Row) -> str:
+def _said(problem: Family, row: Row) -> str:
     if row["objective"] is None:
         return f"{row['instance']} {row['method']}: {row['status']}{': ' if row['reason'] else ''}{row['reason'] or ''}"
     gap = "" if row["gap"] is None else f", gap {row['gap']:.2f} %"
-    objective = problem.said(row["objective"])
+    objective = problem.format_objective(row["objective"])
     return f"{row['instance']} {row['method']}: {objective} ({row['status']}{gap}) in {row['seconds']:.3f} s"
 
 

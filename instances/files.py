@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.names import printable
 
 MAX_BYTES = 64 * 2**20
 
@@ -16,25 +17,26 @@ def read_text(path: Path, limit: int = MAX_BYTES) -> str:
 
     Raises InputError for a missing file, a folder, a device, a file that is too large or is not text.
     """
+    shown = printable(path, 200)
     if os.path.isdir(path):
-        raise InputError(f"{path}: is a folder, not a file")
+        raise InputError(f"{shown}: is a folder, not a file")
     if not os.path.exists(path):
-        raise InputError(f"{str(path)[:200]}: no such file")
+        raise InputError(f"{shown}: no such file")
     if not os.path.isfile(path):
-        raise InputError(f"{path}: is not a regular file")
+        raise InputError(f"{shown}: is not a regular file")
     try:
         with path.open("rb") as stream:
             data = stream.read(limit + 1)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(f"{shown}: cannot be read: {error.strerror}") from error
     if len(data) > limit:
-        raise InputError(f"{path}: is larger than {limit} bytes")
+        raise InputError(f"{shown}: is larger than {limit} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not a text file (byte {error.start} is not UTF-8)") from error
+        raise InputError(f"{shown}: is not a text file (byte {error.start} is not UTF-8)") from error
     if "\0" in text:
-        raise InputError(f"{path}: is not a text file (character {text.index(chr(0))} is NUL)")
+        raise InputError(f"{shown}: is not a text file (character {text.index(chr(0))} is NUL)")
     return text
 
 

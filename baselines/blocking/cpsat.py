@@ -12,7 +12,7 @@ import numpy as np
 
 from dispatchgym.baselines.blocking.cpsat_model import Model, OutOfTime, build_model
 from dispatchgym.baselines.blocking.cpsat_start import Clock, Times, insertion, left_shift, makespan
-from dispatchgym.baselines.cpsat import new_solver, run
+from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result, Status
 from dispatchgym.instances.blocking.instance import BlockingShop, lower_bound
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 STARTS = 30  # random sequences of jobs that are inserted
 START_SHARE = 0.05  # of the time limit: no further sequence is begun after it
 LATE_SHARE = 0.5  # of the time limit: jobs that are not inserted by then go one after another
-
-Curve = list[tuple[float, int | None, int | None]]  # (seconds, objective, bound)
 
 
 def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
@@ -42,19 +40,19 @@ def cpsat(instance: BlockingShop, *, seconds: float = 10.0, workers: int = 1, se
     clock = Clock(instance)
     best = _start(clock, np.random.default_rng(seed), began, seconds)
     bound = lower_bound(instance)
-    curve: Curve = [(time.perf_counter() - began, makespan(best), bound)]
+    curve = Curve(began)
+    curve.record(makespan(best), bound)
     try:
         model = build_model(clock, bound, makespan(best) - 1, deadline) if makespan(best) > bound else None
-        found, proved = (best, makespan(best)) if model is None else _search(clock, model, deadline, workers, seed, began, curve)
+        found, proved = (best, makespan(best)) if model is None else _search(clock, model, bound, deadline, workers, seed, curve)
         best = best if found is None else min(found, best, key=makespan)
         bound = min(max(bound, proved), makespan(best))
     except OutOfTime:
         pass
-    spent = time.perf_counter() - began
-    curve.append((spent, makespan(best), bound))
+    spent = curve.record(makespan(best), bound)
     status: Status = "optimal" if bound == makespan(best) else "feasible"
     notes = {"workers": workers, **({"clairvoyant": True} if instance.interrupted else {})}
-    return Result(makespan(best), clock.schedule(best), status, spent, bound, tuple(curve), notes)
+    return Result(makespan(best), clock.schedule(best), status, spent, bound, tuple(curve.points), notes)
 
 
 def _start(clock: Clock, rng: np.random.Generator, began: float, seconds: float) -> Times:
@@ -70,26 +68,19 @@ def _start(clock: Clock, rng: np.random.Generator, began: float, seconds: float)
 
 
 def _search(
-    clock: Clock, model: Model, deadline: float, workers: int, seed: int, began: float, curve: Curve
+    clock: Clock, model: Model, bound: int, deadline: float, workers: int, seed: int, curve: Curve
 ) -> tuple[Times | None, int]:
-    """The best schedule of the model that is found, and a proved bound on all: past the horizon if there is none."""
-    from ortools.sat.python import cp_model
-
-    def record(objective: int | None, bound: int | None) -> None:
-        _, last_objective, last_bound = curve[-1]
-        now = time.perf_counter() - began
-        curve.append((now, last_objective if objective is None else objective, last_bound if bound is None else bound))
-
-    class OnSolution(cp_model.CpSolverSolutionCallback):
-        def on_solution_callback(self) -> None:
-            record(round(self.objective_value), None)
-
+    """The best schedule found in the model, and a proved bound on all schedules: past the horizon if the model has none."""
     solver = _solver(deadline, workers, seed)
-    solver.best_bound_callback = lambda bound: record(None, max(curve[0][2] or 0, round(bound)))
-    outcome = run(solver, model.cp, OnSolution())
-    if outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    outcome = run(
+        solver,
+        model.cp,
+        lambda solution: curve.record(objective=round(solution.objective_value)),
+        lambda proved: curve.record(bound=max(bound, round(proved))),
+    )
+    if outcome in SOLVED:
         return left_shift(clock, model.orders(clock, solver)), round(solver.best_objective_bound)
-    return None, model.horizon + 1 if outcome == cp_model.INFEASIBLE else round(solver.best_objective_bound)
+    return None, model.horizon + 1 if outcome == "infeasible" else round(solver.best_objective_bound)
 
 
 def _solver(deadline: float, workers: int, seed: int) -> cp_model.CpSolver:

@@ -1,52 +1,41 @@
-"""Dispatching rules for blocking shops: who moves first when several jobs could; nobody waits by choice.
+"""Dispatching rules for blocking shops: which job moves first when several could; no job waits by choice.
 
-They play the environment, because what they may do is the environment's mask (no deadlock, no machine that is down).
+They play the environment, whose mask forbids deadlocks and machines that are down.
 """
 
 from __future__ import annotations
 
 import time
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from dispatchgym.baselines.blocking import rules_kernel
 from dispatchgym.baselines.blocking.methods import RULES
+from dispatchgym.baselines.blocking.rules_kernel import Rule
 from dispatchgym.baselines.result import Result
+from dispatchgym.envs.blocking import rules as blocking_rules
+from dispatchgym.envs.blocking.nowait import rules as nowait_rules
 from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.contract import Array
-from dispatchgym.envs.core.targets import compile_kernels, kernel_files
+from dispatchgym.envs.core.targets import Launch, compile_entries
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop
 
-KERNEL = Path(__file__).with_name("rules_kernel.py")
 NOISE = 0.25  # half-width of the factor on a score in randomised runs, as in the job shop
 BATCH = 256  # copies at a time
-
-
-class Rule(NamedTuple):
-    """What `rules_kernel.dispatch` needs; one row a copy where there is a B."""
-
-    score: Array  # (J * K + 1,) float64
-    factor: Array  # (B, J * K + 1) float64
-    arrival: float
-    random: int
-    seed: Array  # (B,) int64
-    objective: Array  # (B,) int32
-    choices: Array  # (B, J + 1) int64 scratch
 
 
 def dispatch(instance: BlockingShop, rule: str, *, samples: int = 1, seed: int = 0) -> Result:
     """The best of `samples` schedules of `rule`, one of RULES.
 
     The first is the rule itself; in each further one every operation's score is multiplied by a random factor, uniform in
-    [1 - NOISE, 1 + NOISE]. The rule "random" draws at every step. With a trace of interruptions every sample meets the same one:
-    "best of K" then needs K days that begin alike, so compare it with single runs with care.
-    Compiling is not counted in the seconds.
+    [1 - NOISE, 1 + NOISE]. The rule "random" draws at every step. All samples of a shop with interruptions play the same
+    trace, so "best of K" uses hindsight: compare it with single runs with care. Compiling is not counted in the seconds.
     """
     problem = problem_of(instance)
-    launch = compile_kernels(kernel_files(problem.kernel, [KERNEL]), ("dispatch",), "cpu")["dispatch"]
+    launch = launcher(problem)
     warm(instance.variant)
     began = time.perf_counter()
     sizes = problem.sizes([instance])
@@ -84,6 +73,13 @@ def problem_of(instance: BlockingShop) -> BlockingProblem | NoWaitProblem:
     return NoWaitProblem() if instance.variant == "nwt" else BlockingProblem(instance.variant == "bws", outlook=False)
 
 
+def launcher(problem: BlockingProblem | NoWaitProblem) -> Launch:
+    """`rules_kernel.dispatch` on a problem."""
+    own = nowait_rules if isinstance(problem, NoWaitProblem) else blocking_rules
+    replace = ((rules_kernel.ready_at, own.ready_at),)
+    return compile_entries((rules_kernel.dispatch,), "cpu", kernel=problem.kernel, replace=replace)["dispatch"]
+
+
 @lru_cache(maxsize=3)
 def warm(variant: str) -> None:
     """Compile, or load from the cache, what `dispatch` launches."""
@@ -94,5 +90,5 @@ def warm(variant: str) -> None:
     sizes = problem.sizes([shop])
     scratch = np.zeros((1, sizes.actions), np.int64)
     record = Rule(np.zeros(2), np.ones((1, 2)), 0.0, 0, np.zeros(1, np.int64), np.zeros(1, np.int32), scratch)
-    launch = compile_kernels(kernel_files(problem.kernel, [KERNEL]), ("dispatch",), "cpu")["dispatch"]
+    launch = launcher(problem)
     launch(1, problem.pack([shop], sizes), problem.state(sizes, 1), record)

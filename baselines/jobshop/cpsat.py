@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dispatchgym.baselines.cpsat import new_solver, run
+from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
 from dispatchgym.baselines.jobshop.dispatch import dispatch
 from dispatchgym.baselines.result import Result, Status
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
@@ -55,8 +55,6 @@ def cpsat(instance: JobShop, *, seconds: float = 10.0, workers: int = 1, seed: i
 
     Status optimal, feasible, or timeout when no schedule was found. An interrupt stops the solver and is raised.
     """
-    from ortools.sat.python import cp_model
-
     spent = hint.seconds if hint is not None else 0.0
     began = time.perf_counter() - spent
     quick = dispatch(instance, "fdd-mwkr")
@@ -69,27 +67,22 @@ def cpsat(instance: JobShop, *, seconds: float = 10.0, workers: int = 1, seed: i
         solver.parameters.linearization_level = 0
     elif workers < 4:
         solver.parameters.subsolvers.append("no_lp")
-    curve: list[tuple[float, int | None, int | None]] = []
-
-    def record(objective: int | None, bound: int | None) -> None:
-        _, last_objective, last_bound = curve[-1] if curve else (0.0, None, None)
-        now = time.perf_counter() - began
-        curve.append((now, last_objective if objective is None else objective, last_bound if bound is None else bound))
-
-    class OnSolution(cp_model.CpSolverSolutionCallback):
-        def on_solution_callback(self) -> None:
-            record(round(self.objective_value), None)
-
-    solver.best_bound_callback = lambda bound: record(None, round(bound))
-    names: dict[str, Status] = {"OPTIMAL": "optimal", "FEASIBLE": "feasible", "UNKNOWN": "timeout"}
-    outcome = names.get(run(solver, model, OnSolution()).name, "error")
+    curve = Curve(began)
+    outcome = run(
+        solver,
+        model,
+        lambda solution: curve.record(objective=round(solution.objective_value)),
+        lambda proved: curve.record(bound=round(proved)),
+    )
     bound = round(solver.best_objective_bound)
     notes = {"workers": workers}
-    if outcome not in ("optimal", "feasible"):
-        return Result(None, None, outcome, time.perf_counter() - began, bound, tuple(curve), notes)
+    if outcome not in SOLVED:
+        # A known schedule keeps the horizon, so "infeasible" is an error.
+        status: Status = "timeout" if outcome == "timeout" else "error"
+        return Result(None, None, status, time.perf_counter() - began, bound, tuple(curve.points), notes)
     start = np.full(instance.machine.shape, -1, np.int64)
     for j, row in enumerate(starts):
         start[j, : len(row)] = [solver.value(x) for x in row]
     objective = round(solver.objective_value)
-    record(objective, bound)
-    return Result(objective, Schedule(start), outcome, time.perf_counter() - began, bound, tuple(curve), notes)
+    spent_in_all = curve.record(objective, bound)
+    return Result(objective, Schedule(start), outcome, spent_in_all, bound, tuple(curve.points), notes)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from dispatchgym.evaluation.results import Row, file_name
-from dispatchgym.problems import Problem
+from dispatchgym.family import Family
 
 LIMIT = 40  # charts of a kind; drawing them takes longer than many methods
 
@@ -36,7 +36,7 @@ def styles(methods: Iterable[str]) -> dict[str, Style]:
 
 
 def draw_all(
-    problem: Problem,
+    problem: Family,
     rows: Sequence[Row],
     instances: dict[str, Any],
     stored: Callable[[Row], dict[str, Any] | None],
@@ -55,8 +55,8 @@ def draw_all(
         if data is not None:
             instance = instances[row["instance"]]
             gap = _gap_text(row, _undisturbed(problem, instance))
-            title = f"{row['instance']}, {row['method']}: {problem.objective} {problem.said(row['objective'])}{gap}"
-            chart = problem.draw(instance, problem.schedule(data), title)
+            title = f"{row['instance']}, {row['method']}: {problem.objective} {problem.format_objective(row['objective'])}{gap}"
+            chart = problem.draw(instance, problem.schedule(data), title=title)
             save(chart, folder / f"schedule-{file_name(row['instance'], row['method'])}.png")
     lines = [_said(len(drawn), len(solved), "schedule chart")]
     names = list(dict.fromkeys(row["instance"] for row in solved)) if problem.anytime else []
@@ -85,9 +85,9 @@ def _gap_text(row: Row, undisturbed: str) -> str:
     return "" if row["gap"] is None else f" ({above}best known{undisturbed})"
 
 
-def _undisturbed(problem: Problem, instance: Any) -> str:
+def _undisturbed(problem: Family, instance: Any) -> str:
     """A word for what is published of the original of a disturbed instance."""
-    return " undisturbed" if problem.levels is not None and problem.levels.disturbed(instance) else ""
+    return " undisturbed" if problem.disturbance is not None and problem.disturbance.value.disturbed(instance) else ""
 
 
 def _curve(row: Row, data: dict[str, Any] | None) -> Curve:
@@ -118,7 +118,7 @@ def _time_axis(axes: Axes, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def anytime(problem: Problem, instance: Any, curves: dict[str, Curve], style: dict[str, Style]) -> Figure:
+def anytime(problem: Family, instance: Any, curves: dict[str, Curve], style: dict[str, Style]) -> Figure:
     """Best objective found (solid) and bound proved (dashed) over the wall time of each method."""
     figure, axes = _axes(8, 4.6)
     final = [curve[-1][1] for curve in curves.values() if curve[-1][1] is not None]
@@ -161,7 +161,7 @@ def _known(curve: Curve, column: int) -> tuple[list[float], list[int]]:
     return [t for t, _ in known], [value for _, value in known]
 
 
-def gap_against_time(problem: Problem, rows: Sequence[Row], style: dict[str, Style]) -> Figure:
+def gap_against_time(problem: Family, rows: Sequence[Row], style: dict[str, Style]) -> Figure:
     """Every method as its mean gap at its mean time, over a faint dot for each instance."""
     figure, axes = _axes(8, 5)
     total = len({row["instance"] for row in rows if row["gap"] is not None})

@@ -15,8 +15,7 @@ from rich.text import Text
 
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.evaluation.results import Row
-from dispatchgym.measure import Measure
-from dispatchgym.problems import Problem
+from dispatchgym.family import Column, Family
 from dispatchgym.statistics import difference
 
 WIDEST = 9  # groups in one table; more are shown set by set
@@ -45,7 +44,7 @@ class Report:
     alarms: list[str]  # records and refusals: never to be overlooked
 
 
-def build(problem: Problem, rows: Sequence[Row], head: Sequence[str], compare_with: str | None = None) -> Report:
+def build(problem: Family, rows: Sequence[Row], head: Sequence[str], compare_with: str | None = None) -> Report:
     """The report on `rows`, lines of results.jsonl; with paired differences from the method `compare_with`.
 
     Where instances are disturbed these are shown in any case, from the first method unless another one is asked for.
@@ -54,18 +53,18 @@ def build(problem: Problem, rows: Sequence[Row], head: Sequence[str], compare_wi
     maker = _GridMaker(problem, rows, methods)
     levels = list(dict.fromkeys(_level(problem, row) for row in rows))
     grids = []
-    if problem.levels is not None and len(levels) > 1:
+    if problem.disturbance is not None and len(levels) > 1:
         columns = [(level.replace(",", "\n", 1), _at_level(problem, level)) for level in levels]
         for first in range(0, len(columns), maker.widest):
-            grids.append(maker.grid(problem.levels.title, columns[first : first + maker.widest], mixed=True))
+            grids.append(maker.grid(problem.disturbance.value.title, columns[first : first + maker.widest], mixed=True))
     split = {level: {tuple(row["group"]) for row in rows if _level(problem, row) == level} for level in levels}
     if len(levels) == 1 or problem.columns or any(len(groups) > 1 for groups in split.values()):
         for level in levels:
             grids += _by_group(maker, level, _at_level(problem, level))
     notes = maker.notes()
     disturbed = any(row["instance"] != _original(problem, row["instance"]) for row in rows)
-    if problem.levels is not None and disturbed:
-        notes.append(problem.levels.note)
+    if problem.disturbance is not None and disturbed:
+        notes.append(problem.disturbance.value.note)
     reference = compare_with or (methods[0] if disturbed else None)
     if reference is not None and len(methods) > 1:
         grids.append(_paired(problem, rows, methods, reference))
@@ -74,12 +73,12 @@ def build(problem: Problem, rows: Sequence[Row], head: Sequence[str], compare_wi
     return Report(list(head), grids, [_describe(m, rows) for m in methods], notes, alarms)
 
 
-def _level(problem: Problem, row: Row) -> str:
-    return problem.levels.of(row["instance"]) if problem.levels is not None else ""
+def _level(problem: Family, row: Row) -> str:
+    return problem.disturbance.value.of(row["instance"]) if problem.disturbance is not None else ""
 
 
-def _original(problem: Problem, name: str) -> str:
-    return problem.levels.original(name) if problem.levels is not None else name
+def _original(problem: Family, name: str) -> str:
+    return problem.disturbance.value.original(name) if problem.disturbance is not None else name
 
 
 def _by_group(maker: _GridMaker, level: str, at_level: Test) -> list[Grid]:
@@ -107,7 +106,7 @@ _PAIRED = (
 )
 
 
-def _paired(problem: Problem, rows: Sequence[Row], methods: Sequence[str], reference: str) -> Grid:
+def _paired(problem: Family, rows: Sequence[Row], methods: Sequence[str], reference: str) -> Grid:
     """Every method against `reference`, level by level."""
     levels = list(dict.fromkeys(_level(problem, row) for row in rows))
     head = ["method", "level", "difference %", "95 % interval", "instances", "pairs"]
@@ -132,7 +131,7 @@ def _in_set(name: str) -> Test:
     return lambda row: bool(row["group"][0] == name)
 
 
-def _at_level(problem: Problem, level: str) -> Test:
+def _at_level(problem: Family, level: str) -> Test:
     return lambda row: _level(problem, row) == level
 
 
@@ -141,9 +140,9 @@ def _both(first: Test, second: Test) -> Test:
 
 
 class _GridMaker:
-    def __init__(self, problem: Problem, rows: Sequence[Row], methods: list[str]) -> None:
+    def __init__(self, problem: Family, rows: Sequence[Row], methods: list[str]) -> None:
         self.problem, self.rows, self.methods = problem, rows, methods
-        self.cell = problem.cell or Measure(problem.objective, lambda row: row["objective"], digits=1)
+        self.cell = problem.table_cell() or Column(problem.objective, lambda row: row["objective"], digits=1)
         self.widest = WIDEST if self.cell.beside is None else WIDEST // 2
         self.partial = self.unknown = self.known = False
 
@@ -165,7 +164,7 @@ class _GridMaker:
             heads.append("all")
             values.append([self._mean(selected, method, _GAP) for method in self.methods])
         proved = ["optimal"] if self.problem.bounds else []
-        further = [column for column in self.problem.columns if column.across or not mixed]
+        further = [column for column in self.problem.table_columns() if column.across or not mixed]
         grid = Grid(title, ["method", *heads, *(column.title for column in further), *proved, "seconds"])
         for i, method in enumerate(self.methods):
             mine = [row for row in selected if row["method"] == method]
@@ -178,7 +177,7 @@ class _GridMaker:
                 grid.best |= {(i, j) for i, (mean, _) in enumerate(column) if means and mean == min(means)}
         return grid
 
-    def _mean(self, rows: list[Row], method: str, measure: Measure) -> tuple[float | None, str]:
+    def _mean(self, rows: list[Row], method: str, measure: Column) -> tuple[float | None, str]:
         """The mean of one cell, if it is over the same instances as everybody's, and its text."""
         possible = {row["instance"] for row in rows if measure is not _GAP or row["best_known"] is not None}
         mine = [row for row in rows if row["method"] == method]
@@ -203,15 +202,15 @@ class _GridMaker:
             notes.append(f"optimal: {plural} that meet a proved bound, the method's own or the published one.")
         if self.unknown:
             known = f"Columns headed '{objective}': mean {objective}, because no best known value is published."
-            notes.append(self.problem.cell.note if self.problem.cell else known)
-        notes += [column.note for column in self.problem.columns if column.note and column.note not in notes]
+            notes.append(self.cell.note if self.problem.cell else known)
+        notes += [column.note for column in self.problem.table_columns() if column.note and column.note not in notes]
         notes.append("seconds: mean wall time.")
         if self.partial:
             notes.append("*: no answer to some instances of the column, so this mean compares with no other.")
         return notes
 
 
-_GAP = Measure("gap", lambda row: row["gap"])
+_GAP = Column("gap", lambda row: row["gap"])
 
 
 def is_optimal(row: Row) -> bool:
@@ -245,14 +244,14 @@ def _describe(method: str, rows: Sequence[Row]) -> str:
     return f"{method}: {', '.join(parts) or 'no answer'}"
 
 
-def _alarms(problem: Problem, rows: Sequence[Row]) -> list[str]:
+def _alarms(problem: Family, rows: Sequence[Row]) -> list[str]:
     alarms = []
     for row in rows:
         who = f"{row['instance']} by {row['method']}"
         if row["status"] == "error":
             alarms.append(f"ERROR {who}: {row['reason']}")
         elif row.get("record"):
-            found, before = problem.said(row["objective"]), problem.said(row["best_known"])
+            found, before = problem.format_objective(row["objective"]), problem.format_objective(row["best_known"])
             alarms.append(f"NEW RECORD {who}: {problem.objective} {found}, best known was {before}")
     return alarms
 
@@ -310,7 +309,7 @@ def markdown(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def header(problem: Problem, run: dict[str, Any], rows: Sequence[Row]) -> list[str]:
+def header(problem: Family, run: dict[str, Any], rows: Sequence[Row]) -> list[str]:
     """The lines above the tables: what was run, on what."""
     machine = run["machine"]
     names = {row["instance"] for row in rows}
@@ -319,7 +318,7 @@ def header(problem: Problem, run: dict[str, Any], rows: Sequence[Row]) -> list[s
     instances += f" with {_count(traces, 'trace')} of interruptions" if traces else ""
     methods = _count(len({row["method"] for row in rows}), "method")
     cores = _count(run["solver_workers"], "core")
-    cell = None if any(row["best_known"] is not None for row in rows) else problem.cell
+    cell = None if any(row["best_known"] is not None for row in rows) else problem.table_cell()
     shown = f"mean {cell.title}" if cell else f"mean gap to the best known {problem.objective}, %"
     bounds = f"; bounds: {problem.bounds}" if problem.bounds else ""
     return [

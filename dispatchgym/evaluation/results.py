@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dispatchgym.family import Family, Group, fields
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import write_text
-from dispatchgym.problems import Group, Problem, fields
 
 Row = dict[str, Any]  # one line of results.jsonl
 Key = tuple[str, str, str, str | None]  # instance, digest of its content, method, hash of the method's weights
@@ -45,7 +45,7 @@ def key(row: Row) -> Key:
     return row["instance"], row["digest"], row["method"], row.get("weights")
 
 
-def judge(problem: Problem, pair: Pair, result: Any, *, cpu_seconds: float, seed: int, cores: int, version: str) -> Row:
+def judge(problem: Family, pair: Pair, result: Any, *, cpu_seconds: float, seed: int, cores: int, version: str) -> Row:
     """The line of results.jsonl for a Result. Only what the referee has accepted gets an objective and a gap."""
     instance, notes = pair.instance, dict(result.notes)
     reason = notes.pop("reason", None)
@@ -56,7 +56,7 @@ def judge(problem: Problem, pair: Pair, result: Any, *, cpu_seconds: float, seed
         try:
             objective = int(problem.check(instance, result.schedule))
             referee = "ok"
-            disturbed = problem.levels is not None and problem.levels.disturbed(instance)
+            disturbed = problem.disturbance is not None and problem.disturbance.value.disturbed(instance)
             refusal = _contradiction(instance, result, objective, disturbed)
             metrics = problem.metrics(instance, result.schedule) if problem.metrics and refusal is None else {}
         except Exception as error:  # whatever a schedule does to the referee, it is refused

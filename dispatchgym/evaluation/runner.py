@@ -21,8 +21,8 @@ from typing import Any
 
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation.results import Pair, one_line
+from dispatchgym.family import Family, digest
 from dispatchgym.instances.errors import InputError
-from dispatchgym.problems import Problem, digest
 
 Solve = Callable[..., Result]  # (instance, method text, *, seed, workers)
 Report = Callable[[Pair, Result, float], None]  # pair, answer, CPU seconds of the process while it was found
@@ -31,7 +31,7 @@ _SPAWN = multiprocessing.get_context("spawn")  # forked children would inherit t
 _THREAD_VARIABLES = ("DISPATCHGYM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def run(problem: Problem, pairs: Sequence[Pair], *, seed: int, processes: int, cores: int, report: Report) -> None:
+def run(problem: Family, pairs: Sequence[Pair], *, seed: int, processes: int, cores: int, report: Report) -> None:
     """Solve every pair in one of `processes` workers that use `cores` threads each; `report` is called here, as answers come.
 
     Raises InputError when workers cannot start. KeyboardInterrupt ends the workers before it leaves.
@@ -61,9 +61,9 @@ def run(problem: Problem, pairs: Sequence[Pair], *, seed: int, processes: int, c
 class _Worker:
     """A process as its parent sees it."""
 
-    def __init__(self, problem: Problem, seed: int, cores: int) -> None:
+    def __init__(self, problem: Family, seed: int, cores: int) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_serve, args=(theirs, problem.solve, problem.smallest, seed, cores), daemon=True)
+        self.process = _SPAWN.Process(target=_serve, args=(theirs, problem.solve, problem.warm_up, seed, cores), daemon=True)
         self.ready = False
         self.pair: Pair | None = None
         with _environment(cores):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -11,6 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.statistics import Row, half_width
 
 STEEP = 6.0  # largest over smallest latency from which on the axis is logarithmic
@@ -46,7 +46,7 @@ def curves(rows: Sequence[Row]) -> list[Curve]:
     told = [row for row in rows if row["objective"] is not None and row["metrics"].get("rate") is not None]
     found: dict[tuple[str, str], dict[float, list[Row]]] = {}
     for row in told:
-        key = re.sub(r",scale=[^,/]*|/s\d+$", "", row["instance"]), row["method"]
+        key = soc_catalogue.workload_of(row["instance"], without="scale"), row["method"]
         found.setdefault(key, {}).setdefault(row["metrics"]["rate"], []).append(row)
     return [Curve(*key, [_point(rate, rates[rate]) for rate in sorted(rates)]) for key, rates in found.items()]
 

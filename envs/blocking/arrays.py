@@ -1,4 +1,4 @@
-"""What blocking shops of every variant are padded to and packed as, with swaps, without, and no-wait."""
+"""Padding and packing that blocking shops of every variant share: with swaps, without, and no-wait."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dispatchgym.envs.blocking.layout import JobData, MachineData
+from dispatchgym.envs.core.columns import stacked
 from dispatchgym.envs.core.contract import Array, Sizes
 from dispatchgym.instances.blocking.instance import BlockingShop
 from dispatchgym.instances.errors import InputError
@@ -19,8 +21,8 @@ class Padded(NamedTuple):
     duration: Array  # (N, J, K)
     head: Array  # (N, J, K) work of the job before the operation
     rest: Array  # (N, J, K) and from it on
-    job: Array  # (N, J, 3) int32 number of operations (0 = no such job), release, work
-    load: Array  # (N, M, 2) int32 work and operations of each machine
+    job: Array  # (N, J, JobData) int32
+    resource: Array  # (N, M, MachineData) int32
     jobs: Array  # (N,) int32
     machines: Array  # (N,) int32
     total: Array  # (N,) int32 operations in all
@@ -28,7 +30,7 @@ class Padded(NamedTuple):
 
 
 def padding(instances: Sequence[BlockingShop]) -> Sizes:
-    """The smallest sizes that hold all instances, but for `steps`, which is 0. One choice, task and resource is for waiting."""
+    """The smallest sizes that hold all instances, with `steps` 0. One choice, one task and one resource are for waiting."""
     shops = [x.shop for x in instances]
     jobs = max(x.jobs for x in shops)
     total = max(int(x.operations.sum()) for x in shops)
@@ -66,17 +68,17 @@ def pad(instances: Sequence[BlockingShop], sizes: Sizes, variant: str) -> Padded
     length, work = used.sum(axis=2), duration.sum(axis=2)
     head = np.cumsum(duration, axis=2) - duration
     at = np.nonzero(used)
-    load = np.zeros((n, machines, 2), np.int32)
-    np.add.at(load[..., 0], (at[0], machine[at]), duration[at])
-    np.add.at(load[..., 1], (at[0], machine[at]), 1)
+    resource = np.zeros((n, machines, len(MachineData)), np.int32)
+    np.add.at(resource[..., MachineData.LOAD], (at[0], machine[at]), duration[at])
+    np.add.at(resource[..., MachineData.VISITS], (at[0], machine[at]), 1)
     total = length.sum(axis=1)
     return Padded(
         machine=machine,
         duration=duration,
         head=head,
         rest=(work[:, :, None] - head) * used,
-        job=np.stack([length, release, work], axis=-1).astype(np.int32),
-        load=load,
+        job=stacked(JobData, {JobData.LENGTH: length, JobData.RELEASE: release, JobData.WORK: work}).astype(np.int32),
+        resource=resource,
         jobs=(length > 0).sum(axis=1).astype(np.int32),
         machines=np.array([x.shop.machines for x in instances], np.int32),
         total=total.astype(np.int32),
@@ -84,10 +86,10 @@ def pad(instances: Sequence[BlockingShop], sizes: Sizes, variant: str) -> Padded
     )
 
 
-def table(columns: Sequence[Array]) -> Array:
-    """Columns (N, J, K) side by side as the rows (N, J * K, columns) int32 of a kernel's `inst.task`."""
-    n, jobs, width = columns[0].shape
-    return np.stack(columns, axis=-1).reshape(n, jobs * width, len(columns)).astype(np.int32)
+def rows_of_operations(task: Array) -> Array:
+    """(N, J, K, Task) as (N, J * K, Task) int32, the rows of a kernel's `inst.task`."""
+    n, jobs, width, columns = task.shape
+    return task.reshape(n, jobs * width, columns).astype(np.int32)
 
 
 def refuse(what: str, asked: int, limit: int) -> None:

@@ -1,149 +1,188 @@
-"""What would happen in a blocking shop if nobody else entered: the jobs in the shop leave it, first come first served.
+"""The drain forecast: how the jobs in a blocking shop would leave it if no other job entered, first come, first served.
 
-An outlook for the features of choices, not a rule of the problem: circles of jobs that wait for each other are exchanged and
-counted, with and without swaps, and failures to come are unknown. Compiled together with rules.py, which names the columns of
-the arrays; time is an integer number of ticks.
+It serves the features of choices and is no rule of the problem. Circles of jobs that wait for each other are exchanged and
+counted, with and without swaps. Future failures are unknown. Time is an integer number of ticks.
 """
 
-# s.walker (B, M, 3): the jobs of an outlook, the operation whose machine each holds (-1 = out) and since when it is processed.
-JOB, SPOT, READY = range(3)
-# s.station (B, M, 3): index of the walker on each machine (-1 = none), when the machine is free, work still to come there.
-USER, FREE, TO_COME = range(3)
-# s.outlook (B, 2, 8), row 0 as things stand, row 1 after the choice in question: when the last job has left, ticks that jobs
-# hold machines in vain, exchanges, the same for the job of the choice alone: when it leaves, ticks in vain, those on its next
-# machine; the sum of the ticks at which the others leave, and when the busiest machine has done all its work.
-CLEARED, VAIN, EXCHANGES, MY_EXIT, MY_VAIN, MY_FIRST, OTHERS, BUSIEST = range(8)
+from __future__ import annotations
+
+from dispatchgym.envs.blocking.layout import (
+    FORECAST_NOW,
+    Clock,
+    DrainingJob,
+    Forecast,
+    Instances,
+    Job,
+    Machine,
+    State,
+    Station,
+    Task,
+)
 
 
-def outlook(inst, s, b, i, mover, which):
-    """Let the shop drain after `mover` (-1 = nobody) has moved, into row `which` of s.outlook; row 0 also fills s.exit."""
-    now = s.clock[b, NOW]
-    total = s.outlook[b, which]
+def forecast_drain(inst: Instances, s: State, b: int, i: int, mover: int, which: int) -> None:
+    """Let the shop drain after job `mover` (-1 = none) has moved, and write row `which` of s.forecast.
+
+    Row FORECAST_NOW also fills s.exit.
+    """
+    total = s.forecast[b, which]
     for f in range(total.shape[0]):
         total[f] = 0
-    total[MY_FIRST] = -1
-    n = 0
-    for m in range(s.resource.shape[1]):
-        machine = s.resource[b, m]
-        station = s.station[b, m]
-        station[USER] = -1
-        station[FREE] = machine[OPENS]
-        station[TO_COME] = machine[OPEN]
-        j = machine[HOLDER]
-        if j >= 0 and j == mover:
-            station[FREE] = now
-        elif j >= 0:
-            job = s.job[b, j]
-            ready = max(now, job[EXPECTED]) if job[DONE] == 0 else now
-            n = join(s, b, n, j, job[AT], ready, m)
+    total[Forecast.MY_FIRST_BLOCKED_TICKS] = -1
+    n = place_jobs(s, b, mover)
     mine = -1
     if mover >= 0:
-        row = mover * inst.width + s.job[b, mover, AT] + 1
-        m = inst.task[i, row, MACHINE]
         mine = n
-        s.station[b, m, TO_COME] -= inst.task[i, row, DURATION]
-        n = join(s, b, n, mover, s.job[b, mover, AT] + 1, now + inst.task[i, row, DURATION], m)
+        n = place_mover(inst, s, b, i, n, mover)
     left = n
     for x in range(n):
         left -= go_out(inst, s, b, i, x, x == mine, which)
     while left > 0:
-        first = -1
-        when = 0
-        for x in range(n):
-            walker = s.walker[b, x]
-            if walker[SPOT] >= 0:
-                row = walker[JOB] * inst.width + walker[SPOT]
-                station = s.station[b, inst.task[i, row + 1, MACHINE]]
-                if station[USER] < 0 or station[USER] == x:
-                    at = max(walker[READY], station[FREE]) if station[USER] < 0 else walker[READY]
-                    if first < 0 or at < when:
-                        first = x
-                        when = at
-        if first >= 0:
-            s.station[b, machine_of(inst, s, b, i, first), USER] = -1
-            s.station[b, machine_of(inst, s, b, i, first), FREE] = when
-            left -= walk_on(inst, s, b, i, first, when, first == mine, which)
-            continue
-        # Everybody waits for somebody: whoever is followed long enough stands in a circle.
-        x = 0
-        while s.walker[b, x, SPOT] < 0:
-            x += 1
-        for _ in range(n):
-            x = follower(inst, s, b, i, x)
-        first = x
-        while True:
-            when = max(when, s.walker[b, x, READY])
-            x = follower(inst, s, b, i, x)
-            if x == first:
-                break
-        total[EXCHANGES] += 1
-        while True:
-            following = follower(inst, s, b, i, x)
-            left -= walk_on(inst, s, b, i, x, when, x == mine, which)
-            x = following
-            if x == first:
-                break
+        x, when = first_able(inst, s, b, i, n)
+        if x >= 0:
+            station = s.station[b, machine_of(inst, s, b, i, x)]
+            station[Station.USER] = -1
+            station[Station.FREE] = when
+            left -= move_on(inst, s, b, i, x, when, x == mine, which)
+        else:
+            left -= exchange_circle(inst, s, b, i, n, mine, which)
     for m in range(s.resource.shape[1]):
         station = s.station[b, m]
-        if station[TO_COME] > 0:
-            total[BUSIEST] = max(total[BUSIEST], station[FREE] + station[TO_COME])
-    total[BUSIEST] = max(total[BUSIEST], total[CLEARED])
+        if station[Station.TO_COME] > 0:
+            total[Forecast.BUSIEST] = max(total[Forecast.BUSIEST], station[Station.FREE] + station[Station.TO_COME])
+    total[Forecast.BUSIEST] = max(total[Forecast.BUSIEST], total[Forecast.CLEARED])
 
 
-def join(s, b, n, j, k, ready, m):
-    """Walker n is job j with operation k on machine m; the number of walkers then."""
-    walker = s.walker[b, n]
-    walker[JOB] = j
-    walker[SPOT] = k
-    walker[READY] = ready
-    s.station[b, m, USER] = n
+def place_jobs(s: State, b: int, mover: int) -> int:
+    """Set up the stations, and the draining jobs but for `mover`; the number of draining jobs."""
+    now = s.clock[b, Clock.NOW]
+    n = 0
+    for m in range(s.resource.shape[1]):
+        machine = s.resource[b, m]
+        station = s.station[b, m]
+        station[Station.USER] = -1
+        station[Station.FREE] = machine[Machine.OPENS]
+        station[Station.TO_COME] = machine[Machine.OPEN]
+        j = machine[Machine.HOLDER]
+        if j >= 0 and j == mover:
+            station[Station.FREE] = now
+        elif j >= 0:
+            job = s.job[b, j]
+            ready = max(now, job[Job.EXPECTED]) if job[Job.DONE] == 0 else now
+            n = join(s, b, n, j, job[Job.AT], ready, m)
+    return n
+
+
+def place_mover(inst: Instances, s: State, b: int, i: int, n: int, mover: int) -> int:
+    """Draining job n is job `mover`, which enters its next machine now; the number of draining jobs then."""
+    k = s.job[b, mover, Job.AT] + 1
+    task = inst.task[i, mover * inst.width + k]
+    m = task[Task.MACHINE]
+    s.station[b, m, Station.TO_COME] -= task[Task.DURATION]
+    return join(s, b, n, mover, k, s.clock[b, Clock.NOW] + task[Task.DURATION], m)
+
+
+def join(s: State, b: int, n: int, j: int, k: int, ready: int, m: int) -> int:
+    """Draining job n is job j with operation k on machine m; the number of draining jobs then."""
+    job = s.draining_job[b, n]
+    job[DrainingJob.JOB] = j
+    job[DrainingJob.AT] = k
+    job[DrainingJob.READY] = ready
+    s.station[b, m, Station.USER] = n
     return n + 1
 
 
-def machine_of(inst, s, b, i, x):
-    return inst.task[i, s.walker[b, x, JOB] * inst.width + s.walker[b, x, SPOT], MACHINE]
+def first_able(inst: Instances, s: State, b: int, i: int, n: int) -> tuple[int, int]:
+    """The draining job that can enter its next machine first, and when; (-1, 0) if every job waits for another."""
+    first = -1
+    when = 0
+    for x in range(n):
+        job = s.draining_job[b, x]
+        if job[DrainingJob.AT] >= 0:
+            row = job[DrainingJob.JOB] * inst.width + job[DrainingJob.AT]
+            station = s.station[b, inst.task[i, row + 1, Task.MACHINE]]
+            if station[Station.USER] < 0 or station[Station.USER] == x:
+                ready = job[DrainingJob.READY]
+                at = max(ready, station[Station.FREE]) if station[Station.USER] < 0 else ready
+                if first < 0 or at < when:
+                    first = x
+                    when = at
+    return first, when
 
 
-def follower(inst, s, b, i, x):
-    """The walker on the machine that walker x waits for."""
-    return s.station[b, inst.task[i, s.walker[b, x, JOB] * inst.width + s.walker[b, x, SPOT] + 1, MACHINE], USER]
+def exchange_circle(inst: Instances, s: State, b: int, i: int, n: int, mine: int, which: int) -> int:
+    """Every draining job waits for another: move one circle of them at once; how many of it leave the shop."""
+    x = 0
+    while s.draining_job[b, x, DrainingJob.AT] < 0:
+        x += 1
+    # After n steps from any job the walk is in a circle.
+    for _ in range(n):
+        x = follower(inst, s, b, i, x)
+    first = x
+    when = 0
+    while True:
+        when = max(when, s.draining_job[b, x, DrainingJob.READY])
+        x = follower(inst, s, b, i, x)
+        if x == first:
+            break
+    s.forecast[b, which, Forecast.EXCHANGES] += 1
+    gone = 0
+    while True:
+        following = follower(inst, s, b, i, x)
+        gone += move_on(inst, s, b, i, x, when, x == mine, which)
+        x = following
+        if x == first:
+            return gone
 
 
-def walk_on(inst, s, b, i, x, when, mine, which):
-    """Walker x enters its next machine at tick `when`; 1 if it is out of the shop by that."""
-    walker = s.walker[b, x]
-    total = s.outlook[b, which]
-    vain = when - walker[READY]
-    total[VAIN] += vain
+def machine_of(inst: Instances, s: State, b: int, i: int, x: int) -> int:
+    """The machine that draining job x holds."""
+    job = s.draining_job[b, x]
+    return inst.task[i, job[DrainingJob.JOB] * inst.width + job[DrainingJob.AT], Task.MACHINE]
+
+
+def follower(inst: Instances, s: State, b: int, i: int, x: int) -> int:
+    """The draining job on the machine that draining job x waits for."""
+    job = s.draining_job[b, x]
+    return s.station[b, inst.task[i, job[DrainingJob.JOB] * inst.width + job[DrainingJob.AT] + 1, Task.MACHINE], Station.USER]
+
+
+def move_on(inst: Instances, s: State, b: int, i: int, x: int, when: int, mine: bool, which: int) -> int:
+    """Draining job x enters its next machine at tick `when`; 1 if it then leaves the shop from there, else 0."""
+    job = s.draining_job[b, x]
+    total = s.forecast[b, which]
+    blocked = when - job[DrainingJob.READY]
+    total[Forecast.BLOCKED_TICKS] += blocked
     if mine:
-        total[MY_VAIN] += vain
-        if total[MY_FIRST] < 0:
-            total[MY_FIRST] = vain
-    walker[SPOT] += 1
-    row = walker[JOB] * inst.width + walker[SPOT]
-    station = s.station[b, inst.task[i, row, MACHINE]]
-    walker[READY] = when + inst.task[i, row, DURATION]
-    station[USER] = x
-    station[TO_COME] -= inst.task[i, row, DURATION]
+        total[Forecast.MY_BLOCKED_TICKS] += blocked
+        if total[Forecast.MY_FIRST_BLOCKED_TICKS] < 0:
+            total[Forecast.MY_FIRST_BLOCKED_TICKS] = blocked
+    job[DrainingJob.AT] += 1
+    task = inst.task[i, job[DrainingJob.JOB] * inst.width + job[DrainingJob.AT]]
+    station = s.station[b, task[Task.MACHINE]]
+    job[DrainingJob.READY] = when + task[Task.DURATION]
+    station[Station.USER] = x
+    station[Station.TO_COME] -= task[Task.DURATION]
     return go_out(inst, s, b, i, x, mine, which)
 
 
-def go_out(inst, s, b, i, x, mine, which):
-    """Walker x leaves the shop if it is on its last machine; whether it does."""
-    walker = s.walker[b, x]
-    row = walker[JOB] * inst.width + walker[SPOT]
-    if inst.task[i, row, LAST] == 0:
+def go_out(inst: Instances, s: State, b: int, i: int, x: int, mine: bool, which: int) -> int:
+    """Draining job x leaves the shop if it is on its last machine; 1 if it does, else 0."""
+    job = s.draining_job[b, x]
+    task = inst.task[i, job[DrainingJob.JOB] * inst.width + job[DrainingJob.AT]]
+    if task[Task.LAST] == 0:
         return 0
-    total = s.outlook[b, which]
-    station = s.station[b, inst.task[i, row, MACHINE]]
-    station[USER] = -1
-    station[FREE] = walker[READY]
-    walker[SPOT] = -1
-    total[CLEARED] = max(total[CLEARED], walker[READY])
+    ready = job[DrainingJob.READY]
+    total = s.forecast[b, which]
+    station = s.station[b, task[Task.MACHINE]]
+    station[Station.USER] = -1
+    station[Station.FREE] = ready
+    job[DrainingJob.AT] = -1
+    total[Forecast.CLEARED] = max(total[Forecast.CLEARED], ready)
     if mine:
-        total[MY_EXIT] = walker[READY]
+        total[Forecast.MY_EXIT] = ready
     else:
-        total[OTHERS] += walker[READY]
-    if which == 0:
-        s.exit[b, walker[JOB]] = walker[READY]
+        total[Forecast.OTHER_EXITS] += ready
+    if which == FORECAST_NOW:
+        s.exit[b, job[DrainingJob.JOB]] = ready
     return 1

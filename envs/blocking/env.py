@@ -13,9 +13,7 @@ import numpy.typing as npt
 from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.env import DispatchEnv
-from dispatchgym.envs.core.vector import DispatchVectorEnv
-from dispatchgym.envs.jobshop.env import JobShopFamily
+from dispatchgym.envs.jobshop.env import JobShopKeywords
 from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, Interruptions, Variant, interrupt
 from dispatchgym.instances.errors import InputError
@@ -24,7 +22,7 @@ from dispatchgym.instances.jobshop.instance import JobShop
 OPTIONS = ("swap", "no_wait", "interruptions", "traces", "mask_budget", "repairs_known", "outlook")
 
 
-class BlockingFamily:
+class BlockingKeywords:
     """Keywords of the job shop but `actions` (instances, or the generator's own), and
 
     swap           True (bws, default) or False (bns)
@@ -34,7 +32,7 @@ class BlockingFamily:
     mask_budget, repairs_known, outlook    as in `BlockingProblem`
     """
 
-    words: tuple[str, ...] = (*(w for w in JobShopFamily.words if w != "actions"), *OPTIONS)
+    words: tuple[str, ...] = (*(w for w in JobShopKeywords.words if w != "actions"), *OPTIONS)
     metrics: tuple[str, ...] = ()
 
     def problem(self, words: dict[str, Any]) -> BlockingProblem | NoWaitProblem:
@@ -53,7 +51,7 @@ class BlockingFamily:
         if not isinstance(traces, int) or traces < 1:
             raise InputError(f"traces={traces!r} is not a positive whole number")
         named = words.get("instance") is not None
-        given = words.pop("instance") if named else JobShopFamily().pool(words)
+        given = words.pop("instance") if named else JobShopKeywords().pool(words)
         shops = [self.load(x) for x in (given if isinstance(given, (list, tuple)) else [given])]
         if law.down_share == 0.0:
             return shops
@@ -104,27 +102,3 @@ def interruptions(given: Any) -> Interruptions:
             raise InputError(f"interruptions have no {unknown!r}; known are {', '.join(known)}")
         return Interruptions(**given)
     raise InputError(f"interruptions={given!r} are not a share of down time, a mapping or Interruptions")
-
-
-class BlockingEnv(DispatchEnv):
-    """`dispatchgym/BlockingJobShop-v0`, one copy."""
-
-    family = BlockingFamily()
-
-
-class BlockingVectorEnv(DispatchVectorEnv):
-    """`dispatchgym/BlockingJobShop-v0`, many copies."""
-
-    family = BlockingFamily()
-
-
-class BlockingFlatEnv(BlockingEnv):
-    """`dispatchgym/BlockingJobShopFlat-v0`: one Box of candidates, context and mask."""
-
-    flat = True
-
-
-class BlockingFlatVectorEnv(BlockingVectorEnv):
-    """`dispatchgym/BlockingJobShopFlat-v0`, many copies."""
-
-    flat = True

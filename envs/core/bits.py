@@ -1,6 +1,8 @@
-"""Words of bits, as kernel functions: each compiler has its own instruction for them (`compile.py`)."""
+"""Words of bits, as kernel functions. Each compiler has its own instruction for them (`numba_patches.py`)."""
+
+from __future__ import annotations
 
 
-def lowest_bit(word):
+def lowest_bit(word: int) -> int:
     """The place of the lowest 1 of a positive whole number."""
     return (int(word) & -int(word)).bit_length() - 1

@@ -1,40 +1,20 @@
-"""What a problem gives to the engine, and what it may rely on.
+"""What a problem gives to the engine: its kernel functions, and the layout of its arrays.
 
-A problem is plain scalar Python functions (its *kernel*, one file or several) on copy `b` of a batch, plus the layout of its
-arrays. The engine compiles the same functions for CPU threads and for CUDA (one thread a copy), or runs them as they
-stand. A kernel defines, with `inst` the packed instances, `s` the state and `row` the instance of copy `b`:
-
-    reset(inst, s, b)                     the first state of instance s.row[b]
-    finished(inst, s, b) -> bool          no decision is left
-    legal(inst, s, b, choices) -> int     lists the legal choices in `choices` (K,), ascending, and returns how many; called
-                                          once before the functions below, so it may leave intermediate results in `s` for them
-    step(inst, s, b, action) -> float     plays a legal action; returns the reward
-    objective(inst, s, b) -> int          the value that the referee would compute, once finished
-    candidate(inst, s, b, k, out)         fills out (Fc,): features of legal choice k
-    context(inst, s, b, out)              fills out (Fx,): features of the whole state
-    task_of / resource_of(inst, s, b, k)  the graph nodes that choice k names
-    offered_at(inst, s, b, k) -> int      the tick at which legal choice k would take effect
-    deed_of(inst, s, b, k) -> int         where a schedule that is imitated says when choice k is made
-    graph(inst, s, b, o)                  fills the node and edge arrays of Observation o for copy b; they are blank when it
-                                          is called: features 0, edges -1
-
-Files that are compiled together share one namespace: a later file knows the constants of an earlier one, and a function's
-name must be theirs alone.
-
-Rules that keep every target equal to the last bit: arithmetic on integers and float64 only (float32 is storage), no
-transcendental functions, no allocation, no exceptions. No index is negative: on the CPU it would not count from the end
-(with NUMBA_BOUNDSCHECK=1 in the environment it raises IndexError, as one beyond the end does).
+The kernel is plain scalar Python functions on copy `b` of a batch; `rules.py` lists the functions that every problem defines.
+The engine compiles the same functions for CPU threads and for CUDA (one thread a copy), or runs them as plain Python.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from dispatchgym.envs.core.columns import Columns
 
 Array: TypeAlias = Any  # numpy array, or torch CUDA tensor seen by numba: the compilers take both
 Arrays: TypeAlias = Any  # a NamedTuple of Array (and of plain integers)
@@ -62,6 +42,11 @@ class Features:
     resource: int
     runs_on: int
 
+    @classmethod
+    def of(cls, *columns: type[Columns]) -> Features:
+        """The numbers of columns of the five feature tables: choice, state, task, resource, runs-on edge."""
+        return cls(*map(len, columns))
+
 
 class Observation(NamedTuple):
     """What the agent sees, one row a copy; graph arrays have length 0 in `candidates` mode."""
@@ -78,14 +63,23 @@ class Observation(NamedTuple):
     runs_on_features: Array  # (B, L, Fe) float32
 
 
+@dataclass(frozen=True)
+class Kernel:
+    """The modules that define a problem's kernel functions, each function of the contract (`rules.py`) once.
+
+    `settings` are pairs (NAME, value) that replace the constant NAME of these modules when they are compiled: code that a
+    setting switches off is never compiled.
+    """
+
+    modules: tuple[ModuleType, ...]
+    settings: tuple[tuple[str, Any], ...] = ()
+
+
 class Problem(Protocol):
-    """One family with its options; `kernel` is the files of its functions, those with constants that others use first."""
+    """One problem with its options."""
 
     @property
-    def name(self) -> str: ...
-
-    @property
-    def kernel(self) -> tuple[Path, ...]: ...
+    def kernel(self) -> Kernel: ...
 
     @property
     def features(self) -> Features: ...

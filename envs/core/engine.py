@@ -6,49 +6,22 @@ Both Gymnasium faces and the agents stand on it. A single environment is a batch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.envs.core import episode
 from dispatchgym.envs.core.contract import Array, Observation, Problem, Sizes, observation
-from dispatchgym.envs.core.targets import Target, compile_kernels, kernel_files, place
+from dispatchgym.envs.core.records import Episodes, Options
+from dispatchgym.envs.core.targets import Target, compile_entries, place
 from dispatchgym.instances.errors import InputError
 
 Device = Literal["cpu", "cuda", "python"]
 DEVICES = ("cpu", "cuda", "python")
-ENTRIES = ("restart", "advance")
+ENTRIES = (episode.restart, episode.advance)
 PLACED = ("_launch", "_instances", "instances", "_state", "state", "_episodes", "episodes", "_observation", "observation")
 ILLEGAL_PENALTY = -0.01
-
-
-class Episodes(NamedTuple):
-    """The engine's own record of each copy."""
-
-    seed: Array  # (B,) int64 stream of random numbers
-    fixed: Array  # (B,) int32 instance to use at every reset, -1 = draw one
-    episode: Array  # (B,) int64 episodes begun since the seed was set
-    action: Array  # (B,) int64 input of the next step
-    reward: Array  # (B,) float64 of the last step
-    terminated: Array  # (B,) int8
-    truncated: Array  # (B,) int8
-    illegal: Array  # (B,) int8 the last action was refused and nothing changed
-    length: Array  # (B,) int32 steps in this episode
-    total: Array  # (B,) float64 gains of this episode's legal moves so far
-    final_objective: Array  # (B,) int64 of the last episode that ended, -1 = truncated
-    final_return: Array  # (B,) float64 its gains, without penalties
-    final_length: Array  # (B,) int32
-    legal: Array  # (B, K) int8 the mask, out of reach of whoever changes an observation
-    choices: Array  # (B, K) int64 the same as a list
-    count: Array  # (B,) int64 its length
-    shown: Array  # (B, K) int64 scratch: the list of the observation before
-
-
-class Options(NamedTuple):
-    max_steps: int
-    autoreset: int
-    terminal_reward: int
-    penalty: float
 
 
 class Engine:
@@ -89,7 +62,7 @@ class Engine:
         self.seed(seed + np.arange(copies))
 
     def _place(self, state: Any, episodes: Episodes, seen: Observation) -> None:
-        self._launch = compile_kernels(kernel_files(self.problem.kernel), ENTRIES, self.target)
+        self._launch = compile_entries(ENTRIES, self.target, kernel=self.problem.kernel, settings=(("GRAPH", self.graph),))
         self._state, self.state = place(state, self.target)
         self.episodes: Episodes
         self.observation: Observation

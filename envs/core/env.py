@@ -2,193 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import copy as duplicate
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-from gymnasium import spaces
 
-from dispatchgym.envs.core.contract import Observation, Problem
-from dispatchgym.envs.core.engine import Device, Engine
-from dispatchgym.instances.errors import InputError
-
-GRAPH_ONLY = ("candidate_task", "candidate_resource", "tasks", "resources", "precedes", "runs_on", "runs_on_features")
-LIMIT = np.float32(1e6)  # features are ratios; no instance comes near
-FACE_WORDS = ("observation", "reward", "illegal", "device", "render_mode")
-
-
-class Family(Protocol):
-    """What a face must know of a problem family: how keywords become instances, and what a state means."""
-
-    words: tuple[str, ...]  # keywords of `problem` and `pool`
-    metrics: tuple[str, ...]  # what `measure` tells beside the objective
-
-    def problem(self, words: dict[str, Any]) -> Problem:
-        """The problem with its options; takes its keywords out of `words`."""
-        ...
-
-    def pool(self, words: dict[str, Any]) -> list[Any]:
-        """The instances to draw from; takes its keywords out of `words`."""
-        ...
-
-    def load(self, instance: Any) -> Any:
-        """An instance from a name, a file or an object."""
-        ...
-
-    def schedule(self, instance: Any, state: Any, copy: int) -> Any:
-        """The (partial) schedule in row `copy` of the state arrays."""
-        ...
-
-    def draw(self, instance: Any, schedule: Any, title: str) -> Any:
-        """A matplotlib Figure of it."""
-        ...
-
-    def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """(len(copies), len(metrics)) of episodes that have just ended."""
-        ...
-
-
-class Face:
-    """What the single and the vector environment share: keywords, spaces, instances, pictures."""
-
-    family: Family
-    flat: ClassVar[bool] = False
-
-    def _build(self, copies: int, words: dict[str, Any], render_mode: str | None, limit: int | None) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise InputError(f"render_mode={render_mode!r} is not one of None, rgb_array")
-        if limit is not None and limit < 1:
-            raise InputError(f"max_episode_steps={limit!r} is not positive")
-        # Keywords leave their marks on it, so each environment has its own.
-        self.family = duplicate(self.family)
-        kind = choose(words, "observation", ("graph", "candidates"))
-        reward = choose(words, "reward", ("dense", "terminal"))
-        self.illegal = choose(words, "illegal", ("ignore", "raise"))
-        device: Device = words.pop("device", "cpu")
-        problem = self.family.problem(words)
-        pool = self.family.pool(words)
-        if words:
-            known = (*self.family.words, *FACE_WORDS)
-            raise InputError(f"unknown keyword {next(iter(words))!r}; known are {', '.join(known)}")
-        self.render_mode = render_mode
-        self.graph = kind == "graph" and not self.flat
-        sizes = problem.sizes(pool)
-        self.engine = Engine(
-            problem,
-            pool,
-            copies,
-            device=device,
-            graph=self.graph,
-            max_steps=min(2 * sizes.steps, limit or 2 * sizes.steps),
-            terminal_reward=reward == "terminal",
-            sizes=sizes,
-        )
-        self.fields = [f for f in Observation._fields if self.graph or f not in GRAPH_ONLY]
-        self._keys = ["action_mask" if f == "mask" else f for f in self.fields]
-        self._seeded = False
-        self._name_rows()
-
-    def _spaces(self) -> tuple[spaces.Space[Any], spaces.Discrete]:
-        z, o = self.engine.sizes, self.engine.observation
-        action = spaces.Discrete(z.actions)
-        if self.flat:
-            count = z.actions * o.candidates.shape[2] + o.context.shape[1] + z.actions
-            return spaces.Box(-LIMIT, LIMIT, (count,), np.float32), action
-        top = {
-            "candidate_task": z.tasks,
-            "candidate_resource": z.resources,
-            "precedes": z.tasks,
-            "runs_on": max(z.tasks, z.resources),
-        }
-        found: dict[str, spaces.Space[Any]] = {}
-        for field, key in zip(self.fields, self._keys, strict=True):
-            shape = tuple(getattr(o, field).shape[1:])
-            if field == "mask":
-                found[key] = spaces.Box(0, 1, shape, np.int8)
-            elif field in top:
-                found[key] = spaces.Box(-1, top[field] - 1, shape, np.int64)
-            else:
-                found[key] = spaces.Box(-LIMIT, LIMIT, shape, np.float32)
-        return spaces.Dict(found), action
-
-    def _rows(self, rows: Any) -> Any:
-        """Fresh copies of observation rows: an index, a slice or an index array."""
-        o = self.engine.arrays[0]
-        if self.flat:
-            mask = o.mask[rows]
-            parts = (o.candidates[rows].reshape(*mask.shape[:-1], -1), o.context[rows], mask)
-            return np.concatenate(parts, axis=-1, dtype=np.float32)
-        if isinstance(rows, np.ndarray):  # an index array copies by itself
-            return {key: getattr(o, f).take(rows, 0) for key, f in zip(self._keys, self.fields, strict=True)}
-        return {key: np.array(getattr(o, f)[rows]) for key, f in zip(self._keys, self.fields, strict=True)}
-
-    def _refuse(self, row: int, action: int) -> None:
-        mask = self.engine.arrays[1].legal[row]
-        raise InputError(f"action {action} is illegal; legal are {np.flatnonzero(mask).tolist()}")
-
-    def _streams(self, seeds: Sequence[int | None]) -> None:
-        """Seed the copies; None keeps a copy's stream, except at the first reset."""
-        if any(s is not None and s < 0 for s in seeds):
-            raise InputError(f"seed {min(s for s in seeds if s is not None)} is negative")
-        fresh = -1 if self._seeded else int(self.np_random.integers(2**60))  # type: ignore[attr-defined]
-        self._seeded = True
-        every = [s & (2**63 - 1) if s is not None else fresh if fresh < 0 else fresh + b for b, s in enumerate(seeds)]
-        self.engine.seed(every)
-
-    def _invite(self, options: dict[str, Any] | None, copies: Any) -> bool:
-        """Fix the instance that reset options ask for; it is played by `copies` at this reset only."""
-        options = options or {}
-        unknown = [key for key in options if key not in ("instance", "reset_mask")]
-        if unknown:
-            raise InputError(f"unknown reset option {unknown[0]!r}; known are instance and reset_mask")
-        if options.get("instance") is None:
-            return False
-        found = self.family.load(options["instance"])
-        known = [*self.engine.pool, *self.engine.guests]
-        row = next((i for i, x in enumerate(known) if x is found), len(known))
-        if row == len(known):
-            # Guests that may still be in play keep their rows.
-            kept = self.engine.guests if isinstance(copies, np.ndarray) else []
-            row = len(self.engine.pool) + len(kept)
-            self.engine.invite([*kept, found])
-            self._name_rows()
-        rows = np.full(self.engine.copies, -1)
-        rows[copies] = row
-        self.engine.fix(rows)
-        return True
-
-    def _name_rows(self) -> None:
-        known = [*self.engine.pool, *self.engine.guests]
-        self._names = np.array([x.name for x in known], dtype=object)
-        self._bounds = self.engine.read("instances", "bound")[0].astype(np.int64)
-
-    def _played(self, copy: int) -> tuple[Any, Any]:
-        """Instance and partial schedule of a copy."""
-        instance = [*self.engine.pool, *self.engine.guests][int(self.engine.state.row[copy])]
-        return instance, self.family.schedule(instance, self.engine.state, copy)
-
-    def _picture(self, copy: int) -> npt.NDArray[np.uint8]:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        instance, schedule = self._played(copy)
-        canvas = FigureCanvasAgg(self.family.draw(instance, schedule, instance.name))
-        canvas.draw()
-        return np.array(canvas.buffer_rgba())[..., :3]
-
-
-def choose(words: dict[str, Any], name: str, values: Sequence[str]) -> str:
-    """Take keyword `name` out of `words`; the first of `values` is the default. InputError for another value."""
-    value = words.pop(name, values[0])
-    if value not in values:
-        raise InputError(f"{name}={value!r} is not one of {', '.join(values)}")
-    return str(value)
+from dispatchgym.envs.core.face import Face
 
 
 class DispatchEnv(Face, gymnasium.Env[Any, Any]):
-    """One copy. Keywords: those of the family, and `observation`, `reward`, `illegal`, `device`, `render_mode`.
+    """One copy. `family` is the dotted path of the family's Keywords; with `flat` an observation is one Box.
+
+    Further keywords: those of the family, and `observation`, `reward`, `illegal`, `device`, `render_mode`.
 
     `reset(options={"instance": ...})` plays a name, file or object in the coming episode; it must fit the spaces.
     An episode is truncated after twice as many steps as it has decisions. Raises InputError for unknown keywords or
@@ -197,8 +23,8 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}  # type: ignore[misc]
 
-    def __init__(self, render_mode: Literal["rgb_array"] | None = None, **words: Any) -> None:
-        self._build(1, words, render_mode, None)
+    def __init__(self, *, family: str, flat: bool = False, render_mode: Literal["rgb_array"] | None = None, **words: Any) -> None:
+        self._build(family, flat, 1, words, render_mode, None)
         self.observation_space, self.action_space = self._spaces()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

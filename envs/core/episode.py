@@ -1,10 +1,29 @@
-"""The engine's own kernel functions: one reset or step of copy `b`, around the functions of the problem.
+"""The engine's own kernel functions: one reset or step of copy `b`, around the functions of the problem."""
 
-They are compiled together with a problem's kernel and `random.py`, whose names they use.
-"""
+from __future__ import annotations
+
+from dispatchgym.envs.core.contract import Observation
+from dispatchgym.envs.core.random import draw
+from dispatchgym.envs.core.records import Episodes, Options
+from dispatchgym.envs.core.rules import (
+    Instances,
+    State,
+    candidate,
+    context,
+    finished,
+    graph,
+    legal,
+    objective,
+    reset,
+    resource_of,
+    step,
+    task_of,
+)
+
+GRAPH = True  # setting: observations have the graph
 
 
-def observe(b, inst, s, e, o):
+def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation) -> None:
     """Write mask, features and (if its arrays have rows) the graph of copy `b`.
 
     Only rows of choices that were or are legal are touched: a step costs what it shows, not what it could. A mask of -1 says
@@ -39,15 +58,21 @@ def observe(b, inst, s, e, o):
         if legal_now[k] == 0:
             for f in range(rows.shape[1]):
                 rows[k, f] = 0.0
-    if o.tasks.shape[1] > 0:
-        for k in range(mask.shape[0]):
-            o.candidate_task[b, k] = task_of(inst, s, b, k) if mask[k] == 1 else -1
-            o.candidate_resource[b, k] = resource_of(inst, s, b, k) if mask[k] == 1 else -1
-        blank(b, o)
-        graph(inst, s, b, o)
+    if GRAPH:
+        show_graph(b, inst, s, o)
 
 
-def blank(b, o):
+def show_graph(b: int, inst: Instances, s: State, o: Observation) -> None:
+    """Write the graph of copy `b`, and which nodes its legal choices name."""
+    mask = o.mask[b]
+    for k in range(mask.shape[0]):
+        o.candidate_task[b, k] = task_of(inst, s, b, k) if mask[k] == 1 else -1
+        o.candidate_resource[b, k] = resource_of(inst, s, b, k) if mask[k] == 1 else -1
+    blank(b, o)
+    graph(inst, s, b, o)
+
+
+def blank(b: int, o: Observation) -> None:
     """Clear the graph of copy `b`: features 0, edges -1."""
     for n in range(o.tasks.shape[1]):
         for f in range(o.tasks.shape[2]):
@@ -65,7 +90,7 @@ def blank(b, o):
             o.runs_on_features[b, e, f] = 0.0
 
 
-def begin(b, inst, s, e):
+def begin(b: int, inst: Instances, s: State, e: Episodes) -> None:
     """Start the next episode of copy `b`: draw its instance, reset."""
     if e.fixed[b] >= 0:
         s.row[b] = e.fixed[b]
@@ -77,7 +102,7 @@ def begin(b, inst, s, e):
     reset(inst, s, b)
 
 
-def restart(b, inst, s, e, o, which):
+def restart(b: int, inst: Instances, s: State, e: Episodes, o: Observation, which: int) -> None:
     """`begin` and observe: 0 every copy, 1 those whose last step ended their episode; 2 the same, and observe all."""
     if which == 0 or e.terminated[b] == 1 or e.truncated[b] == 1:
         begin(b, inst, s, e)
@@ -86,7 +111,7 @@ def restart(b, inst, s, e, o, which):
     observe(b, inst, s, e, o)
 
 
-def advance(b, inst, s, e, o, options):
+def advance(b: int, inst: Instances, s: State, e: Episodes, o: Observation, options: Options) -> None:
     """One step of copy `b` with e.action[b]; starts the next episode if options.autoreset; observes."""
     action = e.action[b]
     ok = action >= 0 and action < e.legal.shape[1] and e.legal[b, action] == 1

@@ -1,7 +1,6 @@
-"""One source, three targets: a problem's kernel as plain Python, compiled for CPU threads, or for CUDA.
+"""One source, three targets: linked kernel functions as plain Python, compiled for CPU threads, or for CUDA.
 
-Kernel files are executed into a private namespace in which every function is then wrapped by the target's compiler, so
-that the functions find each other compiled. Only *entries* (one copy `b` first, then arrays) are called from outside.
+Only *entries* are called from outside. An entry takes the copy `b` first, then arrays; its launcher runs it for all copies.
 """
 
 from __future__ import annotations
@@ -9,20 +8,23 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Literal
 
+from dispatchgym.envs.core import numba_patches
+from dispatchgym.envs.core.contract import Kernel
+from dispatchgym.envs.core.link import Linked, link, problem_functions
+
 Target = Literal["python", "cpu", "cuda"]
 Launch = Callable[..., None]  # launch(copies, *arrays): runs an entry for every copy
+Settings = tuple[tuple[str, Any], ...]
+Replace = tuple[tuple[Callable[..., Any], Callable[..., Any]], ...]
 
-CORE = tuple(Path(__file__).with_name(name) for name in ("random.py", "bits.py", "episode.py"))
 THREADS_FROM = 512  # copies below which waking a second thread costs more than it saves
 CUDA_BLOCK = 128
 
@@ -34,31 +36,42 @@ BODY = {
 
 
 @lru_cache(maxsize=64)
-def compile_kernels(files: tuple[Path, ...], entries: tuple[str, ...], target: Target) -> dict[str, Launch]:
-    """The `entries` of `files` (later files see earlier ones) as launchers for `target`.
+def compile_entries(
+    entries: tuple[Callable[..., None], ...],
+    target: Target,
+    *,
+    kernel: Kernel | None = None,
+    settings: Settings = (),
+    replace: Replace = (),
+    relaxed: frozenset[str] = frozenset(),
+) -> dict[str, Launch]:
+    """The `entries`, linked with the functions of a problem's `kernel`, as launchers for `target`, by name.
 
-    Compilation itself happens at the first call with given array types, and is kept on disk for the CPU.
+    `settings` are further values of constants, beside the kernel's own. `replace` are pairs of a stub, beside those of the
+    contract, and the function that stands for it. Functions of the modules named in `relaxed` may sum
+    in any order (fast-math). Compilation itself happens at the first call with given array types; for the CPU the machine
+    code is kept on disk.
     """
-    sources = [path.read_text() for path in files]
-    how = Path(__file__).read_text()  # machine code on disk depends on it too
-    version = hashlib.sha256("\0".join([*sources, how]).encode()).hexdigest()[:12]
-    # A real module: the compiler's disk cache finds its functions by module name.
-    module = sys.modules[f"dispatchgym_kernel_{version}_{target}"] = ModuleType(f"dispatchgym_kernel_{version}_{target}")
-    scope: dict[str, Any] = module.__dict__
-    for path, source in zip(files, sources, strict=True):
-        exec(compile(source, str(path), "exec"), scope)
-    functions = {n: f for n, f in scope.items() if isinstance(f, FunctionType) and f.__module__ == scope["__name__"]}
-    assert len(functions) == sum(len(re.findall(r"^def ", s, re.M)) for s in sources), "two kernel files share a function's name"
-    relaxed = {str(path) for path in files if path.parent.name == "agents"}
+    functions: dict[Any, Any] = {**(problem_functions(kernel) if kernel else {}), **dict(replace)}
+    values = dict((*(kernel.settings if kernel else ()), *settings))
     if target == "python":
-        return {name: _python_launch(functions[name]) for name in entries}
-    wrap = _cpu_compiler() if target == "cpu" else _cuda_compiler(scope)
-    for name, function in functions.items():
-        scope[name] = wrap(function, function.__code__.co_filename in relaxed)
-    if "lowest_bit" in functions:
-        scope["lowest_bit"] = _lowest_bit(target, scope)
+        plain = link(entries, functions, lambda function: function, values)
+        return {name: _python_launch(function) for name, function in plain.entries.items()}
+    compiler = _cpu_compiler(relaxed) if target == "cpu" else _cuda_compiler()
+    linked = link(entries, functions | numba_patches.intrinsics(target), compiler, values)
+    module = _module(linked, target, relaxed)
     build = _cpu_launch if target == "cpu" else _cuda_launch
-    return {name: build(functions[name], scope, str(files[-1])) for name in entries}
+    return {entry.__name__: build(entry, module) for entry in entries}
+
+
+def _module(linked: Linked, target: Target, relaxed: frozenset[str]) -> ModuleType:
+    """A real module with the compiled entries: the compiler's disk cache finds functions by module name."""
+    how = "".join(Path(file).read_text() for file in (__file__, numba_patches.__file__))  # machine code depends on it too
+    version = hashlib.sha256("\0".join([linked.version, how, *sorted(relaxed)]).encode()).hexdigest()[:12]
+    name = f"dispatchgym_kernel_{version}_{target}"
+    module = sys.modules[name] = ModuleType(name)
+    module.__dict__.update(linked.entries)
+    return module
 
 
 def _python_launch(function: FunctionType) -> Launch:
@@ -77,46 +90,37 @@ CPU_INNER: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True}
 RELAXED = {"contract", "reassoc", "nsz"}
 
 
-def _cpu_compiler() -> Callable[[FunctionType, bool], Any]:
+def _cpu_compiler(relaxed: frozenset[str]) -> Callable[[FunctionType], Any]:
     import numba
 
-    def wrap(function: FunctionType, relaxed: bool) -> Any:
-        return numba.njit(fastmath=RELAXED if relaxed else False, **CPU_INNER, **CPU_OPTIONS)(function)
+    def wrap(function: FunctionType) -> Any:
+        fastmath = RELAXED if function.__module__ in relaxed else False
+        return numba.njit(fastmath=fastmath, **CPU_INNER, **CPU_OPTIONS)(function)
 
     return wrap
 
 
-def _cuda_compiler(scope: dict[str, Any]) -> Callable[[FunctionType, bool], Any]:
+def _cuda_compiler() -> Callable[[FunctionType], Any]:
     from numba import cuda
 
-    scope["cuda"] = cuda
-    return lambda function, relaxed: cuda.jit(device=True)(function)
+    return lambda function: cuda.jit(device=True)(function)
 
 
-def _lowest_bit(target: Target, scope: dict[str, Any]) -> Any:
-    """What stands for the function of `bits.py` in compiled code."""
-    if target == "cpu":
-        from numba.cpython.unsafe.numbers import trailing_zeros
-
-        return trailing_zeros
-    exec("def counted(word):\n    return cuda.ffs(word) - 1\n", scope)
-    return scope["cuda"].jit(device=True)(scope.pop("counted"))
-
-
-def _loop(function: FunctionType, scope: dict[str, Any], target: str, copies: str, path: str) -> Any:
-    names = ", ".join(list(inspect.signature(function).parameters)[1:])
-    body = BODY[target].format(name=function.__name__, args=names)
+def _loop(entry: Callable[..., None], module: ModuleType, target: str, copies: str) -> Any:
+    names = ", ".join(list(inspect.signature(entry).parameters)[1:])
+    body = BODY[target].format(name=entry.__name__, args=names)
     # The disk cache knows a function by its name and file alone, so the name carries the version of all sources.
-    title = f"{function.__name__}_{scope['__name__']}"
+    title = f"{entry.__name__}_{module.__name__}"
     text = LOOP.format(title=title, copies=copies, args=names, body=body)
-    exec(compile(text, path, "exec"), scope)
+    scope = module.__dict__
+    exec(compile(text, entry.__code__.co_filename, "exec"), scope)
     return scope[title]
 
 
-def _cpu_launch(function: FunctionType, scope: dict[str, Any], path: str) -> Launch:
+def _cpu_launch(entry: Callable[..., None], module: ModuleType) -> Launch:
     import numba
 
-    loop = numba.njit(cache=True, **CPU_OPTIONS)(_loop(function, scope, "cpu", "low, high", path))
+    loop = numba.njit(cache=True, **CPU_OPTIONS)(_loop(entry, module, "cpu", "low, high"))
     compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
 
     def launch(copies: int, *arrays: Any) -> None:
@@ -125,7 +129,7 @@ def _cpu_launch(function: FunctionType, scope: dict[str, Any], path: str) -> Lau
         call = compiled.get(key)
         if call is None:
             signature = tuple(numba.typeof(a) for a in (0, 0, *arrays))
-            with _no_wraparound():
+            with numba_patches.no_wraparound():
                 loop.compile(signature)
             call = compiled[key] = loop.overloads[signature].entry_point
         threads = thread_count() if copies >= THREADS_FROM else 1
@@ -142,37 +146,11 @@ def _cpu_launch(function: FunctionType, scope: dict[str, Any], path: str) -> Lau
     return launch
 
 
-@contextmanager
-def _no_wraparound() -> Iterator[None]:
-    """Let numba compile array[x] as it stands, not as "from the end if x is negative": no kernel counts from the end, and to
-    ask at every access is a good part of a step.
-
-    There is no option for it, so the function that asks is exchanged, under the lock that keeps other threads from
-    compiling meanwhile.
-    """
-    from numba.core import types
-    from numba.core.compiler_lock import global_compiler_lock
-    from numba.np import arrayobj
-
-    def as_it_stands(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
-        return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
-
-    with global_compiler_lock:
-        if not hasattr(arrayobj, "fix_integer_index"):  # in a numba to come: kernels are only slower
-            yield
-            return
-        asking = arrayobj.fix_integer_index
-        arrayobj.fix_integer_index = as_it_stands
-        try:
-            yield
-        finally:
-            arrayobj.fix_integer_index = asking
-
-
-def _cuda_launch(function: FunctionType, scope: dict[str, Any], path: str) -> Launch:
+def _cuda_launch(entry: Callable[..., None], module: ModuleType) -> Launch:
     from numba import cuda
 
-    kernel = cuda.jit(_loop(function, scope, "cuda", "copies", path))
+    module.__dict__["cuda"] = cuda
+    kernel = cuda.jit(_loop(entry, module, "cuda", "copies"))
 
     def launch(copies: int, *arrays: Any) -> None:
         block = min(CUDA_BLOCK, copies)
@@ -212,7 +190,3 @@ def place(arrays: Any, target: Target) -> tuple[Any, Any]:
 def simulated() -> bool:
     """Whether numba's CUDA simulator stands in for the device (NUMBA_ENABLE_CUDASIM=1)."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
-
-
-def kernel_files(problem_kernel: Sequence[Path], extra: Sequence[Path] = ()) -> tuple[Path, ...]:
-    return (*CORE[:2], *problem_kernel, CORE[2], *extra)

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from dispatchgym.envs.core.contract import Observation
-from dispatchgym.envs.core.env import Face
+from dispatchgym.envs.core.face import Face
 from dispatchgym.envs.core.targets import place
 from dispatchgym.instances.errors import InputError
 
@@ -46,6 +46,9 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
 
     def __init__(
         self,
+        *,
+        family: str,
+        flat: bool = False,
         num_envs: int = 1,
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
@@ -53,7 +56,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         **words: Any,
     ) -> None:
         self.num_envs, self.copy = num_envs, copy
-        self._build(num_envs, words, render_mode, max_episode_steps)
+        self._build(family, flat, num_envs, words, render_mode, max_episode_steps)
         self.single_observation_space, self.single_action_space = self._spaces()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)

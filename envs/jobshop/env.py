@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.env import DispatchEnv, choose
-from dispatchgym.envs.core.vector import DispatchVectorEnv
+from dispatchgym.envs.core.face import choose
 from dispatchgym.envs.jobshop.problem import ActionSet, JobShopProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
@@ -20,7 +19,7 @@ from dispatchgym.instances.jobshop.instance import JobShop, Schedule
 GENERATOR = ("jobs", "machines", "duration", "routing", "operations", "recirculation", "release")
 
 
-class JobShopFamily:
+class JobShopKeywords:
     """Keywords `instance`, or the generator's own with `pool` (how many to make) and `pool_seed`; and `actions`."""
 
     words: tuple[str, ...] = ("instance", *GENERATOR, "pool", "pool_seed", "actions")
@@ -61,27 +60,3 @@ class JobShopFamily:
 
     def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         return np.zeros((len(copies), 0))
-
-
-class JobShopEnv(DispatchEnv):
-    """`dispatchgym/JobShop-v0`, one copy."""
-
-    family = JobShopFamily()
-
-
-class JobShopVectorEnv(DispatchVectorEnv):
-    """`dispatchgym/JobShop-v0`, many copies."""
-
-    family = JobShopFamily()
-
-
-class JobShopFlatEnv(JobShopEnv):
-    """`dispatchgym/JobShopFlat-v0`: one Box of candidates, context and mask."""
-
-    flat = True
-
-
-class JobShopFlatVectorEnv(JobShopVectorEnv):
-    """`dispatchgym/JobShopFlat-v0`, many copies."""
-
-    flat = True

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from dispatchgym.envs.core.contract import Array, Features, Sizes
+from dispatchgym.envs.core.columns import stacked
+from dispatchgym.envs.core.contract import Array, Features, Kernel, Sizes
+from dispatchgym.envs.jobshop import features, rules
+from dispatchgym.envs.jobshop.layout import (
+    Candidate,
+    Context,
+    Instances,
+    Job,
+    JobData,
+    Machine,
+    MachineData,
+    ResourceNode,
+    RunsOn,
+    State,
+    Task,
+    TaskNode,
+)
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
 
@@ -17,51 +32,14 @@ ActionSet = Literal["semi-active", "active", "non-delay"]
 ACTION_SETS: tuple[str, ...] = get_args(ActionSet)
 
 
-class Instances(NamedTuple):
-    """A pool of N instances padded to J jobs of K operations, M machines, T operations; rules.py names the columns."""
-
-    pool: int  # N
-    width: int  # K
-    action_set: int  # index into ACTION_SETS
-    jobs: Array  # (N,) int32
-    machines: Array  # (N,) int32
-    total: Array  # (N,) int32 operations in all
-    bound: Array  # (N,) int32 lower bound on the makespan before any decision
-    unit: Array  # (N,) float64 mean duration of an operation, at least 1
-    rate: Array  # (N,) float64 1 / unit
-    task: Array  # (N, J * K, 6) int32
-    job: Array  # (N, J, 3) int32
-    resource: Array  # (N, M, 3) int32
-    visitor: Array  # (N, T) int32 rows of `task`, machine by machine
-
-
-class State(NamedTuple):
-    """One partial schedule a copy; times in ticks; rules.py names the columns."""
-
-    row: Array  # (B,) int32 instance in the pool
-    scheduled: Array  # (B,) int32 operations started so far
-    unfinished: Array  # (B,) int32 jobs with operations left
-    bound: Array  # (B,) int32 lower bound on the makespan of every completion of this partial schedule
-    makespan: Array  # (B,) int32 latest end so far
-    work: Array  # (B,) int32 work not yet started
-    busiest: Array  # (B,) int32 when the last machine would be done if none stood idle from now on
-    first_end: Array  # (B,) int32 smallest possible completion of a next operation
-    first_start: Array  # (B,) int32 smallest possible start of a next operation
-    job: Array  # (B, J, 7) int32
-    resource: Array  # (B, M, 4) int32
-    waiting: Array  # (B, T) int32 Instances.visitor, with the LEFT operations of each machine in front
-    start: Array  # (B, J, K) int32 start of each operation, -1 = not started
-
-
 @dataclass(frozen=True)
 class JobShopProblem:
-    """Job shop with makespan; `actions` names the set of choices (see rules.py)."""
+    """Job shop with makespan; `actions` names the set of choices (see layout.py)."""
 
     actions: ActionSet = "active"
 
-    name: ClassVar[str] = "jobshop"
-    kernel: ClassVar[tuple[Path, ...]] = (Path(__file__).with_name("rules.py"),)
-    features: ClassVar[Features] = Features(candidate=20, context=8, task=10, resource=5, runs_on=1)
+    kernel: ClassVar[Kernel] = Kernel((rules, features))
+    features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:
         if self.actions not in ACTION_SETS:
@@ -114,7 +92,17 @@ class JobShopProblem:
         head = np.cumsum(duration, axis=2) - duration
         rest = (work[:, :, None] - head) * used
         owner = np.broadcast_to(np.arange(jobs)[None, :, None], machine.shape)
-        task = np.stack([machine, duration, head, rest - duration, rest, owner], axis=-1)
+        task = stacked(
+            Task,
+            {
+                Task.MACHINE: machine,
+                Task.DURATION: duration,
+                Task.HEAD: head,
+                Task.TAIL: rest - duration,
+                Task.REST: rest,
+                Task.JOB: owner,
+            },
+        )
         i, j, k = np.nonzero(used)
         m = machine[i, j, k]
         load = np.zeros((n, machines), np.int64)
@@ -136,9 +124,12 @@ class JobShopProblem:
             bound=bound.astype(np.int32),
             unit=unit,
             rate=1.0 / unit,
-            task=task.reshape(n, jobs * width, 6).astype(np.int32),
-            job=np.stack([length, release, work], axis=-1).astype(np.int32),
-            resource=np.stack([load, visits, np.cumsum(visits, axis=1) - visits], axis=-1).astype(np.int32),
+            task=task.reshape(n, jobs * width, len(Task)).astype(np.int32),
+            job=stacked(JobData, {JobData.LENGTH: length, JobData.RELEASE: release, JobData.WORK: work}).astype(np.int32),
+            resource=stacked(
+                MachineData,
+                {MachineData.LOAD: load, MachineData.VISITS: visits, MachineData.FIRST: np.cumsum(visits, axis=1) - visits},
+            ).astype(np.int32),
             visitor=visitor,
         )
 
@@ -148,5 +139,18 @@ class JobShopProblem:
         def zeros(*shape: int) -> Array:
             return np.zeros((copies, *shape), np.int32)
 
-        shapes = [()] * 9 + [(jobs, 7), (machines, 4), (sizes.steps,), (jobs, width)]
-        return State(*(zeros(*shape) for shape in shapes))
+        return State(
+            row=zeros(),
+            scheduled=zeros(),
+            unfinished=zeros(),
+            bound=zeros(),
+            makespan=zeros(),
+            work=zeros(),
+            busiest=zeros(),
+            first_end=zeros(),
+            first_start=zeros(),
+            job=zeros(jobs, len(Job)),
+            resource=zeros(machines, len(Machine)),
+            waiting=zeros(sizes.steps),
+            start=zeros(jobs, width),
+        )

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.env import DispatchEnv, choose
-from dispatchgym.envs.core.vector import DispatchVectorEnv
+from dispatchgym.envs.core.face import choose
 from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem, plan_of
 from dispatchgym.envs.memory.pack.problem import GOALS, PackProblem
 from dispatchgym.instances.errors import InputError
@@ -39,7 +38,7 @@ def generated(words: dict[str, Any], names: tuple[str, ...], make: Callable[...,
     return [make(rng, number, **generator, name=f"generated-{seed + i}") for i, rng in rngs]
 
 
-class PackFamily:
+class PackKeywords:
     """Keywords
 
     instance   a name (`A`), a file or a Packing, or a list of them
@@ -82,7 +81,7 @@ class PackFamily:
         return np.array([height, ratio, buffers - left], np.float64).T
 
 
-class MapFamily:
+class MapKeywords:
     """Keywords
 
     instance   a name (`resnet50-b8`), a file or a MemoryProgram, or a list of them
@@ -122,51 +121,3 @@ class MapFamily:
         latency, backups, row = (x[copies] for x in engine.read("state", "latency", "backups", "row"))
         gain = engine.read("instances", "gain")[0][row]
         return np.array([latency / 1e6, 1.0 / np.maximum(gain * latency, 1e-300), backups], np.float64).T
-
-
-class MemoryPackEnv(DispatchEnv):
-    """`dispatchgym/MemoryPack-v0`, one copy."""
-
-    family = PackFamily()
-
-
-class MemoryPackVectorEnv(DispatchVectorEnv):
-    """`dispatchgym/MemoryPack-v0`, many copies."""
-
-    family = PackFamily()
-
-
-class MemoryPackFlatEnv(MemoryPackEnv):
-    """`dispatchgym/MemoryPackFlat-v0`: one Box of candidates, context and mask."""
-
-    flat = True
-
-
-class MemoryPackFlatVectorEnv(MemoryPackVectorEnv):
-    """`dispatchgym/MemoryPackFlat-v0`, many copies."""
-
-    flat = True
-
-
-class MemoryMapEnv(DispatchEnv):
-    """`dispatchgym/MemoryMap-v0`, one copy."""
-
-    family = MapFamily()
-
-
-class MemoryMapVectorEnv(DispatchVectorEnv):
-    """`dispatchgym/MemoryMap-v0`, many copies."""
-
-    family = MapFamily()
-
-
-class MemoryMapFlatEnv(MemoryMapEnv):
-    """`dispatchgym/MemoryMapFlat-v0`: one Box of candidates, context and mask."""
-
-    flat = True
-
-
-class MemoryMapFlatVectorEnv(MemoryMapVectorEnv):
-    """`dispatchgym/MemoryMapFlat-v0`, many copies."""
-
-    flat = True

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.env import DispatchEnv, choose
-from dispatchgym.envs.core.vector import DispatchVectorEnv
-from dispatchgym.envs.soc.problem import GOALS, LET_IN, MODES, SocProblem, log_of
+from dispatchgym.envs.core.face import choose
+from dispatchgym.envs.soc.layout import App, Clock, Element
+from dispatchgym.envs.soc.problem import GOALS, MODES, SocProblem, log_of
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc.generate import topcuoglu
@@ -23,7 +23,6 @@ from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream
 OPTIONS = ("mode", "goal", "dvfs", "hidden_speeds", "online")
 WORKLOAD = tuple(f.name for f in dataclasses.fields(Workload) if f.name not in ("platform", "applications", "name"))
 GENERATOR = ("tasks", "ccr", "alpha", "out_degree", "beta", "pes")
-COMPLETED, DECISIONS = 6, 11  # columns of State.clock
 
 
 def options(words: dict[str, Any], **fixed: Any) -> SocProblem:
@@ -44,7 +43,7 @@ def count_of(words: dict[str, Any], name: str, default: int) -> int:
     return value
 
 
-class StreamFamily:
+class StreamKeywords:
     """Keywords
 
     instance   a preset (`gym-ds3-5`), a file, a Workload or a Stream, or a list of them; default `gym-ds3-5`
@@ -118,24 +117,24 @@ class StreamFamily:
         for n, b in enumerate(copies.tolist()):
             load = pool[row[b]].workload
             clock = clocks[b]
-            jobs = int(clock[LET_IN])
+            jobs = int(clock[Clock.LET_IN])
             done = ends[b, :jobs]
             late = np.sort((done - arrivals[b, :jobs])[done >= load.warmup])
             span = max(int(done.max(initial=0)) - load.warmup, 1)
-            busy = float(elements[b, :, 3].sum())
+            busy = float(elements[b, :, Element.BUSY].sum())
             rows[n] = (
                 late.mean() if late.size else -1.0,
                 late[math.ceil(0.95 * late.size) - 1] if late.size else -1.0,
                 late.size,
                 1000.0 * late.size / span,
-                busy / (max(int(clock[0]), 1) * load.platform.pes),
+                busy / (max(int(clock[Clock.NOW]), 1) * load.platform.pes),
                 energy[b] / 1000.0,
-                clock[DECISIONS],
+                clock[Clock.DECISIONS],
             )
         return rows
 
 
-class StaticFamily:
+class StaticKeywords:
     """Keywords
 
     instance   a name (`topcuoglu-10`), a file or a StaticDag, or a list of them
@@ -190,58 +189,10 @@ class StaticFamily:
         for n, b in enumerate(copies.tolist()):
             dag = pool[row[b]]
             clock = clocks[b]
-            makespan = max(int(clock[0]), 1)
-            chain = max(int(app[chip[row[b]], 0, 2]), 1)
+            makespan = max(int(clock[Clock.NOW]), 1)
+            chain = max(int(app[chip[row[b]], 0, App.CHAIN]), 1)
             alone = np.where((dag.duration >= 0).all(axis=0), dag.duration.sum(axis=0), np.iinfo(np.int64).max).min()
             speedup = alone / makespan if (dag.duration >= 0).all(axis=0).any() else -1.0
-            busy = float(elements[b, :, 3].sum())
-            rows[n] = (makespan / chain, speedup, busy / (makespan * dag.pes), clock[DECISIONS])
+            busy = float(elements[b, :, Element.BUSY].sum())
+            rows[n] = (makespan / chain, speedup, busy / (makespan * dag.pes), clock[Clock.DECISIONS])
         return rows
-
-
-class SocEnv(DispatchEnv):
-    """`dispatchgym/SoC-v0`, one copy."""
-
-    family = StreamFamily()
-
-
-class SocVectorEnv(DispatchVectorEnv):
-    """`dispatchgym/SoC-v0`, many copies."""
-
-    family = StreamFamily()
-
-
-class SocFlatEnv(SocEnv):
-    """`dispatchgym/SoCFlat-v0`: one Box of candidates, context and mask."""
-
-    flat = True
-
-
-class SocFlatVectorEnv(SocVectorEnv):
-    """`dispatchgym/SoCFlat-v0`, many copies."""
-
-    flat = True
-
-
-class StaticDagEnv(DispatchEnv):
-    """`dispatchgym/StaticDag-v0`, one copy."""
-
-    family = StaticFamily()
-
-
-class StaticDagVectorEnv(DispatchVectorEnv):
-    """`dispatchgym/StaticDag-v0`, many copies."""
-
-    family = StaticFamily()
-
-
-class StaticDagFlatEnv(StaticDagEnv):
-    """`dispatchgym/StaticDagFlat-v0`: one Box of candidates, context and mask."""
-
-    flat = True
-
-
-class StaticDagFlatVectorEnv(StaticDagVectorEnv):
-    """`dispatchgym/StaticDagFlat-v0`, many copies."""
-
-    flat = True

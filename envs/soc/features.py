@@ -1,162 +1,235 @@
-"""What the agent sees of choices, state and graph: compiled together with `rules.py`, whose columns it uses.
+"""What the agent sees of a chip: features of choices and of the state, and the graph.
 
-Nodes of the graph are the tasks of every application once (templates: a policy that encodes them once knows every job to
-come; blank if successors are unknown), the live tasks of the jobs in the system, and one for WAIT; resources are the PEs, and
-one for WAIT. A choice names its task's template. Nothing here is unknown to a scheduler: not the gap to the next arrival, not
-the noise of a running task.
+The task nodes are the tasks of every application once (templates), the live tasks of the jobs in the system, and one for WAIT.
+Templates let a policy that encodes them once know every job to come; they are blank if successors are unknown. The resource
+nodes are the PEs, and one for WAIT. A choice names its task's template. No feature tells more than a scheduler knows: neither
+the gap to the next arrival nor the noise of a running task.
 """
 
+from __future__ import annotations
 
-def task_of(inst, s, b, k):
-    if inst.mode == 0 and k == s.eft.shape[1] * s.element.shape[1] * inst.levels:
+from dispatchgym.envs.core.arithmetic import clip, limit
+from dispatchgym.envs.core.contract import Array, Observation
+from dispatchgym.envs.soc.choices import data_at
+from dispatchgym.envs.soc.layout import (
+    ASSIGNED,
+    NEVER,
+    OUTSTANDING,
+    READY,
+    RUNNING,
+    App,
+    Candidate,
+    Chosen,
+    Claim,
+    Clock,
+    Context,
+    Element,
+    Finish,
+    Instances,
+    Live,
+    Outlook,
+    Pe,
+    ResourceNode,
+    Rule,
+    RunsOn,
+    Slot,
+    Soon,
+    State,
+    TaskData,
+    TaskNode,
+    Worth,
+)
+from dispatchgym.envs.soc.rules import at_level, is_wait, place_of, ready_of
+
+
+def task_of(inst: Instances, s: State, b: int, k: int) -> int:
+    """The template of choice k's task, or the node for WAIT."""
+    if is_wait(inst, s, k):
         return inst.task.shape[1] + s.live.shape[1]
-    return s.live[b, s.ready[b, ready_of(inst, s, b, k)], ROW]
+    return s.live[b, s.ready[b, ready_of(inst, s, b, k)], Live.ROW]
 
 
-def resource_of(inst, s, b, k):
-    if inst.mode == 0 and k == s.eft.shape[1] * s.element.shape[1] * inst.levels:
+def resource_of(inst: Instances, s: State, b: int, k: int) -> int:
+    """The PE of choice k, or the node for WAIT."""
+    if is_wait(inst, s, k):
         return s.element.shape[1]
     return place_of(inst, s, b, k)
 
 
-def limit(x, low, high):
-    return min(max(x, low), high)
-
-
-def candidate(inst, s, b, k, out):
+def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
     """Features of running a ready task on a PE, or of waiting; time is in mean executions, or in shares of the job's chain."""
     w = inst.chip[s.row[b]]
-    clock = s.clock[b]
-    now = clock[NOW]
-    rate = inst.rate[w]
-    pes = s.element.shape[1]
-    if inst.mode == 0 and k == s.eft.shape[1] * pes * inst.levels:
+    if is_wait(inst, s, k):
         describe_waiting(inst, s, b, w, out)
         return
-    r = s.choice[b, k, OF_READY]
-    p = s.choice[b, k, OF_PE]
-    level = s.choice[b, k, OF_LEVEL]
+    r = s.choice[b, k, Chosen.READY]
+    p = s.choice[b, k, Chosen.PE]
+    level = s.choice[b, k, Chosen.LEVEL]
+    x = s.ready[b, r]
+    run = inst.seen[w, s.live[b, x, Live.ROW], p]
+    ticks = at_level(inst, w, p, run, level)
+    free = max(s.element[b, p, Element.EXPECT], s.clock[b, Clock.NOW])
+    end = max(free, s.arrive[b, x, p]) + ticks
+    out[Candidate.WAITS] = 0.0
+    out[Candidate.STARTS] = 1.0
+    describe_execution(inst, s, b, w, r, p, level, ticks, out)
+    describe_ends(inst, s, b, w, r, p, end, out)
+    describe_job(inst, s, b, w, r, p, end, out)
+    describe_rivals(inst, s, b, w, r, p, out)
+    describe_successors(inst, s, b, w, r, p, end, out)
+
+
+def describe_execution(inst: Instances, s: State, b: int, w: int, r: int, p: int, level: int, ticks: int, out: Array) -> None:
+    """The execution on PE p, which takes `ticks` at `level`."""
+    now = s.clock[b, Clock.NOW]
+    rate = inst.rate[w]
     x = s.ready[b, r]
     live = s.live[b, x]
-    row = live[ROW]
-    task = inst.task[w, row]
-    slot = s.slot[b, live[SLOT]]
-    app = inst.app[w, slot[APPLICATION]]
-    element = s.element[b, p]
+    row = live[Live.ROW]
+    fastest = inst.task[w, row, TaskData.FASTEST]
+    free = max(s.element[b, p, Element.EXPECT], now)
+    out[Candidate.DURATION] = limit(ticks * rate, 0.0, 8.0)
+    out[Candidate.SLOWER_THAN_FASTEST] = limit(float(ticks) / max(fastest, 1) - 1.0, 0.0, 8.0)
+    out[Candidate.DATA_ARRIVES] = limit((s.arrive[b, x, p] - now) * rate, -4.0, 8.0)
+    out[Candidate.PE_FREE] = limit((free - now) * rate, 0.0, 8.0)
+    out[Candidate.READY_SINCE] = limit((now - live[Live.TICK]) * rate, 0.0, 8.0)
+    out[Candidate.SENDS] = limit(inst.sends[w, row] * rate, 0.0, 8.0)
+    out[Candidate.IS_FASTEST] = 1.0 if inst.seen[w, row, p] == fastest else 0.0
+    top = inst.mhz[w, p, inst.pe[w, p, Pe.LEVELS] - 1]
+    out[Candidate.FREQUENCY] = 1.0 if inst.levels == 1 else float(inst.mhz[w, p, level]) / top
+    out[Candidate.ENERGY] = limit(float(inst.power[w, p, level]) * ticks * inst.worth[w, Worth.ENERGY], 0.0, 8.0)
+
+
+def describe_ends(inst: Instances, s: State, b: int, w: int, r: int, p: int, end: int, out: Array) -> None:
+    """The task's end on PE p against its ends on other PEs."""
+    rate = inst.rate[w]
     eft = s.eft[b, r]
     outlook = s.outlook[b, r]
-    run = inst.seen[w, row, p]
-    ticks = at_level(inst, w, p, run, level)
-    free = max(element[EXPECT], now)
-    end = max(free, s.arrive[b, x, p]) + ticks
-    share = 1.0 / inst.chain[w, slot[APPLICATION]]
-    rest = s.rest[b, live[SLOT]]
-    ahead = end + inst.oct[w, row, p]
-    rank = outlook[RANK]
-    rest_after = inst.oct[w, row, p] * share
+    ahead = end + inst.oct[w, s.live[b, s.ready[b, r], Live.ROW], p]
+    other = eft[Finish.SECOND] if eft[Finish.BEST_PE] == p else eft[Finish.EARLIEST]
+    out[Candidate.LATER_THAN_BEST] = limit((end - eft[Finish.EARLIEST]) * rate, 0.0, 8.0)
+    out[Candidate.LATER_AHEAD] = limit((ahead - outlook[Outlook.AHEAD]) * rate, 0.0, 8.0)
+    out[Candidate.LOSS_ELSEWHERE] = clip((other - end) * rate, 8.0)
+    out[Candidate.LOSS_BY_WAITING] = clip((outlook[Outlook.LATER] - ahead) * rate, 8.0)
+    out[Candidate.CHOICE_OF_PE] = limit((eft[Finish.EARLIEST] - eft[Finish.SECOND]) * rate, -8.0, 0.0)
 
-    # When the job can end if this is done, by its next tasks and where the data they need besides is.
+
+def describe_job(inst: Instances, s: State, b: int, w: int, r: int, p: int, end: int, out: Array) -> None:
+    """The task's job: its age, what it still needs, and when it could be done if the task ends at `end` on PE p."""
+    clock = s.clock[b]
+    now = clock[Clock.NOW]
+    live = s.live[b, s.ready[b, r]]
+    row = live[Live.ROW]
+    slot = s.slot[b, live[Live.SLOT]]
+    share = 1.0 / inst.chain[w, slot[Slot.APPLICATION]]
+    rest = s.rest[b, live[Live.SLOT]]
+    rank = s.outlook[b, r, Outlook.RANK]
+    ahead = end + inst.oct[w, row, p]
+    tasks = inst.app[w, slot[Slot.APPLICATION], App.TASKS]
+    out[Candidate.RANK] = limit(rank * inst.rate[w], 0.0, 16.0) * 0.25
+    out[Candidate.RANK_SHARE] = rank * share
+    out[Candidate.JOB_END] = limit((ahead - now) * share, 0.0, 4.0)
+    out[Candidate.JOB_AGE] = limit((now - slot[Slot.ARRIVAL]) * share, 0.0, 4.0)
+    out[Candidate.JOB_REST] = limit(rest * share, 0.0, 4.0)
+    out[Candidate.JOB_SLACK] = clip((ahead - now - rest) * share, 4.0)
+    out[Candidate.TASKS_LEFT] = float(slot[Slot.LEFT]) / tasks if inst.known == 1 else 0.0
+    out[Candidate.REST_AFTER] = limit(inst.oct[w, row, p] * share, 0.0, 4.0)
+    out[Candidate.JOBS_BEFORE] = (slot[Slot.JOB] - (clock[Clock.LET_IN] - clock[Clock.LIVE])) * 0.25
+
+
+def describe_rivals(inst: Instances, s: State, b: int, w: int, r: int, p: int, out: Array) -> None:
+    """The other ready tasks that would end on PE p first, and what it costs them to go elsewhere."""
+    rate = inst.rate[w]
+    eft = s.eft[b, r]
+    claim = s.claim[b, p]
+    rank = s.outlook[b, r, Outlook.RANK]
+    own = eft[Finish.BEST_PE] == p  # the claims include the task itself
+    rivals = claim[Claim.CLAIMS] - (1.0 if own else 0.0)
+    largest = own and claim[Claim.LOSS] <= eft[Finish.SECOND] - eft[Finish.EARLIEST]
+    loss = claim[Claim.LOSS_2] if largest else claim[Claim.LOSS]
+    urgent = claim[Claim.URGENT_2] if own and claim[Claim.URGENT] <= rank else claim[Claim.URGENT]
+    out[Candidate.RIVALS] = rivals * 0.25
+    out[Candidate.RIVAL_LOSS] = limit(loss * rate, 0.0, 8.0)
+    out[Candidate.RIVAL_RANK] = clip((urgent - rank) * rate, 8.0) * 0.5 if rivals > 0.0 else -4.0
+
+
+def describe_successors(inst: Instances, s: State, b: int, w: int, r: int, p: int, end: int, out: Array) -> None:
+    """The task's successors, if it ends at `end` on PE p, and the tasks that will want this PE soon."""
+    now = s.clock[b, Clock.NOW]
+    rate = inst.rate[w]
+    x = s.ready[b, r]
+    live = s.live[b, x]
+    task = inst.task[w, live[Live.ROW]]
+    outlook = s.outlook[b, r]
+    rank = outlook[Outlook.RANK]
+    ahead = end + inst.oct[w, live[Live.ROW], p]
+    share = 1.0 / inst.chain[w, s.slot[b, live[Live.SLOT], Slot.APPLICATION]]
+
+    # As `ahead`, but from the successors' own execution times, and from when PEs and their other data are there.
     onward = float(end)
     if inst.known == 1:
-        base = live[SLOT] * inst.width
-        for e in range(task[SUCC_AT], task[SUCC_AT] + task[SUCCS]):
+        base = live[Live.SLOT] * inst.width
+        for e in range(task[TaskData.SUCC_AT], task[TaskData.SUCC_AT] + task[TaskData.SUCCS]):
             u = base + inst.succ[w, e]
-            after = s.live[b, u, ROW]
+            after = s.live[b, u, Live.ROW]
             least = float(NEVER)
-            for q in range(pes):
+            for q in range(s.element.shape[1]):
                 if inst.seen[w, after, q] >= 0:
-                    here = max(data_at(inst, s, b, w, u, q, x, p, end), s.element[b, q, EXPECT])
+                    here = max(data_at(inst, s, b, w, u, q, x, p, end), s.element[b, q, Element.EXPECT])
                     least = min(least, here + inst.seen[w, after, q] + inst.oct[w, after, q])
             onward = max(onward, least)
     soon = s.soon[b, p]
-
-    # The other ready tasks that would end on this PE first, and what it costs them to go elsewhere.
-    claim = s.claim[b, p]
-    own = eft[BEST_PE] == p
-    rivals = claim[CLAIMS] - (1.0 if own else 0.0)
-    other = eft[SECOND] if own else eft[EARLIEST]
-    loss = claim[LOSS_2] if own and claim[LOSS] <= eft[SECOND] - eft[EARLIEST] else claim[LOSS]
-    urgent = claim[URGENT_2] if own and claim[URGENT] <= rank else claim[URGENT]
-
-    out[0] = 0.0
-    out[1] = limit(ticks * rate, 0.0, 8.0)
-    out[2] = limit(float(ticks) / max(task[FASTEST], 1) - 1.0, 0.0, 8.0)
-    out[3] = limit((end - eft[EARLIEST]) * rate, 0.0, 8.0)
-    out[4] = limit((ahead - outlook[AHEAD]) * rate, 0.0, 8.0)
-    out[5] = limit((other - end) * rate, -8.0, 8.0)
-    out[6] = limit((outlook[LATER] - ahead) * rate, -8.0, 8.0)
-    out[7] = limit(rank * rate, 0.0, 16.0) * 0.25
-    out[8] = rank * share
-    out[9] = limit((ahead - now) * share, 0.0, 4.0)
-    out[10] = limit((now - slot[ARRIVAL]) * share, 0.0, 4.0)
-    out[11] = limit(rest * share, 0.0, 4.0)
-    out[12] = limit((ahead - now - rest) * share, -4.0, 4.0)
-    out[13] = float(slot[LEFT]) / app[TASKS] if inst.known == 1 else 0.0
-    out[14] = task[SUCCS] * 0.25 if inst.known == 1 else 0.0
-    out[15] = outlook[RELEASES] * 0.25 if inst.known == 1 else 0.0
-    out[16] = limit((s.arrive[b, x, p] - now) * rate, -4.0, 8.0)
-    out[17] = limit((free - now) * rate, 0.0, 8.0)
-    out[18] = limit((now - live[TICK]) * rate, 0.0, 8.0)
-    out[19] = rivals * 0.25
-    out[20] = limit(loss * rate, 0.0, 8.0)
-    out[21] = limit((urgent - rank) * rate, -8.0, 8.0) * 0.5 if rivals > 0.0 else -4.0
-    out[22] = limit(inst.sends[w, row] * rate, 0.0, 8.0)
-    out[23] = limit(rest_after, 0.0, 4.0)
-    out[24] = (slot[JOB] - (clock[LET_IN] - clock[LIVE])) * 0.25
-    out[25] = 1.0 if run == task[FASTEST] else 0.0
-    out[26] = 1.0 if inst.levels == 1 else float(inst.mhz[w, p, level]) / inst.mhz[w, p, inst.pe[w, p, LEVELS] - 1]
-    out[27] = limit(float(inst.power[w, p, level]) * ticks * inst.worth[w, 1], 0.0, 8.0)
-    out[28] = limit((eft[EARLIEST] - eft[SECOND]) * rate, -8.0, 0.0)
-    out[29] = 1.0
-    out[30] = limit((onward - ahead) * rate, -8.0, 8.0)
-    out[31] = limit((onward - now) * share, 0.0, 4.0)
-    out[32] = limit((soon[SOON] - end) * rate, -8.0, 8.0)
-    out[33] = limit((soon[SOON_RANK] - rank) * rate, -8.0, 8.0) * 0.5 if soon[SOON] < NEVER else -4.0
-    out[34] = limit(soon[SOON_LOSS] * rate, 0.0, 8.0) if soon[SOON] < NEVER else 0.0
+    out[Candidate.SUCCESSORS] = task[TaskData.SUCCS] * 0.25 if inst.known == 1 else 0.0
+    out[Candidate.RELEASES] = outlook[Outlook.RELEASES] * 0.25 if inst.known == 1 else 0.0
+    out[Candidate.ONWARD_DELAY] = clip((onward - ahead) * rate, 8.0)
+    out[Candidate.ONWARD] = limit((onward - now) * share, 0.0, 4.0)
+    out[Candidate.SOON] = clip((soon[Soon.START] - end) * rate, 8.0)
+    out[Candidate.SOON_RANK] = clip((soon[Soon.RANK] - rank) * rate, 8.0) * 0.5 if soon[Soon.START] < NEVER else -4.0
+    out[Candidate.SOON_LOSS] = limit(soon[Soon.LOSS] * rate, 0.0, 8.0) if soon[Soon.START] < NEVER else 0.0
 
 
-def describe_waiting(inst, s, b, w, out):
+def describe_waiting(inst: Instances, s: State, b: int, w: int, out: Array) -> None:
     """Features of WAIT: until when, and what else could be done now."""
     clock = s.clock[b]
-    now = clock[NOW]
+    now = clock[Clock.NOW]
     rate = inst.rate[w]
     for f in range(out.shape[0]):
         out[f] = 0.0
     soonest = NEVER
     for p in range(s.element.shape[1]):
-        if s.element[b, p, RUNS] >= 0:
-            soonest = min(soonest, max(s.element[b, p, EXPECT], now))
+        if s.element[b, p, Element.RUNS] >= 0:
+            soonest = min(soonest, max(s.element[b, p, Element.EXPECT], now))
     # The smallest price of starting something now instead of where it would end first.
     least = float(NEVER)
     fair = 0
-    for y in range(clock[READY]):
+    for y in range(clock[Clock.READY]):
         x = s.ready[b, y]
-        row = s.live[b, x, ROW]
+        row = s.live[b, x, Live.ROW]
         for p in range(s.element.shape[1]):
-            if s.element[b, p, RUNS] < 0 and inst.seen[w, row, p] >= 0 and s.arrive[b, x, p] <= now:
-                price = now + inst.seen[w, row, p] + inst.oct[w, row, p] - s.outlook[b, y, AHEAD]
+            if s.element[b, p, Element.RUNS] < 0 and inst.seen[w, row, p] >= 0 and s.arrive[b, x, p] <= now:
+                price = now + inst.seen[w, row, p] + inst.oct[w, row, p] - s.outlook[b, y, Outlook.AHEAD]
                 least = min(least, price)
                 fair += price <= 0.0
-    out[0] = 1.0
-    out[1] = limit((soonest - now) * rate, 0.0, 8.0)
-    out[3] = limit((min(soonest, clock[NEXT]) - now) * rate, 0.0, 8.0)
-    out[4] = limit(least * rate, 0.0, 8.0)
-    out[19] = fair * 0.25
+    out[Candidate.WAITS] = 1.0
+    out[Candidate.DURATION] = limit((soonest - now) * rate, 0.0, 8.0)
+    out[Candidate.LATER_THAN_BEST] = limit((min(soonest, clock[Clock.NEXT]) - now) * rate, 0.0, 8.0)
+    out[Candidate.LATER_AHEAD] = limit(least * rate, 0.0, 8.0)
+    out[Candidate.RIVALS] = fair * 0.25
     # The next task that will want a PE that is idle now.
     nearest = float(NEVER)
     urgency = 0.0
     stake = 0.0
     for p in range(s.element.shape[1]):
-        if s.element[b, p, RUNS] < 0 and s.soon[b, p, SOON] < NEVER:
-            nearest = min(nearest, s.soon[b, p, SOON])
-            urgency = max(urgency, s.soon[b, p, SOON_RANK])
-            stake = max(stake, s.soon[b, p, SOON_LOSS])
-    out[32] = limit((nearest - now) * rate, 0.0, 8.0)
-    out[33] = limit(urgency * rate, 0.0, 16.0) * 0.25
-    out[34] = limit(stake * rate, 0.0, 8.0)
+        if s.element[b, p, Element.RUNS] < 0 and s.soon[b, p, Soon.START] < NEVER:
+            nearest = min(nearest, s.soon[b, p, Soon.START])
+            urgency = max(urgency, s.soon[b, p, Soon.RANK])
+            stake = max(stake, s.soon[b, p, Soon.LOSS])
+    out[Candidate.SOON] = limit((nearest - now) * rate, 0.0, 8.0)
+    out[Candidate.SOON_RANK] = limit(urgency * rate, 0.0, 16.0) * 0.25
+    out[Candidate.SOON_LOSS] = limit(stake * rate, 0.0, 8.0)
 
 
-def context(inst, s, b, out):
+def context(inst: Instances, s: State, b: int, out: Array) -> None:
     """Features of the whole state."""
     w = inst.chip[s.row[b]]
     clock = s.clock[b]
@@ -165,112 +238,142 @@ def context(inst, s, b, out):
     longest = 0.0
     total = 0.0
     for slot in range(s.slot.shape[1]):
-        if s.slot[b, slot, JOB] >= 0:
-            chain = inst.chain[w, s.slot[b, slot, APPLICATION]]
+        if s.slot[b, slot, Slot.JOB] >= 0:
+            chain = inst.chain[w, s.slot[b, slot, Slot.APPLICATION]]
             share = s.rest[b, slot] / chain
             longest = max(longest, share)
             total += share
-    out[0] = float(clock[LIVE]) / rule[CAP]
-    out[1] = limit(float(clock[LIVE]) / pes, 0.0, 8.0)
-    out[2] = limit(float(clock[READY]) / pes, 0.0, 8.0)
-    out[3] = float(clock[IDLE]) / pes
-    out[4] = limit(float(clock[ASSIGNED]) / pes, 0.0, 8.0)
-    out[5] = limit(longest, 0.0, 4.0)
-    out[6] = limit(total / max(clock[LIVE], 1), 0.0, 4.0)
-    out[7] = 1.0 if rule[FIXED] == 1 else 0.0
-    out[8] = limit(inst.noise[w], 0.0, 2.0)
-    out[9] = limit(inst.load[w], 0.0, 4.0)
-    out[10] = limit((clock[ARRIVED] - clock[LET_IN]) * 0.125, 0.0, 4.0)
-    out[11] = limit(inst.spread[w], 0.0, 8.0)
+    out[Context.FILLED] = float(clock[Clock.LIVE]) / rule[Rule.CAP]
+    out[Context.JOBS] = limit(float(clock[Clock.LIVE]) / pes, 0.0, 8.0)
+    out[Context.READY] = limit(float(clock[Clock.READY]) / pes, 0.0, 8.0)
+    out[Context.IDLE] = float(clock[Clock.IDLE]) / pes
+    out[Context.ASSIGNED] = limit(float(clock[Clock.ASSIGNED]) / pes, 0.0, 8.0)
+    out[Context.LONGEST_REST] = limit(longest, 0.0, 4.0)
+    out[Context.MEAN_REST] = limit(total / max(clock[Clock.LIVE], 1), 0.0, 4.0)
+    out[Context.IS_STATIC] = 1.0 if rule[Rule.FIXED] == 1 else 0.0
+    out[Context.NOISE] = limit(inst.noise[w], 0.0, 2.0)
+    out[Context.LOAD] = limit(inst.load[w], 0.0, 4.0)
+    out[Context.JOBS_OUTSIDE] = limit((clock[Clock.ARRIVED] - clock[Clock.LET_IN]) * 0.125, 0.0, 4.0)
+    out[Context.SPREAD] = limit(inst.spread[w], 0.0, 8.0)
 
 
-def graph(inst, s, b, o):
-    """Templates, live tasks and PEs; the arrays are blank when called."""
+def graph(inst: Instances, s: State, b: int, o: Observation) -> None:
+    """Templates, live tasks and PEs, and one node of each kind for WAIT."""
     w = inst.chip[s.row[b]]
-    clock = s.clock[b]
-    now = clock[NOW]
-    rate = inst.rate[w]
-    pes = s.element.shape[1]
-    rows = inst.task.shape[1]
     chains = 0
     links = 0
     # With unknown successors a task does not exist before its predecessors are done.
-    for a in range(inst.app.shape[1] if inst.known == 1 else 0):
+    if inst.known == 1:
+        chains, links = add_templates(inst, s, b, w, o)
+    add_live_tasks(inst, s, b, w, o, chains, links)
+    add_elements(inst, s, b, w, o)
+    o.resources[b, s.element.shape[1], ResourceNode.IS_WAITING] = 1.0
+    o.tasks[b, inst.task.shape[1] + s.live.shape[1], TaskNode.READY_SINCE] = -1.0
+
+
+def add_templates(inst: Instances, s: State, b: int, w: int, o: Observation) -> tuple[int, int]:
+    """Nodes and edges of all templates; returns how many edges to tasks and to PEs there are."""
+    rate = inst.rate[w]
+    chains = 0
+    links = 0
+    for a in range(inst.app.shape[1]):
         app = inst.app[w, a]
-        for t in range(app[TASKS]):
-            row = app[FIRST] + t
+        for t in range(app[App.TASKS]):
+            row = app[App.FIRST] + t
+            task = inst.task[w, row]
             node = o.tasks[b, row]
-            node[0] = 1.0
-            node[7] = limit(inst.task[w, row, FASTEST] * rate, 0.0, 8.0)
-            node[8] = limit(inst.rank[w, row] * rate, 0.0, 16.0) * 0.25
-            node[9] = inst.rank[w, row] / inst.chain[w, a]
-            node[10] = inst.task[w, row, PREDS] * 0.25
-            node[11] = inst.task[w, row, SUCCS] * 0.25
-            node[12] = limit(inst.sends[w, row] * rate, 0.0, 8.0)
-            at = inst.task[w, row, SUCC_AT]
-            for e in range(at, at + inst.task[w, row, SUCCS]):
+            node[TaskNode.IS_TEMPLATE] = 1.0
+            describe_work(inst, w, a, row, node)
+            node[TaskNode.PREDECESSORS_OR_AGE] = task[TaskData.PREDS] * 0.25
+            node[TaskNode.SUCCESSORS] = task[TaskData.SUCCS] * 0.25
+            node[TaskNode.SENDS] = limit(inst.sends[w, row] * rate, 0.0, 8.0)
+            at = task[TaskData.SUCC_AT]
+            for e in range(at, at + task[TaskData.SUCCS]):
                 o.precedes[b, chains, 0] = row
-                o.precedes[b, chains, 1] = app[FIRST] + inst.succ[w, e]
+                o.precedes[b, chains, 1] = app[App.FIRST] + inst.succ[w, e]
                 chains += 1
-            for p in range(pes):
+            for p in range(s.element.shape[1]):
                 ticks = inst.seen[w, row, p]
                 if ticks >= 0:
                     o.runs_on[b, links, 0] = row
                     o.runs_on[b, links, 1] = p
                     edge = o.runs_on_features[b, links]
-                    edge[0] = limit(ticks * rate, 0.0, 8.0)
-                    edge[1] = limit(float(ticks) / max(inst.task[w, row, FASTEST], 1) - 1.0, 0.0, 8.0)
-                    edge[2] = limit(inst.oct[w, row, p] / inst.chain[w, a], 0.0, 4.0)
+                    edge[RunsOn.DURATION] = limit(ticks * rate, 0.0, 8.0)
+                    slower = float(ticks) / max(task[TaskData.FASTEST], 1) - 1.0
+                    edge[RunsOn.SLOWER_THAN_FASTEST] = limit(slower, 0.0, 8.0)
+                    edge[RunsOn.REST_AFTER] = limit(inst.oct[w, row, p] / inst.chain[w, a], 0.0, 4.0)
                     links += 1
+    return chains, links
+
+
+def describe_work(inst: Instances, w: int, a: int, row: int, node: Array) -> None:
+    """Execution time and rank of template `row` of application `a`."""
+    rate = inst.rate[w]
+    node[TaskNode.FASTEST] = limit(inst.task[w, row, TaskData.FASTEST] * rate, 0.0, 8.0)
+    node[TaskNode.RANK] = limit(inst.rank[w, row] * rate, 0.0, 16.0) * 0.25
+    node[TaskNode.RANK_SHARE] = inst.rank[w, row] / inst.chain[w, a]
+
+
+def add_live_tasks(inst: Instances, s: State, b: int, w: int, o: Observation, chains: int, links: int) -> None:
+    """Nodes and edges of the tasks of jobs in the system, behind `chains` edges to tasks and `links` edges to PEs."""
+    now = s.clock[b, Clock.NOW]
+    rate = inst.rate[w]
+    first = inst.task.shape[1]  # node of live task 0
     for slot in range(s.slot.shape[1]):
-        if s.slot[b, slot, JOB] < 0:
+        if s.slot[b, slot, Slot.JOB] < 0:
             continue
-        a = s.slot[b, slot, APPLICATION]
-        for t in range(inst.app[w, a, TASKS]):
+        a = s.slot[b, slot, Slot.APPLICATION]
+        for t in range(inst.app[w, a, App.TASKS]):
             x = slot * inst.width + t
             live = s.live[b, x]
-            row = live[ROW]
-            if live[STATUS] == OUTSTANDING and inst.known == 0:
+            row = live[Live.ROW]
+            status = live[Live.STATUS]
+            if status == OUTSTANDING and inst.known == 0:
                 continue
-            node = o.tasks[b, rows + x]
-            node[1 + live[STATUS]] = 1.0
-            node[6] = live[MISSING] * 0.25
-            node[7] = limit(inst.task[w, row, FASTEST] * rate, 0.0, 8.0)
-            node[8] = limit(inst.rank[w, row] * rate, 0.0, 16.0) * 0.25
-            node[9] = inst.rank[w, row] / inst.chain[w, a]
-            node[10] = limit((now - s.slot[b, slot, ARRIVAL]) / inst.chain[w, a], 0.0, 4.0)
-            node[13] = limit((now - live[TICK]) * rate, 0.0, 8.0) if live[STATUS] == TO_START else 0.0
+            node = o.tasks[b, first + x]
+            node[TaskNode.IS_OUTSTANDING + status] = 1.0
+            node[TaskNode.MISSING] = live[Live.MISSING] * 0.25
+            describe_work(inst, w, a, row, node)
+            age = (now - s.slot[b, slot, Slot.ARRIVAL]) / inst.chain[w, a]
+            node[TaskNode.PREDECESSORS_OR_AGE] = limit(age, 0.0, 4.0)
+            node[TaskNode.READY_SINCE] = limit((now - live[Live.TICK]) * rate, 0.0, 8.0) if status == READY else 0.0
             if inst.known == 1:
-                at = inst.task[w, row, SUCC_AT]
-                for e in range(at, at + inst.task[w, row, SUCCS]):
-                    o.precedes[b, chains, 0] = rows + x
-                    o.precedes[b, chains, 1] = rows + slot * inst.width + inst.succ[w, e]
+                at = inst.task[w, row, TaskData.SUCC_AT]
+                for e in range(at, at + inst.task[w, row, TaskData.SUCCS]):
+                    o.precedes[b, chains, 0] = first + x
+                    o.precedes[b, chains, 1] = first + slot * inst.width + inst.succ[w, e]
                     chains += 1
-            if live[STATUS] == NAMED or live[STATUS] == RUNNING:
-                o.runs_on[b, links, 0] = rows + x
-                o.runs_on[b, links, 1] = live[PLACE]
-                o.runs_on_features[b, links, 3] = 1.0
+            if status == ASSIGNED or status == RUNNING:
+                o.runs_on[b, links, 0] = first + x
+                o.runs_on[b, links, 1] = live[Live.PLACE]
+                o.runs_on_features[b, links, RunsOn.IS_TAKEN] = 1.0
                 links += 1
-            elif live[STATUS] == TO_START:
-                for p in range(pes):
+            elif status == READY:
+                for p in range(s.element.shape[1]):
                     if inst.seen[w, row, p] >= 0:
-                        o.runs_on[b, links, 0] = rows + x
+                        o.runs_on[b, links, 0] = first + x
                         o.runs_on[b, links, 1] = p
                         edge = o.runs_on_features[b, links]
-                        edge[0] = limit(inst.seen[w, row, p] * rate, 0.0, 8.0)
-                        edge[4] = limit((s.arrive[b, x, p] - now) * rate, -4.0, 8.0)
+                        edge[RunsOn.DURATION] = limit(inst.seen[w, row, p] * rate, 0.0, 8.0)
+                        edge[RunsOn.DATA_ARRIVES] = limit((s.arrive[b, x, p] - now) * rate, -4.0, 8.0)
                         links += 1
-    for p in range(pes):
-        if inst.pe[w, p, REAL] == 1:
+
+
+def add_elements(inst: Instances, s: State, b: int, w: int, o: Observation) -> None:
+    """Nodes of the PEs."""
+    now = s.clock[b, Clock.NOW]
+    rate = inst.rate[w]
+    for p in range(s.element.shape[1]):
+        if inst.pe[w, p, Pe.EXISTS] == 1:
             element = s.element[b, p]
             node = o.resources[b, p]
-            node[0] = 1.0
-            node[1] = 1.0 if element[RUNS] < 0 else 0.0
-            node[2] = limit((max(element[EXPECT], now) - now) * rate, 0.0, 8.0)
-            node[3] = element[WAITING] * 0.25
+            node[ResourceNode.EXISTS] = 1.0
+            node[ResourceNode.IS_IDLE] = 1.0 if element[Element.RUNS] < 0 else 0.0
+            node[ResourceNode.FREE] = limit((max(element[Element.EXPECT], now) - now) * rate, 0.0, 8.0)
+            node[ResourceNode.ASSIGNED] = element[Element.WAITING] * 0.25
             # Up to now: when a running task ends is not known.
-            busy = element[BUSY] - max(element[END] - now, 0) if element[RUNS] >= 0 else element[BUSY]
-            node[4] = float(busy) / max(now, 1)
-            node[5] = inst.power[w, p, inst.pe[w, p, LEVELS] - 1] * 0.001
-    o.resources[b, pes, 6] = 1.0
-    o.tasks[b, rows + s.live.shape[1], 13] = -1.0
+            busy = element[Element.BUSY]
+            if element[Element.RUNS] >= 0:
+                busy -= max(element[Element.END] - now, 0)
+            node[ResourceNode.BUSY] = float(busy) / max(now, 1)
+            node[ResourceNode.POWER] = inst.power[w, p, inst.pe[w, p, Pe.LEVELS] - 1] * 0.001

@@ -1,67 +1,104 @@
-"""Tasks of streaming jobs on unlike processing elements (PEs), event by event; a static graph is a stream of one job.
+"""The rules of task graphs on a chip, event by event: jobs arrive in a stream, or one static graph is a stream of one job.
 
-Functions of the contract in `envs/core/contract.py`. Time stands still while there is something to decide. What a choice is,
-depends on the mode (`inst.mode`); in all of them WAIT, if there is one, is the last:
+The processing elements (PEs) differ in speed. Time stands still while there is something to decide. What a choice is depends
+on the mode (`inst.mode`). WAIT, where it exists, is the last choice of all.
 
-0  start   a ready task and an idle PE at which its data has arrived (and a frequency level), or WAIT for the next event
-1  assign  a ready task and any PE that can run it; every ready task is named before time goes on; it runs there in the
-           order of assignment, but a later task whose data is there overtakes (DS3)
-2  task    as assign, the PE being the one with the earliest finish (DeepSoCS)
-3  pe      as assign, the task being the one that has been ready for longest (SoCRATES)
+START      a ready task and an idle PE at which its data has arrived (and a frequency level), or WAIT for the next event
+ASSIGN     a ready task and any PE that can run it. Every ready task is assigned before time goes on. A PE runs its tasks in
+           the order of assignment, but a later task whose data is there overtakes (DS3)
+TASK_ONLY  as ASSIGN, on the PE with the earliest finish (DeepSoCS)
+PE_ONLY    as ASSIGN, with the task that has been ready for longest (SoCRATES)
 
-Within a tick: completions, arrivals, decisions, starts. Numbers that are used together are one row of an array, with the
-columns named here. A live task is slot * width + task; its template is the row `first + task` of its application.
+Within a tick, completions come first, then arrivals, then decisions, then starts.
 """
 
-# inst.rule (W, 8): what a workload says.
-HORIZON, CAP, WHEN_FULL, PREFILL, MAX_JOBS, WARMUP, FIXED, SUCCESSORS_KNOWN = range(8)
-REDRAW, RETRY, QUEUE = range(3)  # WHEN_FULL
-# inst.app (W, A, 3): its first template row, number of tasks, longest chain of fastest executions.
-FIRST, TASKS, CHAIN = range(3)
-# inst.task (W, Z, 5): number of predecessors, first of them in inst.pred; the same for successors; fastest execution.
-PREDS, PRED_AT, SUCCS, SUCC_AT, FASTEST = range(5)
-# inst.pe (W, P, 3): is there such a PE, number of frequency levels, power when idle (mW).
-REAL, LEVELS, IDLE_POWER = range(3)
-# s.clock (B, 16): now; next attempt at an arrival; gaps used, jobs arrived, let in, in the system, completed, counted;
-# tasks ready, of those the ones whose data is on record, tasks assigned and not begun; decisions; over; when data arrives at
-# an idle PE next (mode start); jobs still to be let in at the start; PEs idle.
-NOW, ATTEMPT, GAPS, ARRIVED, LET_IN, LIVE, COMPLETED, COUNTED = range(8)
-READY, KNOWN, ASSIGNED, DECISIONS, OVER, NEXT, PENDING, IDLE = range(8, 16)
-# s.slot (B, S, 4): number of the job (-1 = free), its application, arrival, tasks left.
-JOB, APPLICATION, ARRIVAL, LEFT = range(4)
-# s.live (B, S * T, 7): predecessors not completed, status, PE, level, tick of completion or (ready) since when it is ready,
-# template row, slot.
-MISSING, STATUS, PLACE, LEVEL, TICK, ROW, SLOT = range(7)
-OUTSTANDING, TO_START, NAMED, RUNNING, DONE = range(5)  # STATUS
-# s.element (B, P, 5): live task it runs (-1 = idle), when that ends, when it will be free as the scheduler believes,
-# ticks of work begun (once over: done), tasks assigned and not begun.
-RUNS, END, EXPECT, BUSY, WAITING = range(5)
+from __future__ import annotations
 
-NEVER = 2**30
+from dispatchgym.envs.soc.layout import (
+    ASSIGNED,
+    DONE,
+    EDP,
+    ENERGY,
+    FLOW,
+    LATENCY,
+    NEVER,
+    OUTSTANDING,
+    PE_ONLY,
+    QUEUE,
+    READY,
+    REDRAW,
+    RETRY,
+    RUNNING,
+    START,
+    TASK_ONLY,
+    App,
+    Clock,
+    Element,
+    Finish,
+    Instances,
+    Live,
+    Pe,
+    Pred,
+    Rule,
+    Slot,
+    State,
+    TaskData,
+    Worth,
+)
 
 
-def reset(inst, s, b):
+def is_wait(inst: Instances, s: State, k: int) -> bool:
+    """Whether choice k is WAIT."""
+    return inst.mode == START and k == s.eft.shape[1] * s.element.shape[1] * inst.levels
+
+
+def ready_of(inst: Instances, s: State, b: int, k: int) -> int:
+    """Place of choice k's task in the list of ready tasks."""
+    if inst.mode == TASK_ONLY:
+        return k
+    if inst.mode == PE_ONLY:
+        return 0
+    return k // (s.element.shape[1] * inst.levels)
+
+
+def place_of(inst: Instances, s: State, b: int, k: int) -> int:
+    """The PE of choice k."""
+    if inst.mode == TASK_ONLY:
+        return s.eft[b, k, Finish.BEST_PE]
+    return (k // inst.levels) % s.element.shape[1]
+
+
+def level_of(inst: Instances, s: State, b: int, k: int) -> int:
+    """The frequency level of choice k."""
+    if inst.mode == TASK_ONLY or inst.levels == 1:
+        w = inst.chip[s.row[b]]
+        return inst.pe[w, place_of(inst, s, b, k), Pe.LEVELS] - 1
+    return k % inst.levels
+
+
+def reset(inst: Instances, s: State, b: int) -> None:
+    """Write the first state, and let time run to the first choice."""
     i = s.row[b]
     w = inst.chip[i]
     clock = s.clock[b]
     for f in range(clock.shape[0]):
         clock[f] = 0
-    clock[PENDING] = inst.rule[w, CAP] if inst.rule[w, PREFILL] == 1 else 0
-    if inst.rule[w, FIXED] == 1:
-        clock[ATTEMPT] = NEVER
-    elif inst.rule[w, PREFILL] == 1:
-        clock[ATTEMPT] = inst.gap[i, 0]
-        clock[GAPS] = 1
+    clock[Clock.PENDING] = inst.rule[w, Rule.CAP] if inst.rule[w, Rule.PREFILL] == 1 else 0
+    if inst.rule[w, Rule.FIXED] == 1:
+        clock[Clock.ATTEMPT] = NEVER
+    elif inst.rule[w, Rule.PREFILL] == 1:
+        clock[Clock.ATTEMPT] = inst.gap[i, 0]
+        clock[Clock.GAPS] = 1
     for x in range(s.slot.shape[1]):
-        s.slot[b, x, JOB] = -1
+        s.slot[b, x, Slot.JOB] = -1
     for p in range(s.element.shape[1]):
         element = s.element[b, p]
-        element[RUNS] = -1
-        element[END] = NEVER
-        element[EXPECT] = 0
-        element[BUSY] = 0
-        element[WAITING] = 0
-        clock[IDLE] += inst.pe[w, p, REAL]
+        element[Element.RUNS] = -1
+        element[Element.END] = NEVER
+        element[Element.EXPECT] = 0
+        element[Element.BUSY] = 0
+        element[Element.WAITING] = 0
+        clock[Clock.IDLE] += inst.pe[w, p, Pe.EXISTS]
     s.latency[b] = 0
     s.present[b] = 0
     s.energy[b] = 0.0
@@ -69,94 +106,99 @@ def reset(inst, s, b):
     settle(inst, s, b, 0)
 
 
-def finished(inst, s, b):
-    return s.clock[b, OVER] == 1
+def finished(inst: Instances, s: State, b: int) -> bool:
+    """Whether the run is over."""
+    return s.clock[b, Clock.OVER] == 1
 
 
-def objective(inst, s, b):
-    """Mean latency of the counted jobs (ns), or the makespan of a static graph; energy a job (nJ); or their product (nJ ms).
+def objective(inst: Instances, s: State, b: int) -> int:
+    """The value of the goal.
 
-    Goal 3: jobs in the system integrated over time, by jobs done (ns). Mean latency improves for whoever lets some jobs
-    starve and thereby keeps others out; this does not.
+    LATENCY  mean latency of the counted jobs (ns), or the makespan of a static graph
+    ENERGY   energy for each completed job (nJ)
+    EDP      the product of these two (nJ ms)
+    FLOW     jobs in the system, integrated over time, for each job done (ns). Unlike mean latency, this cannot be improved by
+             starving jobs to keep others out.
     """
     i = s.row[b]
     w = inst.chip[i]
     clock = s.clock[b]
-    fixed = inst.rule[w, FIXED] == 1
-    late = clock[NOW] if fixed else 1000 * inst.rule[w, HORIZON]
-    if not fixed and clock[COUNTED] > 0:
-        late = (1000 * s.latency[b]) // clock[COUNTED]
-    if inst.goal == 0:
+    fixed = inst.rule[w, Rule.FIXED] == 1
+    late = clock[Clock.NOW] if fixed else 1000 * inst.rule[w, Rule.HORIZON]
+    if not fixed and clock[Clock.COUNTED] > 0:
+        late = (1000 * s.latency[b]) // clock[Clock.COUNTED]
+    if inst.goal == LATENCY:
         return late
-    if inst.goal == 3:
+    if inst.goal == FLOW:
         return int(min(1000.0 * s.present[b] / max(progress(inst, s, b), 1e-3), 2147483647.0))
-    spent = energy_by(inst, s, b) / max(clock[COMPLETED], 1)
-    if inst.goal == 2:
+    spent = energy_by(inst, s, b) / max(clock[Clock.COMPLETED], 1)
+    if inst.goal == EDP:
         spent = spent * late * (1e-3 if fixed else 1e-6)
     return int(min(spent, 2147483647.0))
 
 
-def progress(inst, s, b):
-    """Jobs completed, and of those in the system the share of tasks that are done."""
+def progress(inst: Instances, s: State, b: int) -> float:
+    """Jobs completed, and the share of tasks done of each job in the system."""
     w = inst.chip[s.row[b]]
-    done = float(s.clock[b, COMPLETED])
+    done = float(s.clock[b, Clock.COMPLETED])
     for x in range(s.slot.shape[1]):
         slot = s.slot[b, x]
-        if slot[JOB] >= 0:
-            done += 1.0 - float(slot[LEFT]) / inst.app[w, slot[APPLICATION], TASKS]
+        if slot[Slot.JOB] >= 0:
+            done += 1.0 - float(slot[Slot.LEFT]) / inst.app[w, slot[Slot.APPLICATION], App.TASKS]
     return done
 
 
-def energy_by(inst, s, b):
-    """Nanojoules (mW * us) spent up to now: what running tasks still have to run does not count."""
-    if s.clock[b, OVER] == 1:
+def energy_by(inst: Instances, s: State, b: int) -> float:
+    """Nanojoules (mW * us) spent up to now; the time that running tasks still need does not count."""
+    if s.clock[b, Clock.OVER] == 1:
         return s.energy[b]
     w = inst.chip[s.row[b]]
-    now = s.clock[b, NOW]
+    now = s.clock[b, Clock.NOW]
     spent = s.energy[b]
     for p in range(s.element.shape[1]):
         element = s.element[b, p]
-        spent += float(inst.pe[w, p, IDLE_POWER]) * now
-        if element[RUNS] >= 0 and element[END] > now:
-            draws = inst.power[w, p, s.live[b, element[RUNS], LEVEL]] - inst.pe[w, p, IDLE_POWER]
-            spent -= float(draws) * (element[END] - now)
+        spent += float(inst.pe[w, p, Pe.IDLE_POWER]) * now
+        if element[Element.RUNS] >= 0 and element[Element.END] > now:
+            draws = inst.power[w, p, s.live[b, element[Element.RUNS], Live.LEVEL]] - inst.pe[w, p, Pe.IDLE_POWER]
+            spent -= float(draws) * (element[Element.END] - now)
     return spent
 
 
-def value(inst, s, b):
-    """What rewards add up to, negative: jobs in the system integrated over time, energy, or their product, in units."""
+def value(inst: Instances, s: State, b: int) -> float:
+    """Minus the sum of the rewards so far: jobs in the system integrated over time, energy, or their product, in units."""
     w = inst.chip[s.row[b]]
-    jobs = s.present[b] * inst.worth[w, 0]
-    if inst.goal == 0 or inst.goal == 3:
+    jobs = s.present[b] * inst.worth[w, Worth.PRESENCE]
+    if inst.goal == LATENCY or inst.goal == FLOW:
         return jobs
-    spent = energy_by(inst, s, b) * inst.worth[w, 1]
-    if inst.goal == 1:
+    spent = energy_by(inst, s, b) * inst.worth[w, Worth.ENERGY]
+    if inst.goal == ENERGY:
         return spent
     return jobs * spent
 
 
-def step(inst, s, b, action):
+def step(inst: Instances, s: State, b: int, action: int) -> float:
+    """Assign a task, or wait; then let time run to the next choice. Returns the reward."""
     w = inst.chip[s.row[b]]
     clock = s.clock[b]
-    clock[DECISIONS] += 1
-    wait = inst.mode == 0 and action == s.eft.shape[1] * s.element.shape[1] * inst.levels
+    clock[Clock.DECISIONS] += 1
+    wait = is_wait(inst, s, action)
     if not wait:
         r = ready_of(inst, s, b, action)
         p = place_of(inst, s, b, action)
         x = s.ready[b, r]
         live = s.live[b, x]
-        live[STATUS] = NAMED
-        live[PLACE] = p
-        live[LEVEL] = level_of(inst, s, b, action)
+        live[Live.STATUS] = ASSIGNED
+        live[Live.PLACE] = p
+        live[Live.LEVEL] = level_of(inst, s, b, action)
         element = s.element[b, p]
-        ticks = at_level(inst, w, p, inst.seen[w, live[ROW], p], live[LEVEL])
-        element[EXPECT] = max(element[EXPECT], clock[NOW], s.arrive[b, x, p]) + ticks
-        element[WAITING] += 1
-        s.line[b, clock[ASSIGNED]] = x
-        clock[ASSIGNED] += 1
-        clock[READY] -= 1
-        clock[KNOWN] -= 1
-        for y in range(r, clock[READY]):
+        ticks = at_level(inst, w, p, inst.seen[w, live[Live.ROW], p], live[Live.LEVEL])
+        element[Element.EXPECT] = max(element[Element.EXPECT], clock[Clock.NOW], s.arrive[b, x, p]) + ticks
+        element[Element.WAITING] += 1
+        s.line[b, clock[Clock.ASSIGNED]] = x
+        clock[Clock.ASSIGNED] += 1
+        clock[Clock.READY] -= 1
+        clock[Clock.KNOWN] -= 1
+        for y in range(r, clock[Clock.READY]):
             s.ready[b, y] = s.ready[b, y + 1]
     settle(inst, s, b, 2 if wait else 0)
     before = s.paid[b]
@@ -164,17 +206,17 @@ def step(inst, s, b, action):
     return before - s.paid[b]
 
 
-def at_level(inst, w, p, ticks, level):
-    """An execution time at a lower frequency, rounded up."""
-    top = inst.mhz[w, p, inst.pe[w, p, LEVELS] - 1]
+def at_level(inst: Instances, w: int, p: int, ticks: int, level: int) -> int:
+    """The execution time `ticks` at frequency `level` of PE p, rounded up."""
+    top = inst.mhz[w, p, inst.pe[w, p, Pe.LEVELS] - 1]
     mhz = inst.mhz[w, p, level]
     return ticks if mhz == top else (ticks * top + mhz - 1) // mhz
 
 
-def settle(inst, s, b, passing):
-    """Let time run until there is a choice or the end.
+def settle(inst: Instances, s: State, b: int, passing: int) -> None:
+    """Let time run until there is a choice, or to the end.
 
-    `passing`: 0 = stop at the first choice; 2 = time must go on first; 1 = a choice counts once something has changed.
+    `passing` says which choices count: 0 = any; 1 = those that exist after something has changed; 2 = none before time goes on.
     """
     i = s.row[b]
     w = inst.chip[i]
@@ -182,225 +224,228 @@ def settle(inst, s, b, passing):
     clock = s.clock[b]
     while True:
         changed = complete_due(inst, s, b, w)
-        if clock[COMPLETED] >= rule[MAX_JOBS]:
+        if clock[Clock.COMPLETED] >= rule[Rule.MAX_JOBS]:
             break
         changed = let_in(inst, s, b, i, w) or changed
         passing = min(passing, 1) if changed else passing
         note_arrivals(inst, s, b, w)
-        if inst.mode > 0 and clock[READY] > 0:
+        if inst.mode != START and clock[Clock.READY] > 0:
             return
-        start_named(inst, s, b, i, w)
-        if inst.mode == 0:
-            found = look_ahead(inst, s, b)
-            if found > 0 and (passing == 0 or (passing == 1 and (changed or found == 2))):
+        start_assigned(inst, s, b, i, w)
+        if inst.mode == START:
+            offer = look_ahead(inst, s, b)
+            if offer > 0 and (passing == 0 or (passing == 1 and (changed or offer == 2))):
                 return
         passing = min(passing, 1)
         tick = next_event(inst, s, b, w)
-        over = tick >= rule[HORIZON]
+        over = tick >= rule[Rule.HORIZON]
         if over:
-            tick = clock[NOW] if rule[FIXED] == 1 else rule[HORIZON]
-        # Jobs that wait outside have arrived all the same.
-        jobs = clock[LIVE] + (clock[ARRIVED] - clock[LET_IN] if rule[WHEN_FULL] == QUEUE else 0)
-        s.present[b] += (tick - clock[NOW]) * jobs
-        clock[NOW] = tick
+            tick = clock[Clock.NOW] if rule[Rule.FIXED] == 1 else rule[Rule.HORIZON]
+        # Jobs that wait outside count as in the system.
+        jobs = clock[Clock.LIVE] + (clock[Clock.ARRIVED] - clock[Clock.LET_IN] if rule[Rule.WHEN_FULL] == QUEUE else 0)
+        s.present[b] += (tick - clock[Clock.NOW]) * jobs
+        clock[Clock.NOW] = tick
         if over:
             break
     s.energy[b] = energy_by(inst, s, b)
     for p in range(s.element.shape[1]):
         element = s.element[b, p]
-        if element[RUNS] >= 0:
-            element[BUSY] -= element[END] - clock[NOW]
-    clock[OVER] = 1
+        if element[Element.RUNS] >= 0:
+            element[Element.BUSY] -= element[Element.END] - clock[Clock.NOW]
+    clock[Clock.OVER] = 1
 
 
-def start_named(inst, s, b, i, w):
-    """Begin assigned tasks, in that order, on idle PEs at which their data has arrived."""
+def start_assigned(inst: Instances, s: State, b: int, i: int, w: int) -> None:
+    """Start assigned tasks on idle PEs at which their data has arrived, in the order of assignment."""
     clock = s.clock[b]
-    now = clock[NOW]
+    now = clock[Clock.NOW]
     kept = 0
-    for y in range(clock[ASSIGNED]):
+    for y in range(clock[Clock.ASSIGNED]):
         x = s.line[b, y]
         live = s.live[b, x]
-        p = live[PLACE]
+        p = live[Live.PLACE]
         element = s.element[b, p]
-        if element[RUNS] >= 0 or s.arrive[b, x, p] > now:
+        if element[Element.RUNS] >= 0 or s.arrive[b, x, p] > now:
             s.line[b, kept] = x
             kept += 1
             continue
-        slot = live[SLOT]
+        slot = live[Live.SLOT]
         t = x - slot * inst.width
-        job = s.slot[b, slot, JOB]
-        level = live[LEVEL]
-        mean = inst.mean[w, live[ROW], p]
+        job = s.slot[b, slot, Slot.JOB]
+        level = live[Live.LEVEL]
+        mean = inst.mean[w, live[Live.ROW], p]
         ticks = at_level(inst, w, p, mean, level)
         if inst.noise[w] > 0.0 and mean > 0:
             ticks = max(1, int(ticks * (1.0 + inst.noise[w] * inst.deviation[i, job, t]) + 0.5))
-        live[STATUS] = RUNNING
-        live[TICK] = now + ticks
-        element[RUNS] = x
-        element[END] = now + ticks
-        element[BUSY] += ticks
-        element[WAITING] -= 1
-        clock[IDLE] -= 1
-        s.energy[b] += float(inst.power[w, p, level] - inst.pe[w, p, IDLE_POWER]) * ticks
+        live[Live.STATUS] = RUNNING
+        live[Live.TICK] = now + ticks
+        element[Element.RUNS] = x
+        element[Element.END] = now + ticks
+        element[Element.BUSY] += ticks
+        element[Element.WAITING] -= 1
+        clock[Clock.IDLE] -= 1
+        s.energy[b] += float(inst.power[w, p, level] - inst.pe[w, p, Pe.IDLE_POWER]) * ticks
         s.start[b, job, t] = now
         s.pe[b, job, t] = p
         s.level[b, job, t] = level
-    clock[ASSIGNED] = kept
+    clock[Clock.ASSIGNED] = kept
 
 
-def complete_due(inst, s, b, w):
+def complete_due(inst: Instances, s: State, b: int, w: int) -> bool:
     """Complete what ends now; True if anything does."""
     clock = s.clock[b]
-    now = clock[NOW]
+    now = clock[Clock.NOW]
     changed = False
     for p in range(s.element.shape[1]):
         element = s.element[b, p]
-        if element[END] > now:
+        if element[Element.END] > now:
             continue
-        x = element[RUNS]
-        slot = s.live[b, x, SLOT]
+        x = element[Element.RUNS]
+        slot = s.live[b, x, Live.SLOT]
         base = slot * inst.width
-        row = inst.task[w, s.live[b, x, ROW]]
-        element[RUNS] = -1
-        element[END] = NEVER
-        clock[IDLE] += 1
-        if element[WAITING] == 0:
-            element[EXPECT] = now
-        s.live[b, x, STATUS] = DONE
-        for e in range(row[SUCC_AT], row[SUCC_AT] + row[SUCCS]):
+        row = inst.task[w, s.live[b, x, Live.ROW]]
+        element[Element.RUNS] = -1
+        element[Element.END] = NEVER
+        clock[Clock.IDLE] += 1
+        if element[Element.WAITING] == 0:
+            element[Element.EXPECT] = now
+        s.live[b, x, Live.STATUS] = DONE
+        for e in range(row[TaskData.SUCC_AT], row[TaskData.SUCC_AT] + row[TaskData.SUCCS]):
             y = base + inst.succ[w, e]
-            s.live[b, y, MISSING] -= 1
-            if s.live[b, y, MISSING] == 0:
-                s.ready[b, clock[READY]] = y
-                clock[READY] += 1
-        s.slot[b, slot, LEFT] -= 1
-        if s.slot[b, slot, LEFT] == 0:
-            clock[COMPLETED] += 1
-            clock[LIVE] -= 1
-            s.done[b, s.slot[b, slot, JOB]] = now
-            if now >= inst.rule[w, WARMUP]:
-                clock[COUNTED] += 1
-                s.latency[b] += now - s.slot[b, slot, ARRIVAL]
-            s.slot[b, slot, JOB] = -1
+            s.live[b, y, Live.MISSING] -= 1
+            if s.live[b, y, Live.MISSING] == 0:
+                s.ready[b, clock[Clock.READY]] = y
+                clock[Clock.READY] += 1
+        s.slot[b, slot, Slot.LEFT] -= 1
+        if s.slot[b, slot, Slot.LEFT] == 0:
+            clock[Clock.COMPLETED] += 1
+            clock[Clock.LIVE] -= 1
+            s.done[b, s.slot[b, slot, Slot.JOB]] = now
+            if now >= inst.rule[w, Rule.WARMUP]:
+                clock[Clock.COUNTED] += 1
+                s.latency[b] += now - s.slot[b, slot, Slot.ARRIVAL]
+            s.slot[b, slot, Slot.JOB] = -1
         changed = True
     return changed
 
 
-def let_in(inst, s, b, i, w):
+def let_in(inst: Instances, s: State, b: int, i: int, w: int) -> bool:
     """Attempt the arrivals that are due; True if a job was let in."""
     clock = s.clock[b]
     rule = inst.rule[w]
-    now = clock[NOW]
+    now = clock[Clock.NOW]
     changed = False
     while True:
-        room = clock[LIVE] < rule[CAP]
+        room = clock[Clock.LIVE] < rule[Rule.CAP]
         enter = False
-        if clock[PENDING] > 0:
-            clock[PENDING] -= 1
-            s.arrival[b, clock[ARRIVED]] = 0
-            clock[ARRIVED] += 1
+        if clock[Clock.PENDING] > 0:
+            clock[Clock.PENDING] -= 1
+            s.arrival[b, clock[Clock.ARRIVED]] = 0
+            clock[Clock.ARRIVED] += 1
             enter = True
-        elif clock[ATTEMPT] <= now and (room or rule[WHEN_FULL] != RETRY):
-            gap = inst.gap[i, clock[GAPS]] if clock[GAPS] < inst.gap.shape[1] else NEVER
-            clock[GAPS] += 1
-            if rule[WHEN_FULL] == REDRAW and not room:
-                clock[ATTEMPT] = min(now + 1 + gap, NEVER)
+        elif clock[Clock.ATTEMPT] <= now and (room or rule[Rule.WHEN_FULL] != RETRY):
+            gap = inst.gap[i, clock[Clock.GAPS]] if clock[Clock.GAPS] < inst.gap.shape[1] else NEVER
+            clock[Clock.GAPS] += 1
+            if rule[Rule.WHEN_FULL] == REDRAW and not room:
+                clock[Clock.ATTEMPT] = min(now + 1 + gap, NEVER)
                 continue
-            s.arrival[b, clock[ARRIVED]] = now
-            clock[ARRIVED] += 1
-            clock[ATTEMPT] = min(now + gap, NEVER)
-            enter = rule[WHEN_FULL] != QUEUE
-        elif clock[ARRIVED] > clock[LET_IN] and room:
+            s.arrival[b, clock[Clock.ARRIVED]] = now
+            clock[Clock.ARRIVED] += 1
+            clock[Clock.ATTEMPT] = min(now + gap, NEVER)
+            enter = rule[Rule.WHEN_FULL] != QUEUE
+        elif clock[Clock.ARRIVED] > clock[Clock.LET_IN] and room:
             enter = True
         else:
             return changed
         if enter:
-            job = clock[LET_IN]
-            clock[LET_IN] += 1
-            clock[LIVE] += 1
+            job = clock[Clock.LET_IN]
+            clock[Clock.LET_IN] += 1
+            clock[Clock.LIVE] += 1
             changed = True
             slot = 0
-            while s.slot[b, slot, JOB] >= 0:
+            while s.slot[b, slot, Slot.JOB] >= 0:
                 slot += 1
             kind = inst.application[i, job]
             app = inst.app[w, kind]
-            s.slot[b, slot, JOB] = job
-            s.slot[b, slot, APPLICATION] = kind
-            s.slot[b, slot, ARRIVAL] = s.arrival[b, job]
-            s.slot[b, slot, LEFT] = app[TASKS]
+            s.slot[b, slot, Slot.JOB] = job
+            s.slot[b, slot, Slot.APPLICATION] = kind
+            s.slot[b, slot, Slot.ARRIVAL] = s.arrival[b, job]
+            s.slot[b, slot, Slot.LEFT] = app[App.TASKS]
             s.done[b, job] = -1
             for t in range(inst.width):
                 s.start[b, job, t] = -1
                 s.pe[b, job, t] = -1
                 s.level[b, job, t] = -1
-            for t in range(app[TASKS]):
+            for t in range(app[App.TASKS]):
                 x = slot * inst.width + t
-                s.live[b, x, MISSING] = inst.task[w, app[FIRST] + t, PREDS]
-                s.live[b, x, STATUS] = OUTSTANDING
-                s.live[b, x, PLACE] = -1
-                s.live[b, x, ROW] = app[FIRST] + t
-                s.live[b, x, SLOT] = slot
-                if s.live[b, x, MISSING] == 0:
-                    s.ready[b, clock[READY]] = x
-                    clock[READY] += 1
+                s.live[b, x, Live.MISSING] = inst.task[w, app[App.FIRST] + t, TaskData.PREDS]
+                s.live[b, x, Live.STATUS] = OUTSTANDING
+                s.live[b, x, Live.PLACE] = -1
+                s.live[b, x, Live.ROW] = app[App.FIRST] + t
+                s.live[b, x, Live.SLOT] = slot
+                if s.live[b, x, Live.MISSING] == 0:
+                    s.ready[b, clock[Clock.READY]] = x
+                    clock[Clock.READY] += 1
 
 
-def note_arrivals(inst, s, b, w):
-    """When the data of tasks that have just become ready is where: the one place where transfers are computed."""
+def note_arrivals(inst: Instances, s: State, b: int, w: int) -> None:
+    """Write the arrival times of data at each PE, for tasks that have just become ready."""
     clock = s.clock[b]
-    now = clock[NOW]
-    for y in range(clock[KNOWN], clock[READY]):
+    now = clock[Clock.NOW]
+    for y in range(clock[Clock.KNOWN], clock[Clock.READY]):
         x = s.ready[b, y]
-        base = s.live[b, x, SLOT] * inst.width
-        row = inst.task[w, s.live[b, x, ROW]]
+        base = s.live[b, x, Live.SLOT] * inst.width
+        row = inst.task[w, s.live[b, x, Live.ROW]]
         arrive = s.arrive[b, x]
-        s.live[b, x, STATUS] = TO_START
-        s.live[b, x, TICK] = now
+        s.live[b, x, Live.STATUS] = READY
+        s.live[b, x, Live.TICK] = now
         for p in range(s.element.shape[1]):
             arrive[p] = now
-        for e in range(row[PRED_AT], row[PRED_AT] + row[PREDS]):
-            before = s.live[b, base + inst.pred[w, e, 0]]
-            volume = float(inst.pred[w, e, 1])
+        for e in range(row[TaskData.PRED_AT], row[TaskData.PRED_AT] + row[TaskData.PREDS]):
+            before = s.live[b, base + inst.pred[w, e, Pred.TASK]]
+            volume = float(inst.pred[w, e, Pred.VOLUME])
             for p in range(s.element.shape[1]):
-                transfer = int(min(volume / inst.bandwidth[w, before[PLACE], p], 1e9))
-                arrive[p] = max(arrive[p], before[TICK] + transfer)
-    clock[KNOWN] = clock[READY]
+                transfer = int(min(volume / inst.bandwidth[w, before[Live.PLACE], p], 1e9))
+                arrive[p] = max(arrive[p], before[Live.TICK] + transfer)
+    clock[Clock.KNOWN] = clock[Clock.READY]
 
 
-def look_ahead(inst, s, b):
-    """0 if no task can start now, 2 if one can whose data came to an idle PE right now, else 1; notes when the next comes."""
+def look_ahead(inst: Instances, s: State, b: int) -> int:
+    """0 if no task can start now, 2 if the data of one has arrived in this tick at an idle PE, else 1.
+
+    Also writes Clock.NEXT, the next arrival of data at an idle PE.
+    """
     clock = s.clock[b]
     w = inst.chip[s.row[b]]
-    now = clock[NOW]
-    found = 0
+    now = clock[Clock.NOW]
+    offer = 0
     soonest = NEVER
-    if clock[IDLE] > 0:
-        for y in range(clock[READY]):
+    if clock[Clock.IDLE] > 0:
+        for y in range(clock[Clock.READY]):
             x = s.ready[b, y]
-            row = s.live[b, x, ROW]
+            row = s.live[b, x, Live.ROW]
             for p in range(s.element.shape[1]):
-                if s.element[b, p, RUNS] < 0 and inst.seen[w, row, p] >= 0:
+                if s.element[b, p, Element.RUNS] < 0 and inst.seen[w, row, p] >= 0:
                     tick = s.arrive[b, x, p]
                     if tick > now:
                         soonest = min(soonest, tick)
                     else:
-                        found = max(found, 2 if tick == now else 1)
-    clock[NEXT] = soonest
-    return found
+                        offer = max(offer, 2 if tick == now else 1)
+    clock[Clock.NEXT] = soonest
+    return offer
 
 
-def next_event(inst, s, b, w):
+def next_event(inst: Instances, s: State, b: int, w: int) -> int:
     """The next tick at which anything happens, NEVER if nothing will."""
     clock = s.clock[b]
-    tick = clock[NEXT] if inst.mode == 0 else NEVER
+    tick = clock[Clock.NEXT] if inst.mode == START else NEVER
     for p in range(s.element.shape[1]):
-        tick = min(tick, s.element[b, p, END])
-    if clock[ATTEMPT] < tick and (inst.rule[w, WHEN_FULL] != RETRY or clock[LIVE] < inst.rule[w, CAP]):
-        tick = max(clock[ATTEMPT], clock[NOW])
-    for y in range(clock[ASSIGNED]):
+        tick = min(tick, s.element[b, p, Element.END])
+    if clock[Clock.ATTEMPT] < tick and (inst.rule[w, Rule.WHEN_FULL] != RETRY or clock[Clock.LIVE] < inst.rule[w, Rule.CAP]):
+        tick = max(clock[Clock.ATTEMPT], clock[Clock.NOW])
+    for y in range(clock[Clock.ASSIGNED]):
         x = s.line[b, y]
-        p = s.live[b, x, PLACE]
-        if s.element[b, p, RUNS] < 0:
-            tick = min(tick, max(s.arrive[b, x, p], clock[NOW]))
+        p = s.live[b, x, Live.PLACE]
+        if s.element[b, p, Element.RUNS] < 0:
+            tick = min(tick, max(s.arrive[b, x, p], clock[Clock.NOW]))
     return tick

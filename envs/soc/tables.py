@@ -1,4 +1,4 @@
-"""What the kernel keeps of a workload or a static graph, computed once: tables, ranks, bounds."""
+"""The tables of a workload or a static graph that the kernel reads, computed once: tasks, edges, ranks, bounds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.envs.core.columns import stacked
+from dispatchgym.envs.soc.layout import App, Pe, Pred, TaskData, Worth
 from dispatchgym.instances.soc.instance import StaticDag, Workload, lower_bound, topological
 
 Floats = npt.NDArray[np.float64]
@@ -15,8 +17,8 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Template:
-    """Z tasks of A applications on P PEs; `problem.Instances` says what the arrays are."""
+class Tables:
+    """Z tasks of A applications on P PEs; `layout.Instances` says what the arrays are."""
 
     cap: int  # jobs in the system
     tasks: Ints  # (A,) of each application
@@ -66,65 +68,53 @@ def _part(duration: npt.NDArray[np.int32], edges: npt.NDArray[np.int32]) -> _Par
 
 
 @lru_cache(maxsize=256)
-def template(source: Workload | StaticDag, hidden_speeds: bool, online: bool) -> Template:
-    """The template of a workload or graph; `hidden_speeds` and `online` as in `SocProblem`."""
+def tables_of(source: Workload | StaticDag, hidden_speeds: bool, online: bool) -> Tables:
+    """The tables of a workload or graph; `hidden_speeds` and `online` as in `SocProblem`."""
     if isinstance(source, Workload):
-        tables = [(a.durations(source.platform), a.edges) for a in source.applications]
+        parts = [_part(a.durations(source.platform), a.edges) for a in source.applications]
         bandwidth, cap = source.platform.bandwidth, source.cap
     else:
-        tables = [(source.duration, source.edges)]
+        parts = [_part(source.duration, source.edges)]
         bandwidth, cap = source.bandwidth, 1
-    parts = [
-        _Part(d.astype(np.int64), e[np.lexsort((e[:, 0], e[:, 1]))].astype(np.int64), topological(len(d), e)) for d, e in tables
-    ]
     duration = np.concatenate([p.duration for p in parts])
-    # Units and shares are those of what a scheduler knows: with unknown successors the tasks that every job begins with.
+    # Units and shares are those that a scheduler knows: with unknown successors those of the tasks that jobs begin with.
     known = np.concatenate([~np.isin(np.arange(len(p.order)), p.edges[:, 1]) for p in parts]) | (not online)
     seen = _order_of_speeds(duration, known) if hidden_speeds else duration
     sizes = np.array([len(p.order) for p in parts])
     first = np.cumsum(sizes) - sizes
     work = _mean(seen)
-    delay = _mean_delay(bandwidth)
-    ranks, sends, oct_ = np.zeros(len(work)), np.zeros(len(work)), np.zeros(seen.shape)
-    for part, f in zip(parts, first, strict=True):
-        rows = slice(f, f + len(part.order))
-        if online:
-            ranks[rows] = work[rows]
-        else:
-            ranks[rows], sends[rows] = _upward(part, work[rows], delay)
-            oct_[rows] = _optimistic(part, seen[rows], bandwidth)
-    fastest = np.where(seen >= 0, seen, np.iinfo(np.int64).max).min(axis=1)
     unit = float(work[known].mean())
+    rank, sends, oct_ = _prospects(parts, first, seen, work, bandwidth, online)
     if online:
         chain = np.full(len(parts), max(4.0 * unit, 1.0))
     else:
-        chain = np.array([max(float(ranks[f : f + n].max()), 1.0) for f, n in zip(first, sizes, strict=True)])
-    least = np.where(duration >= 0, duration, np.iinfo(np.int64).max).min(axis=1)
+        chain = np.array([max(float(rank[f : f + n].max()), 1.0) for f, n in zip(first, sizes, strict=True)])
+    fastest, least = _fastest(seen), _fastest(duration)
     shortest = [_longest(part, least[f : f + n]) for part, f, n in zip(parts, first, sizes, strict=True)]
     task, pred, succ = _links(parts, fastest)
     pe, mhz, power = _elements(source, len(bandwidth))
     spent = float(np.mean((np.where(seen >= 0, seen, 0) * power[:, -1][None, :])[known])) or 1.0
-    bound = 1000 * min(shortest) if isinstance(source, Workload) else max(lower_bound(source), 1)
-    return Template(
+    presence = 1.0 / (max(float(np.mean(shortest)), 1.0) * cap)
+    return Tables(
         cap=cap,
         tasks=sizes,
         breadth=max(_breadth(p) for p in parts),
         edges=np.concatenate([p.edges for p in parts]),
         most_edges=max(len(p.edges) for p in parts),
         trips=len(bandwidth) if _travels(parts, bandwidth) else 0,
-        bound=bound,
+        bound=1000 * min(shortest) if isinstance(source, Workload) else max(lower_bound(source), 1),
         duration=duration,
         bandwidth=np.minimum(bandwidth, 1e300),
         rate=1.0 / max(unit, 1e-9),
-        worth=np.array([1.0 / (max(float(np.mean(shortest)), 1.0) * cap), 1.0 / spent]),
+        worth=stacked(Worth, {Worth.PRESENCE: presence, Worth.ENERGY: 1.0 / spent}),
         load=0.0 if online else _load(source, parts, fastest, first),
         spread=float(np.mean((work / np.maximum(fastest, 1))[known])) - 1.0,
         elements=len(bandwidth),
-        app=np.stack([first, sizes, np.array(shortest)], axis=1),
+        app=stacked(App, {App.FIRST: first, App.TASKS: sizes, App.CHAIN: shortest}),
         chain=chain,
         task=task,
         work=work,
-        rank=ranks,
+        rank=rank,
         sends=sends,
         seen=seen,
         oct=oct_,
@@ -134,6 +124,27 @@ def template(source: Workload | StaticDag, hidden_speeds: bool, online: bool) ->
         mhz=mhz,
         power=power,
     )
+
+
+def _prospects(
+    parts: list[_Part], first: Ints, seen: Ints, work: Floats, bandwidth: Floats, online: bool
+) -> tuple[Floats, Floats, Floats]:
+    """inst.rank, inst.sends and inst.oct; with unknown successors (`online`) a job ends with each task."""
+    rank, sends, rest = np.zeros(len(work)), np.zeros(len(work)), np.zeros(seen.shape)
+    delay = _mean_delay(bandwidth)
+    for part, f in zip(parts, first, strict=True):
+        rows = slice(f, f + len(part.order))
+        if online:
+            rank[rows] = work[rows]
+        else:
+            rank[rows], sends[rows] = _upward(part, work[rows], delay)
+            rest[rows] = _optimistic(part, seen[rows], bandwidth)
+    return rank, sends, rest
+
+
+def _fastest(table: Ints) -> Ints:
+    """(Z,) smallest execution time of each task."""
+    return np.asarray(np.where(table >= 0, table, np.iinfo(np.int64).max).min(axis=1))
 
 
 def _order_of_speeds(duration: Ints, known: npt.NDArray[np.bool_]) -> Ints:
@@ -219,41 +230,64 @@ def _travels(parts: list[_Part], bandwidth: Floats) -> bool:
 
 def _links(parts: list[_Part], fastest: Ints) -> tuple[Ints, Ints, Ints]:
     """inst.task, inst.pred and inst.succ."""
-    rows: list[tuple[int, int, int, int]] = []
-    pred: list[tuple[int, int]] = []
+    preds: list[int] = []
+    pred_at: list[int] = []
+    succs: list[int] = []
+    succ_at: list[int] = []
+    pred: list[int] = []
+    volume: list[int] = []
     succ: list[int] = []
     for part in parts:
         before: list[list[tuple[int, int]]] = [[] for _ in part.order]
         after: list[list[int]] = [[] for _ in part.order]
-        for a, b, volume in part.edges.tolist():
-            before[b].append((a, volume))
+        for a, b, size in part.edges.tolist():
+            before[b].append((a, size))
             after[a].append(b)
         for t in range(len(part.order)):
-            rows.append((len(before[t]), len(pred), len(after[t]), len(succ)))
-            pred += before[t]
+            preds.append(len(before[t]))
+            pred_at.append(len(pred))
+            succs.append(len(after[t]))
+            succ_at.append(len(succ))
+            pred += [a for a, _ in before[t]]
+            volume += [size for _, size in before[t]]
             succ += after[t]
-    task = np.concatenate([np.array(rows), fastest[:, None]], axis=1)
-    return task, np.array(pred, np.int64).reshape(-1, 2), np.array(succ, np.int64)
+    task = stacked(
+        TaskData,
+        {
+            TaskData.PREDS: preds,
+            TaskData.PRED_AT: pred_at,
+            TaskData.SUCCS: succs,
+            TaskData.SUCC_AT: succ_at,
+            TaskData.FASTEST: fastest,
+        },
+    )
+    edges = stacked(Pred, {Pred.TASK: np.array(pred, np.int64), Pred.VOLUME: np.array(volume, np.int64)})
+    return task, edges, np.array(succ, np.int64)
 
 
 def _elements(source: Workload | StaticDag, pes: int) -> tuple[Ints, Ints, Ints]:
     """inst.pe, inst.mhz and inst.power; a static graph's PEs have one frequency and draw nothing."""
     if isinstance(source, StaticDag):
-        return np.tile([1, 1, 0], (pes, 1)), np.ones((pes, 1), np.int64), np.zeros((pes, 1), np.int64)
+        ones = np.ones(pes, np.int64)
+        pe = stacked(Pe, {Pe.EXISTS: ones, Pe.LEVELS: ones, Pe.IDLE_POWER: 0 * ones})
+        return pe, np.ones((pes, 1), np.int64), np.zeros((pes, 1), np.int64)
+    clusters = [source.platform.clusters[c] for c in source.platform.cluster_of]
     most = max(len(c.levels) for c in source.platform.clusters)
-    pe, mhz, power = [], [], []
-    for c in source.platform.cluster_of:
-        cluster = source.platform.clusters[c]
-        # Padding repeats the highest level, so the last column is always that of full speed.
-        levels = [*cluster.levels, *[cluster.levels[-1]] * (most - len(cluster.levels))]
-        pe.append((1, len(cluster.levels), cluster.idle_milliwatts))
-        mhz.append([x.mhz for x in levels])
-        power.append([x.milliwatts for x in levels])
-    return np.array(pe), np.array(mhz), np.array(power)
+    # Padding repeats the highest level, so the last column is always that of full speed.
+    levels = [[*c.levels, *[c.levels[-1]] * (most - len(c.levels))] for c in clusters]
+    pe = stacked(
+        Pe,
+        {
+            Pe.EXISTS: [1 for _ in clusters],
+            Pe.LEVELS: [len(c.levels) for c in clusters],
+            Pe.IDLE_POWER: [c.idle_milliwatts for c in clusters],
+        },
+    )
+    return pe, np.array([[x.mhz for x in row] for row in levels]), np.array([[x.milliwatts for x in row] for row in levels])
 
 
 def _load(source: Workload | StaticDag, parts: list[_Part], least: Ints, first: Ints) -> float:
-    """Work that comes, at its fastest, as a share of what the PEs can do."""
+    """Work that arrives, at its fastest, as a share of what the PEs can do."""
     work = np.array([float(least[f : f + len(p.order)].sum()) for p, f in zip(parts, first, strict=True)])
     if isinstance(source, Workload):
         return float(work @ np.array(source.probabilities)) / (max(source.scale, 1.0) * source.platform.pes)

@@ -7,18 +7,61 @@ share follow options if they are not the defaults: `la01/bns/p0.05,repair=4,rest
 from __future__ import annotations
 
 import csv
+import os
 import re
 import zlib
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from dispatchgym.instances.blocking.instance import VARIANTS, BlockingShop, Interruptions, Variant, interrupt
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.instance import JobShop
+from dispatchgym.instances.names import Option, number, printable, read_options, split_options, write_options, written
 
-_NAME = re.compile(r"(?P<shop>.+?)/(?P<variant>[a-z]+)(?:/p(?P<law>[^/]+)/t(?P<trace>\d{1,9}))?")
+_NAME = re.compile(rf"(?P<shop>.+?)/(?P<variant>{'|'.join(VARIANTS)})(?:/p(?P<law>[^/]+)/t(?P<trace>[0-9]{{1,9}}))?", re.DOTALL)
+_OPTIONS = {  # of a law of interruptions
+    "repair": Option("repair", float),
+    "restart": Option("restart", value=True),
+    "exponential": Option("mode", value="exponential"),
+    "bernoulli": Option("mode", value="bernoulli"),
+}
+_DIGITS = 6  # of numbers in the names of laws
+
+
+class BlockingName(NamedTuple):
+    """The parts of `SHOP/VARIANT/pLAW/tTRACE`; a name without a variant is a shop, and only a name with a law has a trace."""
+
+    shop: str
+    variant: str | None = None
+    law: str | None = None
+    trace: int | None = None
+
+    def __str__(self) -> str:
+        interruptions = "" if self.law is None else f"/p{self.law}/t{self.trace}"
+        return self.shop if self.variant is None else f"{self.shop}/{self.variant}{interruptions}"
+
+
+def split(name: str) -> BlockingName:
+    """The parts of a name. What stands for the shop may be anything that the job shop's catalogue expands."""
+    parts = _NAME.fullmatch(name)
+    if parts is None:
+        return BlockingName(name)
+    trace = None if parts["trace"] is None else int(parts["trace"])
+    return BlockingName(parts["shop"], parts["variant"], parts["law"], trace)
+
+
+def original(name: str) -> str:
+    """The name of the shop without interruptions: `la01/bws` of `la01/bws/p0.1/t3`."""
+    return str(split(name)._replace(law=None, trace=None))
+
+
+def level(name: str) -> str:
+    """The variant and the law of interruptions: `bws`, or `bws p0.1`."""
+    _, variant, law, _ = split(name)
+    return (variant or "") + ("" if law is None else f" p{law}")
 
 
 @lru_cache(maxsize=1)
@@ -33,24 +76,22 @@ def name_of(shop: str, variant: str, law: Interruptions, trace: int) -> str:
     """What `load` takes."""
     if law.down_share == 0.0:
         return f"{shop}/{variant}"
-    words = [f"p{law.down_share:g}"]
-    words += [f"repair={law.repair:g}"] * (law.repair != 2.0) + ["restart"] * law.restart
-    words += [law.mode] * (law.mode != "exponential")
-    return f"{shop}/{variant}/{','.join(words)}/t{trace}"
+    share = written(law.down_share, _DIGITS)
+    return f"{shop}/{variant}/p{share}{write_options(Interruptions(), law, _OPTIONS, _DIGITS)}/t{trace}"
 
 
-def load(what: str, variant: Variant = "bws") -> BlockingShop:
-    """The blocking shop called `what`; a name without a variant is read as `variant`.
+def load(what: str | Path, variant: Variant = "bws") -> BlockingShop:
+    """The blocking shop called `what`; a name without a variant is read as `variant`. A file is always one without.
 
     Raises InputError for whatever cannot be read, as the job shop's catalogue does.
     """
-    found = _NAME.fullmatch(str(what)) if not Path(what).is_file() else None
-    if found is None or found["variant"] not in VARIANTS:
+    name = BlockingName(str(what)) if os.path.isfile(what) else split(str(what))
+    if name.variant is None:
         return blocking(catalogue.load(what), variant)
-    shop = blocking(catalogue.load(found["shop"]), found["variant"])  # type: ignore[arg-type]
-    if found["law"] is None:
+    shop = blocking(catalogue.load(name.shop), name.variant)  # type: ignore[arg-type]
+    if name.law is None or name.trace is None:
         return shop
-    return traced(shop, _law(str(what), found["law"]), int(found["trace"]))
+    return traced(shop, _law(str(what), name.law), name.trace)
 
 
 def blocking(shop: JobShop, variant: Variant) -> BlockingShop:
@@ -64,23 +105,16 @@ def blocking(shop: JobShop, variant: Variant) -> BlockingShop:
 def traced(shop: BlockingShop, law: Interruptions, trace: int) -> BlockingShop:
     """`shop` with trace number `trace` of `law`; the same for all variants and all methods."""
     base = shop.name.split("/")[0]
-    found = interrupt(shop, law, (zlib.crc32(base.encode()), trace))
-    object.__setattr__(found, "name", name_of(base, shop.variant, law, trace))
-    return found
+    interrupted = interrupt(shop, law, (zlib.crc32(base.encode()), trace))
+    object.__setattr__(interrupted, "name", name_of(base, shop.variant, law, trace))
+    return interrupted
 
 
-def _law(what: str, text: str) -> Interruptions:
-    share, *options = text.split(",")
-    words: dict[str, object] = {}
+def _law(name: str, text: str) -> Interruptions:
+    share, options = split_options(text)
+    down_share = float(number(name, f"p{share}", share, float))
+    fields = read_options(name, options, _OPTIONS)
     try:
-        words["down_share"] = float(share)
-        for option in options:
-            if option == "restart":
-                words["restart"] = True
-            elif option.startswith("repair="):
-                words["repair"] = float(option.removeprefix("repair="))
-            else:
-                words["mode"] = option
-        return Interruptions(**words)  # type: ignore[arg-type]
-    except ValueError as error:
-        raise InputError(f"{what}: {error}") from None
+        return Interruptions(down_share, **fields)
+    except InputError as error:
+        raise InputError(f"{printable(name)}: {error}") from None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import os
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
@@ -15,6 +13,7 @@ from typing import NamedTuple
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import files as jobshop_files
 from dispatchgym.instances.jobshop.instance import JobShop
+from dispatchgym.instances.names import each_once, name_range, printable, split_selector, unknown
 
 
 class Bounds(NamedTuple):
@@ -48,8 +47,8 @@ SETS: dict[str, tuple[str, ...]] = {
     "classic": tuple(name for members in _CLASSIC.values() for name in members),
 }
 _NAMES = SETS["classic"] + SETS["tai"]
-_POSITION = {name: position for position, name in enumerate(_NAMES)}
-_FAMILY = {name: family for family in (*_CLASSIC, "tai") for name in SETS[family]}
+_BUNDLED = frozenset(_NAMES)
+_APART = tuple(SETS[name] for name in (*_CLASSIC, "tai"))  # sets without a common member
 
 
 def names() -> tuple[str, ...]:
@@ -73,7 +72,7 @@ def load(what: str | Path) -> JobShop:
 
     A `Path` is always a file. Raises InputError for an unknown name, with the nearest known one, and for a bad file.
     """
-    if isinstance(what, str) and what in _POSITION:
+    if isinstance(what, str) and what in _BUNDLED:
         return _load_bundled(what)
     _check_path(what)
     return jobshop_files.read(what)
@@ -88,13 +87,10 @@ def _load_bundled(name: str) -> JobShop:
 
 def _check_path(what: str | Path) -> None:
     """Raise InputError unless `what` is, or at least looks like, a path."""
-    path, _ = jobshop_files.split_selector(what)
+    path, _ = split_selector(what)
     looks_like_a_path = isinstance(what, Path) or "/" in what or path.suffix != "" or "#" in what
-    if str(what) and (looks_like_a_path or os.path.exists(path)):
-        return
-    near = difflib.get_close_matches(str(what).lower(), (*_NAMES, *SETS), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; sets are {', '.join(SETS)}"
-    raise InputError(f"unknown instance {str(what)[:80]!r}{hint}")
+    if not str(what) or not (looks_like_a_path or os.path.exists(path)):
+        raise unknown(str(what), (*_NAMES, *SETS), f"sets are {', '.join(SETS)}")
 
 
 def expand(specs: Iterable[str]) -> list[str]:
@@ -103,35 +99,33 @@ def expand(specs: Iterable[str]) -> list[str]:
     A spec is a name (`ta01`), a range within one set (`ta01..ta10`), a set (`la`, `classic`, `tai`) or a file.
     Raises InputError for unknown names, files that are not there, and ranges that are reversed or span two sets.
     """
-    found: dict[str, None] = {}
-    for spec in specs:
-        found.update(dict.fromkeys(_expand_one(spec)))
-    return list(found)
+    return each_once(specs, _members)
 
 
-def _expand_one(spec: str) -> tuple[str, ...]:
+def _members(spec: str) -> Iterable[str]:
     if spec in SETS:
         return SETS[spec]
-    if spec in _POSITION:
+    if spec in _BUNDLED:
         return (spec,)
-    match = re.fullmatch(r"([^./\\]*)\.\.([^./\\]*)", spec)
-    if match is not None and not os.path.isfile(spec):
-        return _expand_range(spec, match[1], match[2])
+    if not os.path.isfile(spec):
+        members = name_range(spec, _BUNDLED, _APART, apart="are in different sets")
+        if members is not None:
+            return members
     _check_path(spec)
-    path, _ = jobshop_files.split_selector(spec)
+    path, _ = split_selector(spec)
     if not os.path.isfile(path):
-        raise InputError(f"{str(path)[:200]}: {'is not a file' if os.path.exists(path) else 'no such file'}")
+        raise InputError(f"{printable(path, 200)}: {'is not a file' if os.path.exists(path) else 'no such file'}")
     return (spec,)
 
 
-def _expand_range(spec: str, first: str, last: str) -> tuple[str, ...]:
-    for end in (first, last):
-        if end not in _POSITION:
-            near = difflib.get_close_matches(end.lower(), _NAMES, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"range {spec[:80]!r}: unknown instance {end[:80]!r}{hint}")
-    if _FAMILY[first] != _FAMILY[last]:
-        raise InputError(f"range {spec!r}: {first} and {last} are in different sets")
-    if _POSITION[first] > _POSITION[last]:
-        raise InputError(f"range {spec!r}: {last} comes before {first}")
-    return _NAMES[_POSITION[first] : _POSITION[last] + 1]
+def group(name: str) -> str | None:
+    """The set of a bundled instance, None for another one. The two halves of dmu are two groups.
+
+    In dmu41-80 every job visits one half of the machines first.
+    """
+    if name not in _BUNDLED:
+        return None
+    family = next(family for family in (*_CLASSIC, "tai") if name in SETS[family])
+    if family != "dmu":
+        return family
+    return "dmu01-40" if name <= "dmu40" else "dmu41-80"

@@ -10,7 +10,6 @@ several instances. JSON is `{"problem": "jobshop", "name", "machines", "jobs": [
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.jobshop.instance import MAX_HORIZON, MAX_OPERATIONS, JobShop
+from dispatchgym.instances.names import split_selector
 
 Route = tuple[Sequence[int], Sequence[int]]  # machines and durations of one job, in processing order
 
@@ -48,14 +48,6 @@ def read_all(path: str | Path) -> list[JobShop]:
     """Every instance of a file, in order. Only Taillard's format can hold more than one."""
     file = Path(path)
     return parse(read_text(file), file.name)
-
-
-def split_selector(path: str | Path) -> tuple[Path, int | None]:
-    """`FILE#3` as (FILE, 3); any other path, or a file whose own name ends so, as (path, None)."""
-    match = re.fullmatch(r"(.+)#([0-9]{1,6})", str(path), re.DOTALL)
-    if match is None or os.path.isfile(path):
-        return Path(path), None
-    return Path(match[1]), int(match[2])
 
 
 def parse(text: str, source: str) -> list[JobShop]:

@@ -3,7 +3,7 @@
 Packings: `A` to `K`, `minimalloc-example`, `somas-resnet50`, `somas-pangu`, generated ones (`guillotine/n200/s5`,
 `random/n100/s0`) and CSV files. Programs: the bundled ones (`data/memory/programs`), generated ones (`layered/t60/s3`) and
 JSON files. A generated name may set further parameters: `guillotine/n200/stretch2/variety0.4/removed0.1/s5`,
-`layered/t60/p4/m0.7/train1/s3` (see `memory_generate`). After any name may follow another capacity, in bytes or in KiB, MiB,
+`layered/t60/p4/m0.7/train1/s3` (see `generate.py`). After any name may follow another capacity, in bytes or in KiB, MiB,
 GiB: `resnet50-b8,capacity=4MiB`.
 """
 
@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import difflib
 import os
-import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +25,20 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import files as memory_files
 from dispatchgym.instances.memory import generate as memory_generate
 from dispatchgym.instances.memory.instance import MemoryProgram, Packing
+from dispatchgym.instances.names import (
+    Generator,
+    Parameter,
+    each_once,
+    generator_of,
+    name_range,
+    number_range,
+    printable,
+    read_bytes,
+    read_parameters,
+    split_options,
+    unknown,
+    write_bytes,
+)
 
 _MIB = 2**20
 _MINIMALLOC = tuple("ABCDEFGHIJK")
@@ -41,45 +53,35 @@ SPLIT: dict[str, tuple[str, ...]] = {  # how the names of programs begin, by mod
     "train": ("resnet", "bert", "mlp", "mixer", "vit"),
     "test": ("alexnet", "unet", "gpt2", "densenet"),
 }
-_UNITS = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 
 
-class _Parameter(NamedTuple):
-    argument: str
-    kind: type
-    required: bool = False
-
-
-class _Generator(NamedTuple):
-    make: Callable[..., Packing | MemoryProgram]
-    parameters: dict[str, _Parameter]  # without the seed, which every generator has as `s`
-    example: str
-
-
-_GENERATED: dict[str, _Generator] = {
-    "guillotine": _Generator(
+_SEED = Parameter("seed", int, 0)
+_GENERATED: dict[str, Generator] = {
+    "guillotine": Generator(
         memory_generate.guillotine,
         {
-            "n": _Parameter("buffers", int, True),
-            "t": _Parameter("times", int),
-            "stretch": _Parameter("stretch", float),
-            "variety": _Parameter("variety", float),
-            "removed": _Parameter("removed", float),
+            "n": Parameter("buffers", int, required=True),
+            "t": Parameter("times", int),
+            "stretch": Parameter("stretch", float),
+            "variety": Parameter("variety", float),
+            "removed": Parameter("removed", float),
+            "s": _SEED,
         },
         "n200/s0",
     ),
-    "random": _Generator(
+    "random": Generator(
         memory_generate.random_packing,
-        {"n": _Parameter("buffers", int, True), "t": _Parameter("times", int)},
+        {"n": Parameter("buffers", int, required=True), "t": Parameter("times", int), "s": _SEED},
         "n100/s0",
     ),
-    "layered": _Generator(
+    "layered": Generator(
         memory_generate.layered,
         {
-            "t": _Parameter("instructions", int, True),
-            "p": _Parameter("pressure", float),
-            "m": _Parameter("memory_bound", float),
-            "train": _Parameter("training", bool),
+            "t": Parameter("instructions", int, required=True),
+            "p": Parameter("pressure", float),
+            "m": Parameter("memory_bound", float),
+            "train": Parameter("training", bool),
+            "s": _SEED,
         },
         "t60/s0",
     ),
@@ -129,8 +131,8 @@ def _bundled(name: str) -> Packing | MemoryProgram:
         file = f"{name}.json"
         return dataclasses.replace(memory_files.parse_program(_data(f"programs/{file}"), file), name=name)
     file, best = _PACKINGS[name]
-    found = memory_files.parse_packing(_data(file), Path(file).name)
-    return dataclasses.replace(found, name=name, best_known=best)
+    packing = memory_files.parse_packing(_data(file), Path(file).name)
+    return dataclasses.replace(packing, name=name, best_known=best)
 
 
 def load_packing(what: str | Path) -> Packing:
@@ -138,10 +140,10 @@ def load_packing(what: str | Path) -> Packing:
 
     A `Path` is always a file. Raises InputError for an unknown name, with near ones, for a program, and for a bad file.
     """
-    found = _load(what)
-    if not isinstance(found, Packing):
-        raise InputError(f"{str(what)[:200]}: is a program, not a packing")
-    return found
+    instance = _load(what)
+    if not isinstance(instance, Packing):
+        raise InputError(f"{printable(what, 200)}: is a program, not a packing")
+    return instance
 
 
 def load_program(what: str | Path) -> MemoryProgram:
@@ -149,25 +151,40 @@ def load_program(what: str | Path) -> MemoryProgram:
 
     A `Path` is always a file. Raises InputError for an unknown name, with near ones, for a packing, and for a bad file.
     """
-    found = _load(what)
-    if not isinstance(found, MemoryProgram):
-        raise InputError(f"{str(what)[:200]}: is a packing, not a program")
-    return found
+    instance = _load(what)
+    if not isinstance(instance, MemoryProgram):
+        raise InputError(f"{printable(what, 200)}: is a packing, not a program")
+    return instance
+
+
+def base_and_options(name: str) -> tuple[str, str]:
+    """The name without its options, and these as they are written: `A,capacity=2MiB` as ("A", "capacity=2MiB").
+
+    The name of a file that exists has no options, even if it has a comma.
+    """
+    base, _, options = (name, "", "") if os.path.isfile(name) else name.partition(",")
+    return base, options
+
+
+def set_of(name: str) -> str | None:
+    """The first of the sets but `programs` that a name belongs to at any capacity; None for another name."""
+    base, _ = base_and_options(name)
+    return next((each for each, members in sets().items() if base in members and each != "programs"), None)
 
 
 def _load(what: str | Path) -> Packing | MemoryProgram:
     base, capacity = _split(what)
     if not isinstance(what, Path) and (base in _PACKINGS or base in programs()):
-        found = _bundled(base)
-    elif not isinstance(what, Path) and _family(base):
-        found = _generate(base)
+        instance = _bundled(base)
+    elif not isinstance(what, Path) and generator_of(base, _GENERATED):
+        instance = _generate(base)
     else:
         return _resized(memory_files.read(base), capacity)
-    found = _resized(found, capacity)
-    known = bounds().get((found.name.split(",")[0], found.capacity or 0))
-    if isinstance(found, MemoryProgram) and known is not None:
-        return dataclasses.replace(found, lower_bound=max(known.lower, found.lower_bound or 0), best_known=known.upper)
-    return found
+    instance = _resized(instance, capacity)
+    known = bounds().get((split_options(instance.name)[0], instance.capacity or 0))
+    if isinstance(instance, MemoryProgram) and known is not None:
+        return dataclasses.replace(instance, lower_bound=max(known.lower, instance.lower_bound or 0), best_known=known.upper)
+    return instance
 
 
 def _split(what: str | Path) -> tuple[str, int | None]:
@@ -175,93 +192,44 @@ def _split(what: str | Path) -> tuple[str, int | None]:
     text = str(what)
     if isinstance(what, Path) or os.path.isfile(text):
         return text, None
-    base, *options = text.split(",")
-    if len(options) > 1:
-        raise InputError(f"{text[:80]}: option {options[1][:40]!r} is one too many")
-    capacity = None
-    if options:
-        word, _, value = options[0].partition("=")
-        found = re.fullmatch(r"(\d{1,16})(KiB|MiB|GiB)?", value, re.ASCII)
-        if word != "capacity" or found is None:
-            raise InputError(f"{text[:80]}: option {options[0][:40]!r} is not of the form capacity=BYTES or capacity=4MiB")
-        capacity = int(found[1]) * _UNITS.get(found[2], 1)
-    if not (base in _PACKINGS or base in programs() or _family(base) or os.path.isfile(base)):
-        raise _unknown(base)
+    base, options = split_options(text)
+    capacity = _capacity(text, options)
+    if not (base in _PACKINGS or base in programs() or generator_of(base, _GENERATED) or os.path.isfile(base)):
+        listed = f"sets are {', '.join(sets())}; generated are {', '.join(_GENERATED)}"
+        raise unknown(base, (*_PACKINGS, *programs(), *sets()), listed, _GENERATED, suffixes=(".csv", ".json"))
     return base, capacity
 
 
-def _resized(found: Packing | MemoryProgram, capacity: int | None) -> Packing | MemoryProgram:
-    if capacity is None or capacity == found.capacity:
-        return found
-    name = f"{found.name},capacity={_shown(capacity)}"
-    if isinstance(found, Packing):
-        return dataclasses.replace(found, capacity=capacity, name=name)
-    return dataclasses.replace(found, capacity=capacity, name=name, lower_bound=None, best_known=None)
+def _capacity(name: str, options: tuple[str, ...]) -> int | None:
+    """The capacity that the options of a name give."""
+    if not options:
+        return None
+    if len(options) > 1:
+        raise InputError(f"{printable(name)}: option {options[1][:40]!r} is one too many")
+    word, _, value = options[0].partition("=")
+    capacity = read_bytes(value)
+    if word != "capacity" or capacity is None:
+        raise InputError(f"{printable(name)}: option {options[0][:40]!r} is not of the form capacity=BYTES or capacity=4MiB")
+    return capacity
 
 
-def _shown(capacity: int) -> str:
-    unit = next((x for x, size in _UNITS.items() if capacity % size == 0 and capacity), None)
-    return f"{capacity // _UNITS[unit]}{unit}" if unit else str(capacity)
-
-
-def _unknown(text: str) -> InputError:
-    if os.path.isdir(text):
-        return InputError(f"{text[:200]}: is a folder, not a file")
-    if Path(text).suffix in (".csv", ".json"):
-        return InputError(f"{text[:200]}: no such file")
-    if text in _GENERATED:
-        return InputError(f"{text}: parameters are missing, as in {text}/{_GENERATED[text].example}")
-    known = (*_PACKINGS, *programs(), *sets(), *_GENERATED)
-    near = _near(text, known) or _near(text.split("/")[0], known)
-    listed = f"sets are {', '.join(sets())}; generated are {', '.join(_GENERATED)}"
-    hint = f"did you mean {' or '.join(repr(x) for x in near)}?" if near else listed
-    return InputError(f"unknown instance {text[:80]!r}; {hint}")
-
-
-def _near(text: str, known: Iterable[str]) -> list[str]:
-    plain = {x.lower(): x for x in known}
-    return [plain[x] for x in difflib.get_close_matches(text.lower(), plain, n=3)]
-
-
-def _family(text: str) -> str | None:
-    family = text.split("/", 1)[0]
-    return family if family in _GENERATED and "/" in text else None
+def _resized(instance: Packing | MemoryProgram, capacity: int | None) -> Packing | MemoryProgram:
+    if capacity is None or capacity == instance.capacity:
+        return instance
+    name = f"{instance.name},capacity={write_bytes(capacity)}"
+    if isinstance(instance, Packing):
+        return dataclasses.replace(instance, capacity=capacity, name=name)
+    return dataclasses.replace(instance, capacity=capacity, name=name, lower_bound=None, best_known=None)
 
 
 def _generate(what: str) -> Packing | MemoryProgram:
-    arguments, name = _arguments(what)
-    family = what.split("/", 1)[0]
+    family, arguments, name = read_parameters(what, _GENERATED)
     rng = np.random.default_rng((zlib.crc32(family.encode()), arguments.pop("seed")))
     try:
-        return _GENERATED[family].make(rng, **arguments, name=name)
+        instance: Packing | MemoryProgram = _GENERATED[family].make(rng, **arguments, name=name)
     except InputError as error:
-        raise InputError(f"{what[:80]}: {error}") from None
-
-
-def _arguments(what: str) -> tuple[dict[str, Any], str]:
-    """The generator's arguments that a name stands for, and the name in full."""
-    family, *parts = what.split("/")
-    known = {**_GENERATED[family].parameters, "s": _Parameter("seed", int)}
-    given: dict[str, Any] = {}
-    for part in parts:
-        found = re.fullmatch(r"([a-z]+)(.+)", part)
-        if found is None or found[1] not in known or found[1] in given:
-            raise InputError(f"{what[:80]}: {part[:40]!r} is not one of {', '.join(f'{x}N' for x in known)}, each once")
-        given[found[1]] = _number(what, part, found[2], known[found[1]].kind)
-    missing = next((key for key, parameter in known.items() if parameter.required and key not in given), None)
-    if missing is not None:
-        raise InputError(f"{what[:80]}: {missing!r} is missing, as in {family}/{_GENERATED[family].example}")
-    given.setdefault("s", 0)
-    full = [f"{key}{given[key]:.12g}" if known[key].kind is float else f"{key}{int(given[key])}" for key in known if key in given]
-    return {known[key].argument: value for key, value in given.items()}, "/".join([family, *full])
-
-
-def _number(what: str, part: str, value: str, kind: type) -> Any:
-    pattern = {int: r"\d{1,9}", bool: "[01]", float: r"\d{1,9}(\.\d{1,9})?"}[kind]
-    if re.fullmatch(pattern, value, re.ASCII) is None:
-        wanted = {int: "a whole number", bool: "0 or 1", float: "a number"}[kind]
-        raise InputError(f"{what[:80]}: {part[:40]!r} needs {wanted}{' that is not negative' if kind is not bool else ''}")
-    return kind(int(value)) if kind is bool else kind(value)
+        raise InputError(f"{printable(what)}: {error}") from None
+    return instance
 
 
 def expand_packings(specs: Iterable[str]) -> list[str]:
@@ -280,59 +248,35 @@ def expand_programs(specs: Iterable[str]) -> list[str]:
 
 
 def _expand(specs: Iterable[str], kind: str) -> list[str]:
-    found: dict[str, None] = {}
-    for spec in specs:
-        members = [spec] if os.path.isfile(spec) else _members(spec)
-        for name in members:
+    def members(spec: str) -> list[str]:
+        names = _members(spec)
+        for name in names:
             if _kind(name) not in (kind, "file"):
-                raise InputError(f"{name[:200]}: is a {_kind(name)}, not a {kind}")
-        found.update(dict.fromkeys(members))
-    return list(found)
+                raise InputError(f"{printable(name, 200)}: is a {_kind(name)}, not a {kind}")
+        return names
+
+    return each_once(specs, members)
 
 
 def _kind(name: str) -> str:
-    base = name.split(",")[0]
-    if os.path.isfile(name) or os.path.isfile(base):
+    base, _ = base_and_options(name)
+    if os.path.isfile(base):
         return "file"
-    return "program" if base in programs() or base.split("/")[0] in _GENERATED_PROGRAMS else "packing"
+    return "program" if base in programs() or generator_of(base, _GENERATED) in _GENERATED_PROGRAMS else "packing"
 
 
 def _members(spec: str) -> list[str]:
-    base, comma, option = spec.partition(",")
-    numbered = re.fullmatch(r"(.+/s)(\d{1,9})\.\.s?(\d{1,9})", base, re.ASCII)
-    ends = base.split("..")
-    bare: Iterable[str] = [base]
-    if base in sets():
-        bare = sets()[base]
-    elif numbered is not None:
-        first, last = int(numbered[2]), int(numbered[3])
-        if not 0 <= last - first < 100_000:
-            raise InputError(f"range {base[:80]!r}: {last} comes before {first}, or is too far from it")
-        bare = [f"{numbered[1]}{i}" for i in range(first, last + 1)]
-    elif len(ends) == 2 and "/" not in base:
-        bare = _range(base, *ends)
-    return [_full(f"{x}{comma}{option}") for x in bare]
-
-
-def _range(spec: str, first: str, last: str) -> tuple[str, ...]:
-    names = (*packings(), *programs())
-    for end in (first, last):
-        if end not in names:
-            near = _near(end, names)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"range {spec[:80]!r}: unknown instance {end[:80]!r}{hint}")
-    members = next((x for x in sets().values() if first in x and last in x), None)
-    if members is None:
-        raise InputError(f"range {spec[:80]!r}: {first} and {last} are not in one set")
-    if members.index(first) > members.index(last):
-        raise InputError(f"range {spec[:80]!r}: {last} comes before {first}")
-    return members[members.index(first) : members.index(last) + 1]
+    if os.path.isfile(spec):
+        return [spec]
+    base, comma, options = spec.partition(",")
+    ranged = number_range(base) or name_range(base, (*packings(), *programs()), sets().values())
+    return [_full(f"{name}{comma}{options}") for name in sets().get(base) or ranged or (base,)]
 
 
 def _full(spec: str) -> str:
     """The name in full, so that two ways to write an instance are one."""
     base, capacity = _split(spec)
-    name = _arguments(base)[1] if _family(base) else base
+    name = read_parameters(base, _GENERATED)[2] if generator_of(base, _GENERATED) else base
     if capacity is None:
         return name
-    return f"{name},capacity={_shown(capacity)}" if _kind(spec) == "file" else _load(spec).name
+    return f"{name},capacity={write_bytes(capacity)}" if _kind(spec) == "file" else _load(spec).name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,20 +13,21 @@ import torch
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.advantages import extremes, generalised, relative
 from dispatchgym.agents.decoding import beam, sample
-from dispatchgym.agents.families import family
-from dispatchgym.agents.learners import PPOConfig, minibatches
+from dispatchgym.agents.jobshop import reverse, unreverse
+from dispatchgym.agents.learners import minibatches
 from dispatchgym.agents.network import Policy, PolicyConfig, segment_log_softmax
 from dispatchgym.agents.rollout import Rollout
-from dispatchgym.agents.trainer import TrainConfig, Trainer, rate_at
+from dispatchgym.agents.settings import PPOConfig
+from dispatchgym.agents.trainer import Trainer, rate_at
 from dispatchgym.agents.training import parse_pair
 from dispatchgym.baselines.jobshop.methods import solve as baseline
 from dispatchgym.envs.jobshop.check import check
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
 from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
-from dispatchgym.policies import prepare, reverse, solve, unreverse
+from tests.agents.trainings import prepare, solve, trainer, training_of
 
-KIND = family("jobshop")
+KIND = training_of("jobshop")
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +137,7 @@ def test_following_an_active_schedule_reproduces_it() -> None:
     sizes = KIND.problem.sizes([instance])
     rollout = Rollout(KIND.problem, sizes, 1, 8)
     rollout.load([instance])
-    rollout.follow(np.zeros(1), [KIND.goal(instance, goal.schedule, sizes)])
+    rollout.replay(np.zeros(1), [KIND.demonstration(instance, goal.schedule, sizes)])
     assert rollout.record.objective[0] == goal.objective
 
 
@@ -212,12 +214,12 @@ def test_segments_are_normalised_each_for_itself() -> None:
     torch.testing.assert_close(logp.exp()[2:].sum(), torch.tensor(1.0))
 
 
-def tiny(**changes: object) -> TrainConfig:
-    settings: dict[str, object] = {
+def tiny(folder: Path, *, expert: Any = None, resume: bool = False, **changes: Any) -> Trainer:
+    settings: dict[str, Any] = {
         "steps": 6, "sizes": ("4x3", "3x4"), "instances": 4, "samples": 8, "width": 16, "layers": 1, "hidden": 16,
         "log_every": 2.0,
     }  # fmt: skip
-    return TrainConfig(**{**settings, **changes})  # type: ignore[arg-type]
+    return trainer(folder, expert=expert, resume=resume, **{**settings, **changes})
 
 
 LEARNERS = {
@@ -233,7 +235,7 @@ def test_the_same_seed_gives_the_same_training_log_and_weights(name: str, tmp_pa
     weights, logs = [], []
     for run in ("a", "b"):
         lines: list[dict[str, float]] = []
-        Trainer(tiny(**LEARNERS[name]), tmp_path / run).run(lines.append)
+        tiny(tmp_path / run, **LEARNERS[name]).run(lines.append)
         weights.append(checkpoint.load_tensors(tmp_path / run / "policy.safetensors")[0])
         logs.append([{k: v for k, v in line.items() if k != "seconds"} for line in lines])
     assert logs[0] == logs[1]
@@ -241,19 +243,19 @@ def test_the_same_seed_gives_the_same_training_log_and_weights(name: str, tmp_pa
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(tmp_path: Path) -> None:
-    Trainer(tiny(), tmp_path / "whole").run(lambda _: None)
+    tiny(tmp_path / "whole").run(lambda _: None)
 
     def stop(line: dict[str, float]) -> None:
         if line["iteration"] >= 5:
             raise KeyboardInterrupt  # after the last save at iteration 3
 
-    broken = Trainer(tiny(save_every=0.0), tmp_path / "broken")
+    broken = tiny(tmp_path / "broken", save_every=0.0)
     save, broken.save = broken.save, lambda: save() if broken.iteration <= 3 else None  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         broken.run(stop)
     with open(tmp_path / "broken" / "log.jsonl", "a") as file:
         file.write('{"iteration": 99, "tor')  # torn by a kill
-    resumed = Trainer(tiny(), tmp_path / "broken", resume=True)
+    resumed = tiny(tmp_path / "broken", resume=True)
     assert resumed.iteration == 3
     resumed.run(lambda _: None)
     a, b = (checkpoint.load_tensors(tmp_path / run / "policy.safetensors")[0] for run in ("whole", "broken"))
@@ -263,10 +265,10 @@ def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(tmp_path: Path) 
 
 
 def test_ppo_learns_a_tiny_task(tmp_path: Path) -> None:
-    trainer = Trainer(tiny(steps=40, sizes=("5x3",), instances=8, samples=16, log_every=100.0, rate=3e-3), tmp_path)
-    before = trainer.validate()
-    trainer.run(lambda _: None)
-    assert trainer.validate() < 0.8 * before
+    run = tiny(tmp_path, steps=40, sizes=("5x3",), instances=8, samples=16, log_every=100.0, rate=3e-3)
+    before = run.validate()
+    run.run(lambda _: None)
+    assert run.validate() < 0.8 * before
 
 
 def test_imitation_makes_the_expert_more_likely(tmp_path: Path) -> None:
@@ -274,8 +276,8 @@ def test_imitation_makes_the_expert_more_likely(tmp_path: Path) -> None:
         return baseline(instance, "mwkr:builder=active").schedule
 
     losses: list[float] = []
-    trainer = Trainer(tiny(steps=30, imitate_steps=30, rate=3e-3), tmp_path, expert=expert)
-    trainer.run(lambda line: losses.append(line["loss"]))
+    run = tiny(tmp_path, expert=expert, steps=30, imitate_steps=30, rate=3e-3)
+    run.run(lambda line: losses.append(line["loss"]))
     assert np.mean(losses[-4:]) < 0.9 * np.mean(losses[:4])
 
 
@@ -293,9 +295,9 @@ def test_imitation_makes_the_expert_more_likely(tmp_path: Path) -> None:
         ({"ppo": PPOConfig(advantage="luck")}, "luck"),
     ],
 )
-def test_impossible_settings_are_refused(changes: dict[str, object], message: str, tmp_path: Path) -> None:
+def test_impossible_settings_are_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
-        Trainer(tiny(**changes), tmp_path)
+        tiny(tmp_path, **changes)
 
 
 def test_unreadable_checkpoints_are_refused(saved: Path, tmp_path: Path) -> None:
@@ -328,11 +330,11 @@ def test_an_unwritable_folder_is_an_input_error_and_leaves_nothing(tmp_path: Pat
 
 
 def test_an_existing_run_is_not_overwritten_nor_resumed_with_other_settings(tmp_path: Path) -> None:
-    Trainer(tiny(steps=1), tmp_path).run(lambda _: None)
+    tiny(tmp_path, steps=1).run(lambda _: None)
     with pytest.raises(InputError, match="--resume"):
-        Trainer(tiny(), tmp_path)
+        tiny(tmp_path)
     with pytest.raises(InputError, match="hidden"):
-        Trainer(tiny(hidden=8), tmp_path, resume=True)
+        tiny(tmp_path, resume=True, hidden=8)
 
 
 def test_the_learning_rate_warms_up_stays_and_decays() -> None:

@@ -12,14 +12,14 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import numpy as np, torch
-from dispatchgym.agents.families import family
+from dispatchgym.agents.jobshop import TRAINING as kind
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
-from dispatchgym.agents.trainer import TrainConfig, Trainer
+from dispatchgym.agents.settings import TrainConfig
+from dispatchgym.agents.trainer import Trainer
 from dispatchgym.instances.jobshop.generate import generate
 
 out, device = Path(sys.argv[1]), sys.argv[2]
-kind = family("jobshop")
 torch.manual_seed(0)
 policy = Policy(PolicyConfig(kind.problem.features, width=8, layers=1, hidden=8))
 pool = [generate(3, 3, seed=s) for s in range(2)]
@@ -28,7 +28,7 @@ rollout.load(pool)
 record = rollout.play(policy, np.arange(4) % 2, np.array([1, 2, 3, -1]))
 config = TrainConfig(steps=2, sizes=("3x2",), instances=2, samples=4, width=8, layers=1, hidden=8, log_every=1.0, device=device)
 lines = []
-Trainer(config, out / device).run(lines.append)
+Trainer(kind, config, out / device).run(lines.append)
 print(json.dumps({"actions": record.actions.tolist(), "objective": record.objective.tolist(),
                   "validation": [l["validation"] for l in lines]}))
 """

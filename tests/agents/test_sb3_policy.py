@@ -11,13 +11,13 @@ import torch
 from sb3_contrib import MaskablePPO
 
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.learners import PPOConfig
+from dispatchgym.agents.jobshop import TRAINING
 from dispatchgym.agents.sb3_policy import DispatchPolicy, as_input, train
-from dispatchgym.agents.trainer import TrainConfig
+from dispatchgym.agents.settings import PPOConfig, TrainConfig
 from dispatchgym.envs.core.sb3 import to_sb3
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
-from dispatchgym.policies import solve
+from tests.agents.trainings import solve
 
 ID = "dispatchgym:dispatchgym/JobShop-v0"
 SMALL = {"width": 8, "layers": 1, "hidden": 8}
@@ -46,7 +46,7 @@ def test_the_policy_puts_no_probability_on_illegal_choices() -> None:
 
 def test_the_sb3_learner_saves_a_policy_that_solves(tmp_path: Path) -> None:
     config = TrainConfig(learner="sb3", steps=256, sizes=("3x3",), instances=2, **SMALL, ppo=PPOConfig())
-    train(config, tmp_path)
+    train(TRAINING, config, tmp_path)
     assert checkpoint.load_policy(tmp_path, "jobshop")[1]["environment_steps"] >= 256
     assert solve(generate(3, 3, seed=0), f"policy@{tmp_path}").objective is not None
 

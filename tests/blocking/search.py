@@ -9,7 +9,7 @@ import numpy as np
 
 from dispatchgym.envs.core.engine import Engine
 
-SCRATCH = ("crew", "level", "branch", "key", "memo")  # of the search for deadlocks: no part of the state
+SCRATCH = ("search_jobs", "level", "branch", "key", "memo")  # of the search for deadlocks: no part of the state
 OFFERED = ("legal", "choices", "count")  # what the engine remembers of the choices
 
 

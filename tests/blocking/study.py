@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dispatchgym.baselines.blocking.methods import solve
+from dispatchgym.envs.blocking.layout import Clock, Job
 from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
@@ -43,7 +44,7 @@ def _replay(engine: Engine, instance: BlockingShop, start: np.ndarray, rng: np.r
     record, jobs = engine.arrays[1], engine.sizes.actions - 1
     record.terminated[0] = 0
     while not record.terminated[0]:
-        now, at = int(engine.state.clock[0, 0]), engine.state.job[0, :, 0].numpy()
+        now, at = int(engine.state.clock[0, Clock.NOW]), engine.state.job[0, :, Job.AT].numpy()
         due = [j for j, n in enumerate(instance.shop.operations) if at[j] + 1 < n and start[j, at[j] + 1] <= now]
         possible = [j for j in due if record.legal[0, j]]
         action = int(rng.choice(possible)) if possible else jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as check_sb3
 
 from dispatchgym.envs.blocking.check import check
+from dispatchgym.envs.blocking.layout import NO_BUDGET, Clock
 from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
-from dispatchgym.envs.blocking.problem import NO_BUDGET, BlockingProblem
+from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.targets import compile_kernels, kernel_files
+from dispatchgym.envs.core.targets import compile_entries
 from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, Interruptions, interrupt, lower_bound
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
 from dispatchgym.instances.jobshop.instance import JobShop
+from tests.blocking import safety_kernel
 from tests.blocking.record import COPIES, KINDS, record
 from tests.blocking.search import best_reachable
 from tests.blocking.shops import IDS, brute_force, random_shop
@@ -138,14 +140,6 @@ def test_a_budget_of_one_state_still_leaves_a_way_out() -> None:
         assert check(pool[b % 8], schedule) == objectives[b]
 
 
-class Position(NamedTuple):
-    count: np.ndarray  # (B,) jobs in the shop
-    crew: np.ndarray  # (B, M) which
-    at: np.ndarray  # (B, M) on which operation
-    budget: int
-    verdict: np.ndarray  # (B,) int32
-
-
 def can_empty(routes: list[list[int]]) -> bool:
     """Whether jobs with these remaining routes, each on the first machine of its own, can all leave by single moves."""
 
@@ -170,7 +164,7 @@ def test_the_safety_mask_is_plain_reachability() -> None:
     rng = np.random.default_rng(3)
     problem = BlockingProblem(False)
     pool, truth = [], []
-    position = Position(
+    position = safety_kernel.Position(
         np.zeros(count, np.int32),
         np.zeros((count, 5), np.int32),
         np.zeros((count, 5), np.int32),
@@ -189,13 +183,13 @@ def test_the_safety_mask_is_plain_reachability() -> None:
             taken.setdefault(int(machine[j, at[j]]), int(j))
         inside = list(taken.values())
         position.count[b] = len(inside)
-        position.crew[b, : len(inside)] = inside
+        position.jobs[b, : len(inside)] = inside
         position.at[b, : len(inside)] = [at[j] for j in inside]
         truth.append(can_empty([machine[j, at[j] : length[j]].tolist() for j in inside]))
     sizes = problem.sizes(pool)
     state = problem.state(sizes, count)
     state.row[:] = np.arange(count)
-    launch = compile_kernels(kernel_files(problem.kernel, [Path(__file__).with_name("safety_kernel.py")]), ("verdict",), "cpu")
+    launch = compile_entries((safety_kernel.verdict,), "cpu")
     launch["verdict"](count, problem.pack(pool, sizes), state, position)
     assert (position.verdict == np.array(truth)).all()
     assert 100 < sum(truth) < count - 100
@@ -240,7 +234,7 @@ def test_the_agent_sees_no_failure_before_it_happens(seed: int, variant: Any) ->
     engine = Engine(problem, pool, 2, graph=True)
     engine.fix([0, 1])
     engine.reset()
-    while (engine.state.clock[:, 0] < 150).all() and not engine.arrays[1].terminated.any():
+    while (engine.state.clock[:, Clock.NOW] < 150).all() and not engine.arrays[1].terminated.any():
         o, record = engine.arrays
         for field in o:
             assert np.array_equal(field[0], field[1])

@@ -12,24 +12,25 @@ import numpy as np
 import pytest
 
 from benchmarks import markdown_blocks as blocks
-from dispatchgym import evaluate
+from dispatchgym import evaluate, families
 from dispatchgym.baselines.blocking.methods import METHODS
 from dispatchgym.baselines.result import Result
-from dispatchgym.envs.blocking.env import BlockingFamily
-from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
-from dispatchgym.envs.blocking.problem import BlockingProblem
-from dispatchgym.envs.core.env import GRAPH_ONLY
+from dispatchgym.envs.blocking import layout as blocking_layout
+from dispatchgym.envs.blocking.env import BlockingKeywords
+from dispatchgym.envs.blocking.nowait import layout as nowait_layout
+from dispatchgym.envs.core.columns import markdown_table
+from dispatchgym.envs.core.face import GRAPH_ONLY
 from dispatchgym.evaluation import plots, report
 from dispatchgym.evaluation import results as record
+from dispatchgym.families.shops import BlockingOptions
+from dispatchgym.family import digest
 from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, Interruptions, interrupt
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import JobShop
-from dispatchgym.problems import PROBLEMS, digest
-from dispatchgym.problems_shops import BlockingRequest
 from dispatchgym.statistics import difference, quantile
 
-BLOCKING = PROBLEMS["blocking"]
+BLOCKING = families.load("blocking")
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "blocking.md").read_text()
 STATIC = BlockingShop(
@@ -45,6 +46,11 @@ import numpy as np
 from dispatchgym.baselines.result import Result
 from dispatchgym.envs.blocking.check import check, processing_end
 from dispatchgym.instances.blocking.instance import BlockingSchedule
+
+METHODS = {"spt": "rule: shortest job first", "lpt": "rule: longest job first"}
+
+def check_method(text):
+    pass
 
 def solve(instance, method, *, seed, workers):
     shop = instance.shop
@@ -71,15 +77,14 @@ def one_by_one(tmp_path_factory):
         patch.syspath_prepend(str(folder))
         import one_by_one
 
-        methods = {"spt": "rule: shortest job first", "lpt": "rule: longest job first"}
-        yield dataclasses.replace(BLOCKING, solve=one_by_one.solve, methods=lambda: methods, validate=lambda method: None)
+        yield dataclasses.replace(BLOCKING, methods=one_by_one.__name__)
 
 
 @pytest.fixture(scope="module")
 def finished(one_by_one, tmp_path_factory):
     """A folder with two shops, without interruptions and on three traces; and the options that made it."""
-    request = BlockingRequest(down_share=(0.0, 0.1), traces=3)
-    options = evaluate.Options(("la01", "la06"), ("spt", "lpt"), tmp_path_factory.mktemp("run") / "out", request=request)
+    request = BlockingOptions(down_share=(0.0, 0.1), traces=3)
+    options = evaluate.Options(("la01", "la06"), ("spt", "lpt"), tmp_path_factory.mktemp("run") / "out", extra=request)
     evaluate.evaluate(one_by_one, options)
     return options
 
@@ -100,7 +105,7 @@ def made_up(instance: str, method: str, objective: int | None) -> record.Row:
 
 
 def test_a_request_becomes_names_of_every_variant_share_and_trace():
-    request = BlockingRequest(variant=("bws", "bns"), down_share=(0.0, 0.1), traces=2, repair=4.0)
+    request = BlockingOptions(variant=("bws", "bns"), down_share=(0.0, 0.1), traces=2, repair=4.0)
     names = BLOCKING.expand(["la01..la02"], request)
     assert names == [
         *("la01/bws", "la02/bws"),
@@ -114,7 +119,7 @@ def test_a_request_becomes_names_of_every_variant_share_and_trace():
 def test_a_name_that_says_its_variant_or_trace_is_taken_as_it_is():
     specs = ["la01/bns/p0.1/t7", "la02..la03/nwt", "la04"]
     assert BLOCKING.expand(specs, None) == ["la01/bns/p0.1/t7", "la04/bws", "la02/nwt", "la03/nwt"]
-    shares = BlockingRequest(down_share=(0.2,), traces=1)
+    shares = BlockingOptions(down_share=(0.2,), traces=1)
     assert BLOCKING.expand(["la01/bns/p0.1/t7", "la04/bns"], shares) == ["la01/bns/p0.1/t7", "la04/bns/p0.2/t0"]
     (interrupted,) = BLOCKING.expand(["la02/nwt"], shares)
     with pytest.raises(InputError, match="la02/nwt: a no-wait shop cannot be interrupted"):
@@ -123,7 +128,7 @@ def test_a_name_that_says_its_variant_or_trace_is_taken_as_it_is():
 
 def test_files_are_instances_too(tmp_path):
     (tmp_path / "mine.txt").write_text("1 1\n0 5\n")
-    (name,) = BLOCKING.expand([f"{tmp_path}/mine.txt"], BlockingRequest(variant=("bns",)))
+    (name,) = BLOCKING.expand([f"{tmp_path}/mine.txt"], BlockingOptions(variant=("bns",)))
     shop = BLOCKING.load(name)
     assert (shop.name, shop.variant) == ("mine/bns", "bns")
     assert BLOCKING.group(name, shop) == ("files", "1x1")
@@ -152,7 +157,7 @@ def test_groups_are_sets_and_sizes_of_the_job_shop():
     ],
 )
 def test_a_request_that_cannot_be_met_is_one_line(words, said, one_by_one, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(PROBLEMS, "blocking", one_by_one)
+    monkeypatch.setattr("dispatchgym.families.blocking.FAMILY", one_by_one)
     problem, *more = words.split()
     with pytest.raises(SystemExit, match="2"):
         evaluate.main([problem, "--instances", "ft06", "--methods", "spt", "--out", str(tmp_path / "out"), *more])
@@ -178,10 +183,10 @@ def test_every_line_is_named_by_its_trace_and_confirmed_by_its_schedule(finished
 
 
 def test_resume_adds_traces_and_keeps_what_is_there(one_by_one, finished, tmp_path, capsys):
-    first = evaluate.Options(("la01",), ("spt",), tmp_path / "out", request=BlockingRequest(down_share=(0.1,), traces=2))
+    first = evaluate.Options(("la01",), ("spt",), tmp_path / "out", extra=BlockingOptions(down_share=(0.1,), traces=2))
     evaluate.evaluate(one_by_one, first)
     before = (tmp_path / "out" / "results.jsonl").read_text()
-    more = dataclasses.replace(first, resume=True, request=BlockingRequest(down_share=(0.1, 0.0), traces=3))
+    more = dataclasses.replace(first, resume=True, extra=BlockingOptions(down_share=(0.1, 0.0), traces=3))
     rows = evaluate.evaluate(one_by_one, more)
     assert [row["instance"] for row in rows] == ["la01/bws/p0.1/t0", "la01/bws/p0.1/t1", "la01/bws/p0.1/t2", "la01/bws"]
     assert (tmp_path / "out" / "results.jsonl").read_text().startswith(before)
@@ -223,7 +228,7 @@ def test_one_level_needs_no_table_of_levels():
 
 def test_any_family_compares_in_pairs_when_asked_to(tmp_path):
     options = evaluate.Options(("ft06", "la01"), ("spt", "mwkr"), tmp_path / "out", compare_with="mwkr")
-    rows = evaluate.evaluate(PROBLEMS["jobshop"], options)
+    rows = evaluate.evaluate(families.load("jobshop"), options)
     made = {(row["instance"], row["method"]): row["objective"] for row in rows}
     mean = np.mean([100 * (made[name, "spt"] / made[name, "mwkr"] - 1) for name in ("ft06", "la01")])
     table = (tmp_path / "out" / "table.md").read_text().split("**paired differences from mwkr**")[1]
@@ -233,21 +238,21 @@ def test_any_family_compares_in_pairs_when_asked_to(tmp_path):
 def test_a_paired_difference_averages_traces_before_instances():
     made = {"a/bws/p0.1/t0": (110, 100), "a/bws/p0.1/t1": (130, 100), "b/bws/p0.1/t0": (90, 100), "c/bws/p0.1/t0": (None, 100)}
     rows = [made_up(name, method, value) for name, pair in made.items() for method, value in zip(("x", "y"), pair, strict=True)]
-    found = difference(rows, "x", "y", BLOCKING.levels.original)
+    found = difference(rows, "x", "y", BLOCKING.disturbance.value.original)
     assert (found.instances, found.pairs) == (2, 3)
     assert found.mean == pytest.approx((20 - 10) / 2)
     assert found.half == pytest.approx(12.7062 * 15)  # means 20 and -10, standard error 15, one degree of freedom
-    assert difference(rows, "x", "z", BLOCKING.levels.original) is None
+    assert difference(rows, "x", "z", BLOCKING.disturbance.value.original) is None
 
 
 def test_a_single_instance_is_compared_over_its_traces():
     rows = [made_up(f"a/bws/p0.1/t{t}", "x", 100 + t) for t in (1, 2, 3)] + [
         made_up(f"a/bws/p0.1/t{t}", "y", 100) for t in (1, 2, 3)
     ]
-    found = difference(rows, "x", "y", BLOCKING.levels.original)
+    found = difference(rows, "x", "y", BLOCKING.disturbance.value.original)
     assert (found.instances, found.pairs, found.mean) == (1, 3, pytest.approx(2.0))
     assert found.half == pytest.approx(4.3027 / 3**0.5, abs=1e-3)
-    assert difference(rows[:1] + rows[3:], "x", "y", BLOCKING.levels.original).half is None
+    assert difference(rows[:1] + rows[3:], "x", "y", BLOCKING.disturbance.value.original).half is None
 
 
 @pytest.mark.parametrize(
@@ -301,32 +306,26 @@ def test_names_with_strokes_become_file_names_without_them():
 
 def test_a_request_is_checked_where_it_is_used():
     with pytest.raises(InputError, match="is not in"):
-        BLOCKING.expand(["la01"], BlockingRequest(down_share=(2.0,)))
-    assert [law.down_share for law in BlockingRequest(down_share=(0.0, 0.2)).laws()] == [0.0, 0.2]
+        BLOCKING.expand(["la01"], BlockingOptions(down_share=(2.0,)))
+    assert [law.down_share for law in BlockingOptions(down_share=(0.0, 0.2)).laws()] == [0.0, 0.2]
     assert not blocking_catalogue.load("la01/bws").interrupted
 
 
-def numbered_rows(title: str) -> list[int]:
-    """The numbers in the first column of the page's table with that title."""
-    table = PAGE.split(f"\n| {title} |", 1)[1].split("\n\n", 1)[0]
-    return [int(n) for cell in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for n in cell.split(",")]
-
-
-@pytest.mark.parametrize(("prefix", "features"), [("", BlockingProblem.features), ("no-wait ", NoWaitProblem.features)])
-def test_every_feature_is_described_once(prefix, features):
-    counts = {
-        "candidates": features.candidate,
-        "context": features.context,
-        "tasks": features.task,
-        "resources": features.resource,
-    }
-    for title, count in counts.items():
-        assert numbered_rows(prefix + title) == list(range(count)), prefix + title
+@pytest.mark.parametrize(("prefix", "layout"), [("blocking", blocking_layout), ("nowait", nowait_layout)])
+def test_the_page_shows_the_features_of_the_layout(prefix, layout):
+    for name, columns in (
+        ("candidates", layout.Candidate),
+        ("context", layout.Context),
+        ("tasks", layout.TaskNode),
+        ("resources", layout.ResourceNode),
+        ("runs-on", layout.RunsOn),
+    ):
+        assert blocks.replaced(PAGE, f"{prefix}-{name}", markdown_table(columns), Path("docs/blocking.md")) == PAGE, name
 
 
 def test_every_key_method_keyword_and_option_is_described():
-    options = [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(BlockingRequest)]
-    for name in (*GRAPH_ONLY, "action_mask", "candidates", "context", *METHODS, *BlockingFamily.words):
+    options = [f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(BlockingOptions)]
+    for name in (*GRAPH_ONLY, "action_mask", "candidates", "context", *METHODS, *BlockingKeywords.words):
         assert f"`{name}`" in PAGE, name
     for option in (*options, "--compare-with"):
         assert f"`{option}" in PAGE, option

@@ -1,4 +1,4 @@
-"""The outlook of blocking shops: a second implementation, from the description in docs/blocking.md, finds the same."""
+"""The drain forecast of blocking shops: a second implementation, from the description in docs/blocking.md, finds the same."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dispatchgym.envs.blocking.layout import Candidate, Clock, Job, Machine
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.instances.blocking.instance import BlockingShop, Variant
@@ -16,22 +17,22 @@ from dispatchgym.instances.jobshop.generate import generate
 from dispatchgym.instances.jobshop.instance import JobShop
 from tests.blocking.shops import random_shop
 
-COLUMNS = slice(44, 54)
+COLUMNS = slice(Candidate.DRAIN_MY_BLOCKED, Candidate.DRAIN_BUSIEST + 1)
 
 
-class Outlook(NamedTuple):
+class Drained(NamedTuple):
     exits: dict[int, int]
-    vain: dict[int, list[int]]  # of each job, for each of its moves
+    blocked: dict[int, list[int]]  # ticks of each job, for each of its moves
     circles: int
     ends: list[int]  # of the machines that have work left
 
 
-def drain(shop: JobShop, inside: list[tuple[int, int, int]], free: dict[int, int], work: dict[int, int]) -> Outlook:
+def drain(shop: JobShop, inside: list[tuple[int, int, int]], free: dict[int, int], work: dict[int, int]) -> Drained:
     """Let the jobs `inside`, (job, operation, tick at which it is processed), leave; `free` are the empty machines."""
     place = {job: (k, ready) for job, k, ready in inside}
     work = dict(work)
     exits: dict[int, int] = {}
-    vain: dict[int, list[int]] = {job: [] for job in place}
+    blocked: dict[int, list[int]] = {job: [] for job in place}
     circles = 0
 
     def machine(job: int, k: int) -> int:
@@ -45,7 +46,7 @@ def drain(shop: JobShop, inside: list[tuple[int, int, int]], free: dict[int, int
 
     def move(job: int, when: int) -> None:
         k, ready = place[job]
-        vain[job].append(when - ready)
+        blocked[job].append(when - ready)
         ticks = int(shop.duration[job, k + 1])
         work[machine(job, k + 1)] -= ticks
         place[job] = (k + 1, when + ticks)
@@ -82,23 +83,24 @@ def drain(shop: JobShop, inside: list[tuple[int, int, int]], free: dict[int, int
         for job in circle:
             leave_if_last(job)
     last = max(exits.values(), default=0)
-    return Outlook(exits, vain, circles, [last, *(free[m] + left for m, left in work.items() if left > 0)])
+    return Drained(exits, blocked, circles, [last, *(free[m] + left for m, left in work.items() if left > 0)])
 
 
 def expected(engine: Engine, shop: JobShop, b: int) -> dict[int, list[float]]:
-    """Columns 44 to 53 of every legal choice of copy b."""
+    """The forecast's features of every legal choice of copy b."""
     job, machine = engine.state.job[b].tolist(), engine.state.resource[b].tolist()
-    now, bound = int(engine.state.clock[b, 0]), int(engine.state.bound[b])
+    now, bound = int(engine.state.clock[b, Clock.NOW]), int(engine.state.bound[b])
     unit, horizon = max(float(shop.duration[shop.machine >= 0].mean()), 1.0), max(bound - now, 1)
-    work = {m: row[4] for m, row in enumerate(machine[: shop.machines])}
-    inside = [(row[0], job[row[0]][0], now if job[row[0]][5] else max(now, job[row[0]][7])) for row in machine if row[0] >= 0]
-    empty = {m: row[6] for m, row in enumerate(machine[: shop.machines]) if row[0] < 0}
+    work = {m: row[Machine.OPEN] for m, row in enumerate(machine[: shop.machines])}
+    holders = [row[Machine.HOLDER] for row in machine if row[Machine.HOLDER] >= 0]
+    inside = [(j, job[j][Job.AT], now if job[j][Job.DONE] else max(now, job[j][Job.EXPECTED])) for j in holders]
+    empty = {m: row[Machine.OPENS] for m, row in enumerate(machine[: shop.machines]) if row[Machine.HOLDER] < 0}
     before = drain(shop, inside, dict(empty), work)
     found: dict[int, list[float]] = {}
     for choice in np.flatnonzero(engine.arrays[0].mask[b]).tolist():
         after, mine = before, [0.0] * 6
         if choice < len(job):
-            at = job[choice][0]
+            at = job[choice][Job.AT]
             target, ticks = int(shop.machine[choice, at + 1]), int(shop.duration[choice, at + 1])
             others = [x for x in inside if x[0] != choice]
             now_empty = empty | ({int(shop.machine[choice, at]): now} if at >= 0 else {})
@@ -106,17 +108,17 @@ def expected(engine: Engine, shop: JobShop, b: int) -> dict[int, list[float]]:
             less = work | {target: work[target] - ticks}
             after = drain(shop, [*others, (choice, at + 1, now + ticks)], now_empty, less)
             later = sum(after.exits[x[0]] - before.exits[x[0]] for x in others)
-            more = sum(map(sum, after.vain.values())) - sum(map(sum, before.vain.values()))
-            moves = after.vain[choice]
+            more = sum(map(sum, after.blocked.values())) - sum(map(sum, before.blocked.values()))
+            moves = after.blocked[choice]
             change = max(after.ends) - max(before.ends)
             short = [min(max(x / unit, -8.0), 8.0) for x in (sum(moves), moves[0] if moves else 0, later, more, change)]
             mine = [*short, (bound - after.exits[choice]) / horizon]
         cleared = max(after.exits.values(), default=0)
-        vain = sum(map(sum, after.vain.values()))
+        blocked = sum(map(sum, after.blocked.values()))
         found[choice] = [
             *mine,
             (bound - cleared) / horizon,
-            min(vain / unit, 32.0) / 4.0,
+            min(blocked / unit, 32.0) / 4.0,
             after.circles / 4.0,
             (max(after.ends) - bound) / horizon,
         ]
@@ -126,7 +128,7 @@ def expected(engine: Engine, shop: JobShop, b: int) -> dict[int, list[float]]:
 @pytest.mark.parametrize("variant", ["bws", "bns"])
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=30, deadline=None)
-def test_the_outlook_is_what_the_page_says(variant: Variant, seed: int) -> None:
+def test_the_forecast_is_what_the_page_says(variant: Variant, seed: int) -> None:
     rng = np.random.default_rng(seed)
     crowded = rng.random() < 0.5
     instance = BlockingShop(generate(6, 5, seed=seed), variant) if crowded else random_shop(rng, variant)
@@ -141,7 +143,7 @@ def test_the_outlook_is_what_the_page_says(variant: Variant, seed: int) -> None:
         seen, record = engine.arrays
 
 
-def test_with_swaps_the_outlook_is_left_out_unless_it_is_asked_for() -> None:
+def test_with_swaps_the_forecast_is_left_out_unless_it_is_asked_for() -> None:
     pool = [BlockingShop(generate(6, 5, seed=0), "bws")]
     for asked, there in ((None, False), (False, False), (True, True)):
         engine = Engine(BlockingProblem(outlook=asked), pool, 1, graph=False)

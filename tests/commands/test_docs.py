@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks import markdown_blocks as blocks
 from dispatchgym.baselines.jobshop.methods import METHODS
-from dispatchgym.envs.jobshop.env import JobShopFamily
-from dispatchgym.envs.jobshop.problem import JobShopProblem
+from dispatchgym.envs.core.columns import markdown_table
+from dispatchgym.envs.jobshop import layout
+from dispatchgym.envs.jobshop.env import JobShopKeywords
 from dispatchgym.instances.errors import InputError
 from docs import make_images
 
@@ -41,26 +42,21 @@ def test_commands_name_scripts_that_exist(page):
         assert (ROOT / script).exists(), script
 
 
-def numbered_rows(title):
-    """The numbers in the first column of the table with that title."""
-    table = FAMILY.split(f"\n| {title} |", 1)[1].split("\n\n", 1)[0]
-    return [int(n) for cell in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for n in cell.split(",")]
-
-
-def test_every_feature_is_described_once():
-    features = JobShopProblem.features
-    for title, count in (
-        ("candidates", features.candidate),
-        ("context", features.context),
-        ("tasks", features.task),
-        ("resources", features.resource),
-    ):
-        assert numbered_rows(title) == list(range(count)), title
+@pytest.mark.parametrize("name", ["candidates", "context", "tasks", "resources", "runs-on"])
+def test_feature_tables_are_those_of_the_layout(name):
+    columns = {
+        "candidates": layout.Candidate,
+        "context": layout.Context,
+        "tasks": layout.TaskNode,
+        "resources": layout.ResourceNode,
+        "runs-on": layout.RunsOn,
+    }[name]
+    assert blocks.replaced(FAMILY, f"jobshop-{name}", markdown_table(columns), Path("jobshop.md")) == FAMILY
 
 
 def test_every_key_method_and_keyword_is_described():
     env = gymnasium.make("dispatchgym:dispatchgym/JobShop-v0", instance="ft06")
-    for name in (*env.observation_space.spaces, *METHODS, *JobShopFamily.words):
+    for name in (*env.observation_space.spaces, *METHODS, *JobShopKeywords.words):
         assert f"`{name}`" in FAMILY, name
 
 

@@ -17,16 +17,16 @@ import pytest
 from rich.console import Console
 
 from benchmarks import quality
-from dispatchgym import evaluate
+from dispatchgym import evaluate, families
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import plots, report, runner
 from dispatchgym.evaluation import results as record
+from dispatchgym.family import Family, digest
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
-from dispatchgym.problems import PROBLEMS, digest
 
-JOBSHOP = PROBLEMS["jobshop"]
+JOBSHOP = families.load("jobshop")
 ROOT = Path(__file__).resolve().parents[2]
 ONE_AFTER_THE_OTHER = Schedule(np.array([[0, 3], [3, 7]]))
 
@@ -120,6 +120,7 @@ def slow_solver(folder: Path) -> None:
     """Write a module with a `solve` that workers can import: rules with a pause, so that a kill finds one at work."""
     (folder / "slow_solver.py").write_text(
         "import time\n"
+        "from dispatchgym.baselines.jobshop.methods import METHODS, check_method\n"
         "from dispatchgym.baselines.jobshop.methods import solve as rules\n"
         "def solve(instance, method, *, seed, workers):\n"
         "    time.sleep(0.0 if instance.name == 'warm-up' else 0.4)\n"
@@ -128,9 +129,9 @@ def slow_solver(folder: Path) -> None:
     (folder / "run_slowly.py").write_text(
         "import dataclasses, sys\n"
         f"sys.path[:0] = [{str(ROOT)!r}, {str(folder)!r}]\n"
-        "from slow_solver import solve\n"
-        "from dispatchgym import evaluate, problems\n"
-        "problems.PROBLEMS['jobshop'] = dataclasses.replace(problems.PROBLEMS['jobshop'], solve=solve)\n"
+        "from dispatchgym import evaluate\n"
+        "from dispatchgym.families import jobshop\n"
+        "jobshop.FAMILY = dataclasses.replace(jobshop.FAMILY, methods='slow_solver')\n"
         "evaluate.main(sys.argv[1:])\n"
     )
 
@@ -194,11 +195,15 @@ def test_resume_answers_again_what_failed_or_changed_since(tmp_path):
     assert len(json.loads((out / "run.json").read_text())["earlier"]) == 1
 
 
-def test_resume_answers_again_what_other_weights_answered_before(tmp_path):
+def test_resume_answers_again_what_other_weights_answered_before(tmp_path, monkeypatch):
     for weights, more in (("early", {}), ("late", {"resume": True})):
-        problem = dataclasses.replace(JOBSHOP, validate=lambda method, weights=weights: weights if method == "spt" else None)
+
+        def validate(self, method, weights=weights):
+            return weights if method == "spt" else None
+
+        monkeypatch.setattr(Family, "validate", validate)
         options = evaluate.Options(("ft06",), ("spt", "mwkr"), tmp_path / "out", **more)
-        rows = evaluate.evaluate(problem, options)
+        rows = evaluate.evaluate(JOBSHOP, options)
         assert {row["method"]: row["weights"] for row in rows} == {"spt": weights, "mwkr": None}
     assert [row["method"] for row in lines(tmp_path / "out")] == ["mwkr", "spt"]
 
@@ -304,6 +309,7 @@ def test_a_new_record_is_announced():
 def test_a_solver_that_raises_or_dies_costs_its_own_pair_only(tmp_path, monkeypatch):
     (tmp_path / "bad_solver.py").write_text(
         "import os, signal\n"
+        "from dispatchgym.baselines.jobshop.methods import METHODS, check_method\n"
         "from dispatchgym.baselines.jobshop.methods import solve as rules\n"
         "def solve(instance, method, *, seed, workers):\n"
         "    if instance.name == 'la01': raise RuntimeError('no luck\\ntoday')\n"
@@ -313,9 +319,7 @@ def test_a_solver_that_raises_or_dies_costs_its_own_pair_only(tmp_path, monkeypa
         "    return result\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    import bad_solver
-
-    problem = dataclasses.replace(JOBSHOP, solve=bad_solver.solve)
+    problem = dataclasses.replace(JOBSHOP, methods="bad_solver")
     rows = evaluate.evaluate(problem, evaluate.Options(("la01..la04",), ("spt",), tmp_path / "out"))
     reasons = {row["instance"]: row["reason"] for row in rows}
     assert reasons["la01"] == "RuntimeError: no luck today"
@@ -415,7 +419,7 @@ def test_help_names_every_method_and_shows_an_example(capsys):
     with pytest.raises(SystemExit, match="0"):
         evaluate.main(["jobshop", "--help"])
     text = capsys.readouterr().out
-    assert all(f"\n  {name} " in text for name in JOBSHOP.methods())
+    assert all(f"\n  {name} " in text for name in JOBSHOP.method_help())
     assert "python evaluate.py jobshop --instances" in text
 
 

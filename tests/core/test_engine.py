@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 
+from dispatchgym.envs.core import episode
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.targets import compile_kernels, kernel_files, thread_count
+from dispatchgym.envs.core.targets import compile_entries, thread_count
 from dispatchgym.envs.jobshop.problem import ACTION_SETS, JobShopProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
@@ -217,8 +217,10 @@ def test_large_batches_may_be_split_over_threads_without_a_difference(monkeypatc
 
 
 def test_kernels_are_compiled_once_for_a_target() -> None:
-    files = kernel_files(JobShopProblem.kernel)
-    assert compile_kernels(files, ("advance",), "python") is compile_kernels(files, ("advance",), "python")
+    kernel = JobShopProblem.kernel
+    assert compile_entries((episode.advance,), "python", kernel=kernel) is compile_entries(
+        (episode.advance,), "python", kernel=kernel
+    )
 
 
 class Numbers(NamedTuple):
@@ -227,9 +229,11 @@ class Numbers(NamedTuple):
     found: np.ndarray
 
 
-def test_kernels_do_not_ask_whether_an_index_counts_from_the_end(tmp_path: Path) -> None:
-    kernel = tmp_path / "kernel.py"
-    kernel.write_text("def look(b, x):\n    x.found[b] = x.values[x.which[b]]\n")
+def look(b: int, x: Numbers) -> None:
+    x.found[b] = x.values[x.which[b]]
+
+
+def test_kernels_index_without_wraparound() -> None:
     numbers = Numbers(np.arange(10)[5:], np.array([-1, 2]), np.zeros(2, np.int64))
-    compile_kernels((kernel,), ("look",), "cpu")["look"](2, numbers)
-    assert numbers.found.tolist() == [4, 7]  # what lies before the array, and no check of that
+    compile_entries((look,), "cpu")["look"](2, numbers)
+    assert numbers.found.tolist() == [4, 7]  # the element before the array: indices are not tested

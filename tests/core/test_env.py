@@ -16,6 +16,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import dispatchgym
+from dispatchgym.envs.core.env import DispatchEnv
 from dispatchgym.envs.jobshop.check import check
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
@@ -236,7 +237,7 @@ def test_a_wrong_keyword_is_named_together_with_the_right_ones(words: dict[str, 
         with pytest.raises(InputError, match=message):
             maker(ID, **({"jobs": 3, "machines": 3} | words))
     with pytest.raises(InputError, match="render_mode='ascii' is not one of"):
-        make().unwrapped.__class__(render_mode="ascii")
+        DispatchEnv(family="dispatchgym.envs.jobshop.env:JobShopKeywords", render_mode="ascii")
     with pytest.raises(InputError, match="5 is not a name, a file or a JobShop"):
         gymnasium.make(ID, instance=5)
 

@@ -65,7 +65,7 @@ def test_the_batch_equals_gymnasiums_own_batch_of_single_environments(name: str,
 def test_make_vec_knows_the_batch_in_both_ways() -> None:
     for mode in (None, "vector_entry_point"):
         envs = gymnasium.make_vec(ID, num_envs=3, vectorization_mode=mode, **SMALL)
-        assert type(envs.unwrapped).__name__ == "JobShopVectorEnv"
+        assert type(envs.unwrapped).__name__ == "DispatchVectorEnv"
         assert envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
         assert envs.unwrapped.autoreset_mode is AutoresetMode.SAME_STEP
         observation, _ = envs.reset(seed=0)

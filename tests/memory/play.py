@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.memory.env import MapFamily, PackFamily
+from dispatchgym.envs.memory.env import MapKeywords, PackKeywords
 from dispatchgym.envs.memory.map.problem import MapProblem
 from dispatchgym.envs.memory.pack.problem import PackProblem
 from dispatchgym.instances.errors import InputError
@@ -85,7 +85,7 @@ def random_program(seed: int, instructions: int = 8) -> MemoryProgram:
 
 
 def family_of(instance: Packing | MemoryProgram) -> Any:
-    return PackFamily() if isinstance(instance, Packing) else MapFamily()
+    return PackKeywords() if isinstance(instance, Packing) else MapKeywords()
 
 
 def play_out(problem: Any, pool: Sequence[Any], seed: int, device: Any = "cpu") -> tuple[list[Played], Engine]:

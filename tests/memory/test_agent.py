@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from dispatchgym import families, policies
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.families import Family, family
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
-from dispatchgym.agents.trainer import TrainConfig, Trainer
+from dispatchgym.agents.training import Training
 from dispatchgym.baselines.memory.map.cpsat import plan as cpsat_plan
 from dispatchgym.baselines.memory.map.methods import solve as solve_mapping
 from dispatchgym.baselines.memory.pack.methods import solve as solve_packing
@@ -24,7 +24,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.catalogue import load_packing, load_program
 from dispatchgym.instances.memory.generate import layered, random_packing
 from dispatchgym.instances.memory.instance import MemoryProgram, Packing, all_slow
-from dispatchgym.policies import load, prepare, solve, ways_of
+from tests.agents.trainings import prepare, solve, trainer, training_of
 
 TINY: dict[str, Any] = {"instances": 2, "samples": 4, "width": 8, "hidden": 8, "layers": 1, "log_every": 1}
 SIZES = {"memory-pack": ("12", "20"), "memory-map": ("6", "9")}
@@ -42,14 +42,14 @@ def referee(instance: Packing | MemoryProgram, schedule: Any) -> int:
     return check_packing(instance, schedule) if isinstance(instance, Packing) else check_program(instance, schedule)
 
 
-def network(kind: Family) -> Policy:
+def network(kind: Training) -> Policy:
     torch.manual_seed(0)
     return Policy(PolicyConfig(kind.problem.features, width=8, layers=1, hidden=8)).eval()
 
 
 @pytest.mark.parametrize(("name", "words"), [*((name, {}) for name in SIZES), ("memory-map", {"actions": "order"})])
 def test_every_episode_of_the_policy_passes_the_referee_and_is_what_the_network_says(name: str, words: dict[str, Any]) -> None:
-    kind, pool = family(name, **words), few(name)
+    kind, pool = training_of(name, **words), few(name)
     policy = network(kind)
     rollout = Rollout(kind.problem, kind.problem.sizes(pool), 8, policy.config.hidden, DEVICE[name])
     rollout.load(pool)
@@ -69,22 +69,22 @@ def test_every_episode_of_the_policy_passes_the_referee_and_is_what_the_network_
 def test_following_an_optimal_mapping_reproduces_its_latency() -> None:
     program = load_program("unet-b1")
     best = cpsat_plan(program, seconds=30.0, hint=solve_mapping(program, "xla").schedule)
-    kind = family("memory-map")
+    kind = training_of("memory-map")
     sizes = kind.problem.sizes([program])
     rollout = Rollout(kind.problem, sizes, 4, 8, "python")
     rollout.load([program])
-    rollout.follow(np.zeros(4, np.int32), [kind.goal(program, best.plan, sizes)] * 4)
+    rollout.replay(np.zeros(4, np.int32), [kind.demonstration(program, best.plan, sizes)] * 4)
     assert rollout.record.objective.min() <= 1.005 * best.objective < 0.83 * all_slow(program)
 
 
 def test_following_a_packing_makes_it_no_higher() -> None:
     pool = few("memory-pack")
-    kind = family("memory-pack")
+    kind = training_of("memory-pack")
     results = [solve_packing(x, "branch:5s") for x in pool]
     sizes = kind.problem.sizes(pool)
     rollout = Rollout(kind.problem, sizes, 2, 8)
     rollout.load(pool)
-    rollout.follow(np.arange(2), [kind.goal(x, r.schedule, sizes) for x, r in zip(pool, results, strict=True)])
+    rollout.replay(np.arange(2), [kind.demonstration(x, r.schedule, sizes) for x, r in zip(pool, results, strict=True)])
     for b, (x, result) in enumerate(zip(pool, results, strict=True)):
         assert check_packing(x, kind.schedule(x, rollout.state, b)) == rollout.record.objective[b] <= result.objective
 
@@ -93,7 +93,7 @@ def trained(name: str, folder: Path, **changes: Any) -> tuple[list[dict[str, flo
     words = TINY | {"problem": name, "sizes": SIZES[name], "steps": 3, "hard": 0.0, "device": DEVICE[name]} | changes
     expert = words.pop("expert", None)
     lines: list[dict[str, float]] = []
-    Trainer(TrainConfig(**words), folder, expert=expert).run(lines.append)
+    trainer(folder, expert=expert, **words).run(lines.append)
     kept = [{k: v for k, v in x.items() if k not in ("seconds", "rate")} for x in lines]
     return kept, checkpoint.load_tensors(folder / "policy.safetensors")[0]
 
@@ -118,7 +118,7 @@ def test_imitating_a_method_makes_it_more_likely(name: str, tmp_path: Path) -> N
 
 
 def test_real_networks_are_drawn_for_training_at_several_capacities() -> None:
-    drawn = family("memory-map").draw(np.random.default_rng(3), 12, ("6",), 1.0)
+    drawn = training_of("memory-map").draw(np.random.default_rng(3), 12, ("6",), 1.0)
     assert len({x.capacity for x in drawn}) > 1
     assert len({x.instructions for x in drawn}) == 1
     assert not drawn[0].name.startswith(("alexnet", "unet", "gpt2", "densenet"))
@@ -135,7 +135,7 @@ def test_the_shipped_packing_policy_is_better_than_the_greedy_ones() -> None:
 def test_the_shipped_mapping_policy_is_better_than_the_allocator() -> None:
     program = load_program("alexnet-b8")
     policy, _ = checkpoint.load_policy(checkpoint.PRETRAINED / "memory-map", "memory-map")
-    kind = family("memory-map")
+    kind = training_of("memory-map")
     rollout = Rollout(kind.problem, kind.problem.sizes([program]), 2, policy.config.hidden, "python")
     rollout.load([program])
     rollout.play(policy, np.zeros(2, np.int32), [-1, 0])
@@ -152,17 +152,16 @@ def test_sizes_are_whole_numbers(name: str, size: str, tmp_path: Path) -> None:
 
 def test_training_says_which_decisions_it_is_for(tmp_path: Path) -> None:
     trained("memory-map", tmp_path, actions="order")
-    _, about = load(str(tmp_path), "memory-map")
+    family = families.load("memory-map")
+    _, about = policies.load(str(tmp_path), family)
     assert about["config"]["actions"] == "order"
-    ways = ways_of(few("memory-map")[0], family("memory-map"), prepare(f"policy@{tmp_path}", "memory-map"))
-    assert [way.builder for way in ways] == ["order"]
+    players = policies.players_of(family, few("memory-map")[0], prepare(f"policy@{tmp_path}", "memory-map"))
+    assert [player.builder for player in players] == ["order"]
     with pytest.raises(InputError, match="a run decides as it was trained"):
         prepare(f"policy@{tmp_path}:actions=map", "memory-map")
     with pytest.raises(InputError, match="option actions=all is not one of both, order, map"):
         prepare("policy:actions=all", "memory-map")
     with pytest.raises(InputError, match="actions='all' is not one of map, order"):
         trained("memory-map", tmp_path, actions="all")
-    with pytest.raises(InputError, match=r"other actions \(order\) belong to memory-map, not to memory-pack"):
-        trained("memory-pack", tmp_path, actions="order")
     with pytest.raises(InputError, match="does not say what was decided with --actions order"):
         trained("memory-map", tmp_path / "x", actions="order", imitate_steps=1, expert=lambda x: solve_mapping(x, "xla").schedule)

@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 
 from benchmarks import memory as benchmark
-from dispatchgym import evaluate
+from dispatchgym import evaluate, families
 from dispatchgym.baselines.memory.map import methods as mapping
 from dispatchgym.baselines.memory.pack import methods as packing
-from dispatchgym.envs.core.env import GRAPH_ONLY
+from dispatchgym.envs.core.face import GRAPH_ONLY
 from dispatchgym.envs.memory.check import check_packing, measure_packing, measure_program
-from dispatchgym.envs.memory.env import MapFamily, PackFamily
+from dispatchgym.envs.memory.env import MapKeywords, PackKeywords
 from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem
 from dispatchgym.envs.memory.pack.problem import GOALS, PackProblem
 from dispatchgym.evaluation import plots, report
 from dispatchgym.evaluation import results as record
+from dispatchgym.families.buffers import MemoryOptions
+from dispatchgym.family import digest
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.instance import MemoryProgram, Packing, all_slow, peak
-from dispatchgym.problems import PROBLEMS, digest
-from dispatchgym.problems_memory import MemoryRequest
 
-PACK, MAP = PROBLEMS["memory-pack"], PROBLEMS["memory-map"]
+PACK, MAP = families.load("memory-pack"), families.load("memory-map")
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "memory.md").read_text()
 MAPPERS = ("all-slow", "xla", "xla:x4", "random", "hill:evaluations=50", "cpsat:2s")
 PACKERS = ("size", "best-of-8", "random:x4", "hill:evaluations=50", "branch:1s,goal=height")
@@ -158,20 +158,20 @@ def test_finished_pairs_are_not_solved_again(mapped, capsys):
 
 
 def test_each_capacity_is_an_instance_of_its_own():
-    asked = MemoryRequest(capacity=("4MiB", "1048576"))
+    asked = MemoryOptions(capacity=("4MiB", "1048576"))
     names = MAP.expand(["unet-b1", "layered/t9/s1..s2", "unet-b1,capacity=512KiB"], asked)
     assert names == [
         *("unet-b1,capacity=4MiB", "layered/t9/s1,capacity=4MiB", "layered/t9/s2,capacity=4MiB", "unet-b1,capacity=512KiB"),
         *("unet-b1,capacity=1MiB", "layered/t9/s1,capacity=1MiB", "layered/t9/s2,capacity=1MiB"),
     ]
     assert [MAP.load(name).capacity for name in names] == [*[4 * 2**20] * 3, 2**19, *[2**20] * 3]
-    assert MAP.expand(["unet-b1"], MemoryRequest(capacity=("16MiB",))) == MAP.expand(["unet-b1"]) == ["unet-b1"]
+    assert MAP.expand(["unet-b1"], MemoryOptions(capacity=("16MiB",))) == MAP.expand(["unet-b1"]) == ["unet-b1"]
     assert PACK.load(PACK.expand(["A"], asked)[0]).capacity == 4 * 2**20
 
 
 def test_a_capacity_applies_to_files_too(tmp_path):
     (tmp_path / "two.json").write_text(json.dumps(GOOD))
-    (name,) = MAP.expand([str(tmp_path / "two.json")], MemoryRequest(capacity=("1KiB",)))
+    (name,) = MAP.expand([str(tmp_path / "two.json")], MemoryOptions(capacity=("1KiB",)))
     assert (MAP.load(name).capacity, MAP.load(name).name) == (1024, "two,capacity=1KiB")
     assert MAP.group(name, MAP.load(name)) == ("files", "two,capacity=1KiB")
 
@@ -364,11 +364,11 @@ def test_the_page_describes_every_feature_once(problem, name):
 
 
 def test_the_page_names_every_keyword_method_measure_and_option():
-    words = (*PackFamily.words, *MapFamily.words, *GOALS, *ACTIONS, *PackFamily.metrics, *MapFamily.metrics, *GRAPH_ONLY)
+    words = (*PackKeywords.words, *MapKeywords.words, *GOALS, *ACTIONS, *PackKeywords.metrics, *MapKeywords.metrics, *GRAPH_ONLY)
     sets = [*memory_catalogue.sets(), *memory_catalogue._GENERATED]
     for name in (*words, *packing.METHODS, *mapping.METHODS, *sets):
         assert f"`{name}`" in PAGE or f'`"{name}"`' in PAGE, name
-    for field in dataclasses.fields(MemoryRequest):
+    for field in dataclasses.fields(MemoryOptions):
         assert f"`--{field.name}" in PAGE, field.name
     for name in MAP.metrics(MAP.load("layered/t8/s0"), mapping.solve(MAP.load("layered/t8/s0"), "all-slow").schedule):  # type: ignore[misc]
         assert f"`{name}`" in PAGE, name

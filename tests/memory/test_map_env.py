@@ -20,10 +20,10 @@ from stable_baselines3.common.env_checker import check_env as check_sb3
 
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.memory.check import check_packing, check_program, execute, measure_program
-from dispatchgym.envs.memory.env import MapFamily
+from dispatchgym.envs.memory.env import MapKeywords
+from dispatchgym.envs.memory.map.layout import BRING, DROP, STAY, Option
 from dispatchgym.envs.memory.map.order_rules import WINDOW
 from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem, fixed_stays, plan_of
-from dispatchgym.envs.memory.map.rules import BRING, DROP, LATENCY, STAY
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.generate import layered
 from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, all_slow
@@ -54,7 +54,7 @@ def assert_plan(x: Any, plan: Any, objective: int, total: float, first: int) -> 
 def test_every_legal_rollout_is_a_plan_that_the_referee_accepts(seed: int, actions: Any) -> None:
     pool = [random_program(seed + n, instructions=4 + n * 4) for n in range(3)]
     played, engine = play_out(MapProblem(actions), pool, seed)
-    rows = MapFamily().measure(engine, np.arange(3))
+    rows = MapKeywords().measure(engine, np.arange(3))
     for episode, row, backups in zip(played, rows, engine.state.backups.tolist(), strict=True):
         assert_plan(*episode)
         x, latency = episode.instance, episode.objective
@@ -125,7 +125,7 @@ def walk(x: MemoryProgram, moves: list[tuple[list[int], int, int]]) -> Engine:
     for offered, action, latency in moves:
         before = int(engine.state.latency[0])
         assert np.flatnonzero(engine.arrays[1].legal[0]).tolist() == offered
-        promised, backups = int(engine.state.option[0, action, LATENCY]), int(engine.state.backups[0])
+        promised, backups = int(engine.state.option[0, action, Option.LATENCY]), int(engine.state.backups[0])
         engine.step([action], autoreset=False)
         assert int(engine.state.latency[0]) == latency
         assert promised == latency or int(engine.state.backups[0]) > backups

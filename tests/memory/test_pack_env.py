@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.memory.check import check_packing, measure_packing
-from dispatchgym.envs.memory.env import PackFamily
+from dispatchgym.envs.memory.env import PackKeywords
 from dispatchgym.envs.memory.pack.problem import PackProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.catalogue import load_packing
@@ -67,7 +67,7 @@ def best(goal: Any, x: Packing) -> int:
 def test_every_legal_rollout_is_a_packing_of_its_height(seed: int, gaps: bool, windows: bool) -> None:
     pool = [random_packing(np.random.default_rng([seed, n]), 10, gaps=gaps, windows=windows) for n in range(3)]
     played, engine = play_out(PackProblem("height"), pool, seed)
-    rows = PackFamily().measure(engine, np.arange(3))
+    rows = PackKeywords().measure(engine, np.arange(3))
     for (x, plan, objective, total, _), row in zip(played, rows, strict=True):
         assert isinstance(x, Packing)
         height = check_packing(x, plan)  # type: ignore[arg-type]
@@ -148,7 +148,7 @@ def test_buffers_that_need_nothing_are_placed_too() -> None:
     nothing = Packing(np.zeros(1, int), np.ones(1, int), np.ones(1, int), gaps=((Gap(0, 1),),))
     [(_, plan, objective, total, _)], engine = play_out(PackProblem(), [nothing], 0)
     assert check_packing(nothing, plan) == objective == 0  # type: ignore[arg-type]
-    assert (total, PackFamily().measure(engine, np.zeros(1, np.int64)).tolist()) == (0.0, [[0.0, 1.0, 1.0]])
+    assert (total, PackKeywords().measure(engine, np.zeros(1, np.int64)).tolist()) == (0.0, [[0.0, 1.0, 1.0]])
 
 
 def seen(engine: Engine) -> list[Any]:

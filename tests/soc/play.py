@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.soc.env import StaticFamily, StreamFamily
+from dispatchgym.envs.soc.env import StaticKeywords, StreamKeywords
 from dispatchgym.envs.soc.problem import SocProblem
 from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, stream
 from tests.core.targets import Recorded, answer, record_play
@@ -48,7 +48,7 @@ def random_graph(seed: int) -> StaticDag:
 
 
 def family_of(instance: Stream | StaticDag) -> Any:
-    return StreamFamily() if isinstance(instance, Stream) else StaticFamily()
+    return StreamKeywords() if isinstance(instance, Stream) else StaticKeywords()
 
 
 def play_out(

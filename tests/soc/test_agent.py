@@ -12,10 +12,8 @@ import pytest
 import torch
 
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.families import family
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
-from dispatchgym.agents.trainer import TrainConfig, Trainer
 from dispatchgym.baselines.soc.static.methods import solve as solve_static
 from dispatchgym.baselines.soc.streams.methods import solve as solve_stream
 from dispatchgym.envs.soc.check import check_static, check_stream
@@ -23,6 +21,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc.catalogue import load_static, workload
 from dispatchgym.instances.soc.generate import topcuoglu
 from dispatchgym.instances.soc.instance import Stream, stream
+from tests.agents.trainings import trainer, training_of
 from tests.soc.streams import random_stream
 from tests.soc.test_static import random_dag
 
@@ -44,12 +43,12 @@ def referee(instance: Any, schedule: Any) -> int:
 @pytest.fixture(scope="module")
 def policy() -> Policy:
     torch.manual_seed(0)
-    return Policy(PolicyConfig(family("soc").problem.features, width=16, layers=2, hidden=16)).eval()
+    return Policy(PolicyConfig(training_of("soc").problem.features, width=16, layers=2, hidden=16)).eval()
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_compiled_decoder_equals_the_network(policy: Policy, name: str) -> None:
-    kind, pool = family(name), few(name)
+    kind, pool = training_of(name), few(name)
     rollout = Rollout(kind.problem, kind.problem.sizes(pool), 2, policy.config.hidden)
     rollout.load(pool)
     rollout.play(policy, np.arange(2), np.arange(2))
@@ -72,7 +71,7 @@ def test_the_compiled_decoder_equals_the_network(policy: Policy, name: str) -> N
 
 @pytest.mark.parametrize("name", SIZES)
 def test_every_episode_of_the_policy_passes_the_referee(policy: Policy, name: str) -> None:
-    kind, pool = family(name), few(name)
+    kind, pool = training_of(name), few(name)
     problem = replace(kind.problem, goal="latency")  # type: ignore[type-var]
     rollout = Rollout(problem, problem.sizes(pool), 8, policy.config.hidden)
     rollout.load(pool)
@@ -83,11 +82,11 @@ def test_every_episode_of_the_policy_passes_the_referee(policy: Policy, name: st
 
 
 def followed(name: str, pool: list[Any], schedules: list[Any]) -> list[Any]:
-    kind = family(name)
+    kind = training_of(name)
     sizes = kind.problem.sizes(pool)
     rollout = Rollout(kind.problem, sizes, len(pool), 8)
     rollout.load(pool)
-    rollout.follow(np.arange(len(pool)), [kind.goal(x, s, sizes) for x, s in zip(pool, schedules, strict=True)])
+    rollout.replay(np.arange(len(pool)), [kind.demonstration(x, s, sizes) for x, s in zip(pool, schedules, strict=True)])
     return [kind.schedule(x, rollout.state, b) for b, x in enumerate(pool)]
 
 
@@ -119,7 +118,7 @@ def trained(name: str, folder: Path, **changes: Any) -> tuple[list[dict[str, flo
     words = TINY | {"problem": name, "sizes": SIZES[name], "steps": 3} | changes
     expert = words.pop("expert", None)
     lines: list[dict[str, float]] = []
-    Trainer(TrainConfig(**words), folder, expert=expert).run(lines.append)
+    trainer(folder, expert=expert, **words).run(lines.append)
     return [{k: v for k, v in x.items() if k not in ("seconds", "rate")} for x in lines], checkpoint.load_tensors(
         folder / "policy.safetensors"
     )[0]
@@ -148,7 +147,7 @@ def test_imitating_a_method_makes_it_more_likely(name: str, tmp_path: Path) -> N
 
 def test_instances_of_a_family_are_a_function_of_the_generator() -> None:
     for name, sizes in SIZES.items():
-        one, two = (family(name).draw(np.random.default_rng(5), 3, sizes, 0.5) for _ in range(2))
+        one, two = (training_of(name).draw(np.random.default_rng(5), 3, sizes, 0.5) for _ in range(2))
         for a, b in zip(one, two, strict=True):
             fields = ("gap", "application", "deviation") if isinstance(a, Stream) else ("duration", "edges", "bandwidth")
             assert all(np.array_equal(getattr(a, f), getattr(b, f)) for f in fields)
@@ -161,9 +160,9 @@ def test_sizes_mean_nothing_for_streams(tmp_path: Path) -> None:
 
 def test_a_preset_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InputError, match="gym-ds9"):
-        family("soc", preset="gym-ds9")
-    with pytest.raises(InputError, match="unknown problem 'dag'"):
-        family("dag")
+        training_of("soc", preset="gym-ds9")
+    with pytest.raises(InputError, match="unknown problem 'dag'; choose from jobshop"):
+        training_of("dag")
 
 
 def test_whatever_noise_and_arrivals_a_log_is_followed() -> None:

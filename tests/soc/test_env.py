@@ -21,7 +21,7 @@ from stable_baselines3.common.env_checker import check_env as check_sb3
 from dispatchgym.baselines.soc.static.cpsat import plan
 from dispatchgym.baselines.soc.static.planning_request import whole
 from dispatchgym.envs.soc.check import Replay, check_static, check_stream, measure, replay
-from dispatchgym.envs.soc.env import StaticFamily, StreamFamily
+from dispatchgym.envs.soc.env import StaticKeywords, StreamKeywords
 from dispatchgym.envs.soc.problem import GOALS, MODES, SocProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc.catalogue import load_static, workload
@@ -113,7 +113,7 @@ def test_every_legal_rollout_is_a_log_that_the_referee_accepts(seed: int, mode: 
             min(expected_objective(goal, x, log), 2**31 - 1), abs=1.01 if goal != "latency" else 0.0
         )
         assert steps <= engine.sizes.steps
-    assert_measured(played, StreamFamily().measure(engine, np.arange(2)))
+    assert_measured(played, StreamKeywords().measure(engine, np.arange(2)))
 
 
 def assert_measured(played: list[Played], rows: np.ndarray) -> None:
@@ -137,7 +137,7 @@ def test_larger_workloads_meet_the_referee_too(seed: int, mode: Any, when_full: 
         assert isinstance(x, Stream)
         assert isinstance(log, StreamLog)
         assert check_stream(x, log) == objective
-    assert_measured(played, StreamFamily().measure(engine, np.arange(2)))
+    assert_measured(played, StreamKeywords().measure(engine, np.arange(2)))
 
 
 @settings(max_examples=60)
@@ -158,7 +158,7 @@ def test_rollouts_of_static_graphs_are_schedules_of_their_makespan(seed: int, mo
     rng = np.random.default_rng(seed)
     pool = [random_graph(seed), random_dag(rng, tasks=8), topcuoglu(rng, 12, pes=3)]
     played, engine = play_out(SocProblem(mode), pool, seed, eager)
-    rows = StaticFamily().measure(engine, np.arange(3))
+    rows = StaticKeywords().measure(engine, np.arange(3))
     for (x, schedule, objective, total, steps), (ratio, speedup, busy, decisions) in zip(played, rows, strict=True):
         assert check_static(x, schedule) == objective >= lower_bound(x)  # type: ignore[arg-type]
         assert total == pytest.approx(-ratio if objective else 0.0, abs=1e-9)
@@ -172,7 +172,7 @@ def test_rollouts_of_static_graphs_are_schedules_of_their_makespan(seed: int, mo
 def test_the_ratio_of_a_static_schedule_is_over_the_longest_chain_of_fastest_tasks() -> None:
     x = load_static("topcuoglu-10")
     _, engine = play_out(SocProblem("assign"), [x], 0)
-    [(ratio, *_)] = StaticFamily().measure(engine, np.zeros(1, np.int64))
+    [(ratio, *_)] = StaticKeywords().measure(engine, np.zeros(1, np.int64))
     fastest = x.duration.min(axis=1)
     chain = max(
         fastest[[0, 1, 8, 9]].sum(), fastest[[0, 3, 7, 9]].sum(), fastest[[0, 1, 7, 9]].sum(), fastest[[0, 2, 6, 9]].sum()

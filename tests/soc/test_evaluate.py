@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import itertools
 import json
-import re
 import shlex
 from pathlib import Path
 
@@ -14,37 +13,39 @@ import numpy as np
 import pytest
 
 from benchmarks import soc as benchmark
-from dispatchgym import evaluate
+from benchmarks.markdown_blocks import replaced
+from dispatchgym import evaluate, families
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.network import Policy, PolicyConfig
-from dispatchgym.baselines.soc.static.methods import methods as static
+from dispatchgym.baselines.soc.static import methods as static
 from dispatchgym.baselines.soc.streams import methods as streaming
-from dispatchgym.envs.core.env import GRAPH_ONLY
+from dispatchgym.envs.core.columns import markdown_table
+from dispatchgym.envs.core.face import GRAPH_ONLY
 from dispatchgym.envs.soc.check import measure
-from dispatchgym.envs.soc.env import StaticFamily, StreamFamily
+from dispatchgym.envs.soc.env import StaticKeywords, StreamKeywords
+from dispatchgym.envs.soc.layout import Candidate, Context, ResourceNode, RunsOn, TaskNode
 from dispatchgym.envs.soc.problem import GOALS, MODES, SocProblem
 from dispatchgym.evaluation import plots, report
 from dispatchgym.evaluation import results as record
 from dispatchgym.families import arrivals_chart as sweep
+from dispatchgym.families.chips import StreamOptions
+from dispatchgym.family import Column, digest
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc.instance import StaticDag, Stream
-from dispatchgym.measure import Measure
-from dispatchgym.policies import kind_of, prepare, solve
-from dispatchgym.problems import PROBLEMS, digest
-from dispatchgym.problems_soc import SocRequest
+from dispatchgym.policies import prepare
 
-SOC, STATIC = PROBLEMS["soc"], PROBLEMS["static-dag"]
+SOC, STATIC = families.load("soc"), families.load("static-dag")
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "soc.md").read_text()
-SHORT = SocRequest(scale=(25.0, 50.0), horizon=600, streams=3)
+SHORT = StreamOptions(scale=(25.0, 50.0), horizon=600, streams=3)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A folder with two rules on three streams at two mean gaps, with pictures of the first two schedules."""
     out = tmp_path_factory.mktemp("run") / "out"
-    asked = evaluate.Options(("gym-ds3-5",), ("etf", "met"), out, request=SHORT, compare_with="etf", plot=True)
+    asked = evaluate.Options(("gym-ds3-5",), ("etf", "met"), out, extra=SHORT, compare_with="etf", plot=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plots, "LIMIT", 2)
         evaluate.evaluate(SOC, asked)
@@ -74,7 +75,7 @@ def made_up(name: str, method: str, latency: float | None, jobs: int = 90, secon
 
 
 def test_a_request_becomes_streams_of_every_combination():
-    request = SocRequest(scale=(25.0, 50.0), queue=(3, 4), noise=(0.3,), horizon=600, streams=2)
+    request = StreamOptions(scale=(25.0, 50.0), queue=(3, 4), noise=(0.3,), horizon=600, streams=2)
     names = SOC.expand(["gym-ds3-5"], request)
     options = ["noise=0.3,horizon=600", "queue=4,noise=0.3,horizon=600"]
     options += ["scale=50,noise=0.3,horizon=600", "queue=4,scale=50,noise=0.3,horizon=600"]
@@ -83,7 +84,7 @@ def test_a_request_becomes_streams_of_every_combination():
 
 
 def test_a_name_that_says_its_numbers_keeps_them_and_takes_options():
-    request = SocRequest(scale=(50.0,), streams=2)
+    request = StreamOptions(scale=(50.0,), streams=2)
     assert SOC.expand(["gym-ds3-5/s7", "gym-ds3-10,uncapped/s3..s4", "gym-ds3-1"], request) == [
         "gym-ds3-5,scale=50/s7",
         *("gym-ds3-10,scale=50,uncapped/s3", "gym-ds3-10,scale=50,uncapped/s4"),
@@ -105,13 +106,13 @@ def test_graphs_are_grouped_by_set_share_of_data_and_size():
     ("words", "said"),
     [
         ("soc --instances gym-ds3-5 --methods etf --streams 0", "--streams 0 is not between 1 and"),
-        ("soc --instances gym-ds3-5,scale=50 --methods etf --scale 30", "speaks of scale a second time"),
+        ("soc --instances gym-ds3-5,scale=50 --methods etf --scale 30", "options 'scale=50' and 'scale=30' both set scale"),
         ("soc --instances gym-ds3-5 --methods etf --queue 0", "cap of 0 jobs"),
         ("soc --instances gym-ds3-5 --methods etf --noise 3", "noise 3.0 is not between 0 and 2"),
         ("soc --instances top-01 --methods etf", "top-01: is a static graph, not a stream"),
         ("soc --instances gym-ds3-5 --methods heft", "unknown 'heft'"),
-        ("soc --instances gym-ds3-5 --methods policy:x32", "would know what arrives later"),
-        ("soc --instances gym-ds3-5 --methods policy:beam=4", "would know what arrives later"),
+        ("soc --instances gym-ds3-5 --methods policy:x32", "would use knowledge of the future"),
+        ("soc --instances gym-ds3-5 --methods policy:beam=4", "would use knowledge of the future"),
         ("soc --instances gym-ds3-5 --methods policy:temperature=2", "does not apply to 'policy'; valid: @PATH"),
         ("static-dag --instances gym-ds3-5/s0 --methods heft", "is a stream, not a static graph"),
         ("static-dag --instances top-01 --methods heft --scale 30", "--scale is an option of 'soc', not of 'static-dag'"),
@@ -127,9 +128,9 @@ def test_a_request_that_cannot_be_met_is_one_line(words, said, tmp_path, capsys)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=lambda problem: problem.name)
+@pytest.mark.parametrize("problem", [families.load(name) for name in families.NAMES], ids=lambda problem: problem.name)
 def test_the_examples_of_the_help_can_be_run(problem, monkeypatch):
-    monkeypatch.setattr("dispatchgym.policies.fingerprint", lambda text, name: prepare(text, name).text)
+    monkeypatch.setattr("dispatchgym.policies.fingerprint", lambda text, family: prepare(text, family).text)
     for _, command in problem.examples:
         words = shlex.split(command)
         methods = list(itertools.takewhile(lambda word: not word.startswith("--"), words[words.index("--methods") + 1 :]))
@@ -191,9 +192,9 @@ def test_intervals_are_students_over_the_streams_and_missing_answers_are_starred
 
 
 def test_a_measure_without_values_is_a_dash():
-    assert Measure("x", lambda row: None).text([made_up("gym-ds3-5/s0", "etf", 100.0)]) == "-"
-    assert SOC.said(115678) == "115.68"
-    assert STATIC.said(73) == "73"
+    assert Column("x", lambda row: None).text([made_up("gym-ds3-5/s0", "etf", 100.0)]) == "-"
+    assert SOC.format_objective(115678) == "115.68"
+    assert STATIC.format_objective(73) == "73"
 
 
 def test_a_log_without_a_counted_job_has_no_latencies():
@@ -241,15 +242,15 @@ def static_slr(dag: StaticDag, makespan: int) -> float:
 
 def test_policies_play_streams_once_and_graphs_as_often_as_asked(untrained):
     instance = SOC.load("gym-ds3-5,horizon=300/s0")
-    result = solve(instance, f"policy@{untrained / 'soc'}")
+    result = SOC.solve(instance, f"policy@{untrained / 'soc'}")
     assert SOC.check(instance, result.schedule) == result.objective
     assert result.notes["builder"] == "start"
     dag = STATIC.load("topcuoglu-10")
     for options in ("", ":x4", ":beam=2"):
-        found = solve(dag, f"policy@{untrained / 'static-dag'}{options}")
+        found = STATIC.solve(dag, f"policy@{untrained / 'static-dag'}{options}")
         assert STATIC.check(dag, found.schedule) == found.objective
     with pytest.raises(InputError, match="a policy for 'static-dag', not for 'soc'"):
-        solve(instance, f"policy@{untrained / 'static-dag'}")
+        SOC.solve(instance, f"policy@{untrained / 'static-dag'}")
 
 
 def test_a_policy_of_other_features_is_refused(tmp_path):
@@ -263,10 +264,10 @@ def test_a_policy_of_other_features_is_refused(tmp_path):
 def test_a_stream_is_judged_by_latency_and_played_by_its_presets_policy(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path)
     (tmp_path / "soc-wireless-16-six").mkdir()
-    kind = kind_of(SOC.load("wireless-16-six,scale=100/s0"))
+    kind = SOC.trained_by().of_instance(SOC.load("wireless-16-six,scale=100/s0"))
     assert (kind.pretrained, kind.problem.goal, kind.problem.mode) == ("soc-wireless-16-six", "latency", "start")
-    assert kind_of(SOC.load("gym-ds3-10/s1")).pretrained == "soc-gym-ds3-5"
-    assert kind_of(STATIC.load("top-01")).pretrained == "static-dag"
+    assert SOC.trained_by().of_instance(SOC.load("gym-ds3-10/s1")).pretrained == "soc-gym-ds3-5"
+    assert STATIC.trained_by().of_instance(STATIC.load("top-01")).pretrained == "static-dag"
 
 
 def test_no_shipped_policy_is_said_with_the_way_to_get_one(tmp_path, monkeypatch):
@@ -314,29 +315,41 @@ def test_the_benchmarks_write_tables_pictures_and_the_page(tmp_path):
     }
 
 
-def numbered_rows(title: str) -> list[int]:
-    """The numbers in the first column of the page's table with that title."""
-    table = PAGE.split(f"\n| {title} |", 1)[1].split("\n\n", 1)[0]
-    return [int(n) for cell in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for n in cell.split(",")]
+@pytest.mark.parametrize(
+    ("block", "columns"),
+    [
+        ("soc-candidates", Candidate),
+        ("soc-context", Context),
+        ("soc-tasks", TaskNode),
+        ("soc-resources", ResourceNode),
+        ("soc-runs-on", RunsOn),
+    ],
+)
+def test_the_page_has_the_generated_table_of_features(block, columns):
+    path = ROOT / "docs" / "soc.md"
+    assert replaced(PAGE, block, markdown_table(columns), path) == PAGE
 
 
-def test_the_page_describes_every_feature_once():
+def test_the_page_states_the_shapes_of_the_observation():
     features = SocProblem.features
-    counts = {
-        "candidates": features.candidate,
-        "context": features.context,
-        "tasks": features.task,
-        "resources": features.resource,
-    }
-    for title, count in counts.items():
-        assert numbered_rows(title) == list(range(count)), title
     assert f"| `candidates` | (K, {features.candidate}) |" in PAGE
+    assert f"| `context` | ({features.context},) |" in PAGE
+    assert f"| `tasks` | (Z + S T + 1, {features.task}) |" in PAGE
+    assert f"| `resources` | (P + 1, {features.resource}) |" in PAGE
     assert f"| `runs_on_features` | (F, {features.runs_on}) |" in PAGE
 
 
 def test_the_page_names_every_keyword_method_preset_and_option():
-    words = (*StreamFamily.words, *StaticFamily.words, *MODES, *GOALS, *StreamFamily.metrics, *StaticFamily.metrics, *GRAPH_ONLY)
-    options = [f"--{field.name}" for field in dataclasses.fields(SocRequest)]
+    words = (
+        *StreamKeywords.words,
+        *StaticKeywords.words,
+        *MODES,
+        *GOALS,
+        *StreamKeywords.metrics,
+        *StaticKeywords.metrics,
+        *GRAPH_ONLY,
+    )
+    options = [f"--{field.name}" for field in dataclasses.fields(StreamOptions)]
     for name in (*words, *streaming.METHODS, *static.METHODS, *soc_catalogue.PRESETS):
         assert f"`{name}`" in PAGE or f'`"{name}"`' in PAGE, name
     for option in options:

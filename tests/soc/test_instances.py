@@ -150,7 +150,7 @@ UNKNOWN = [
     ("gym-ds3-5,que=3", "unknown option 'que=3'; known are queue=N, scale=N"),
     ("gym-ds3-5,queue=-1", "'queue=-1' needs a whole number that is not negative"),
     ("gym-ds3-5,queue=2000/s1", "gym-ds3-5: cap of 2000 jobs is not between 1 and 1024"),
-    ("gym-ds3-5,uncapped,retry", "option 'retry' speaks of when_full a second time"),
+    ("gym-ds3-5,uncapped,retry", "options 'uncapped' and 'retry' both set when_full"),
     ("gym-ds3-5,", "unknown option ''"),
     ("missing.json", "missing.json: no such file"),
     ("tests", "tests: is a folder, not a file"),

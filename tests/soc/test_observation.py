@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dispatchgym.envs.core.engine import Engine
+from dispatchgym.envs.soc.layout import ASSIGNED, DONE, OUTSTANDING, READY, RUNNING, Clock, Element, Live, Slot
 from dispatchgym.envs.soc.problem import MODES, SocProblem
-from dispatchgym.envs.soc.rules import DONE, NAMED, NOW, OUTSTANDING, RUNNING, STATUS, TICK, TO_START
 from dispatchgym.instances.soc.instance import Application, Cluster, Level, Platform, Stream, Workload, on_platform, stream
 from tests.soc.streams import random_stream
 
@@ -42,11 +42,13 @@ def happened(engine: Engine, copy: int) -> tuple[Any, ...]:
     s = engine.state
     live, element = s.live[copy].numpy(), s.element[copy].numpy()
     slots = s.slot[copy].numpy()
-    used = np.repeat(slots[:, 0] >= 0, len(live) // len(slots))
-    status = np.where(used, live[:, STATUS], -1)
-    ends = np.where(used & ((status == DONE) | (status == TO_START)), live[:, TICK], -1)
-    jobs = int(s.clock[copy, 4])
-    past = (s.arrival[copy, :jobs], s.done[copy, :jobs], s.start[copy, :jobs], s.clock[copy, [NOW, 3, 4, 8]], element[:, [0, 2]])
+    used = np.repeat(slots[:, Slot.JOB] >= 0, len(live) // len(slots))
+    status = np.where(used, live[:, Live.STATUS], -1)
+    ends = np.where(used & ((status == DONE) | (status == READY)), live[:, Live.TICK], -1)
+    jobs = int(s.clock[copy, Clock.LET_IN])
+    counters = s.clock[copy, [Clock.NOW, Clock.ARRIVED, Clock.LET_IN, Clock.READY]]
+    elements = element[:, [Element.RUNS, Element.EXPECT]]
+    past = (s.arrival[copy, :jobs], s.done[copy, :jobs], s.start[copy, :jobs], counters, elements)
     return tuple(np.asarray(x).tolist() for x in (status, ends, slots, *past))
 
 
@@ -69,8 +71,8 @@ def test_neither_the_noise_of_what_runs_nor_what_comes_later_is_seen(problem: So
         rng = np.random.default_rng(seed)
         while not engine.arrays[1].terminated.any() and happened(engine, 0) == happened(engine, 1):
             assert differences(engine) == [], seed
-            ends = engine.state.element.numpy()[:, :, 1]
-            compared += int(engine.state.clock[0, NOW] > 0)
+            ends = engine.state.element.numpy()[:, :, Element.END]
+            compared += int(engine.state.clock[0, Clock.NOW] > 0)
             running += int((ends[0] != ends[1]).any())
             choose(engine, rng)
     assert compared > 20
@@ -130,7 +132,7 @@ def test_hidden_speeds_show_the_order_of_pes_alone(mode: Any, static: bool) -> N
         pool = instances(job, job, chip(duration, names), chip(with_other_speeds(duration), names), static)
         hidden, open_ = (pair(SocProblem(mode, hidden_speeds=x), pool) for x in (True, False))
         changed += "candidates" in differences(open_)
-        while (hidden.state.clock[:, NOW] == 0).all():
+        while (hidden.state.clock[:, Clock.NOW] == 0).all():
             assert differences(hidden) == [], seed
             choose(hidden, rng)
     assert changed > 6
@@ -160,16 +162,16 @@ def test_online_shows_tasks_when_their_predecessors_are_done(mode: Any, static: 
         unseen = [x for x in range(engine.state.live.shape[1]) if x % width >= 4]
         while not engine.arrays[1].terminated.any():
             live = engine.state.live.numpy()
-            if (live[:, unseen, STATUS] != OUTSTANDING).any():
+            if (live[:, unseen, Live.STATUS] != OUTSTANDING).any():
                 break
             assert differences(engine) == [], seed
-            later += int(engine.state.clock[0, NOW] > 0)
+            later += int(engine.state.clock[0, Clock.NOW] > 0)
             assert (engine.arrays[0].precedes == -1).all()
             choose(engine, rng)
     assert later > 6
 
 
-def test_a_task_that_was_named_or_runs_is_linked_to_its_pe_alone() -> None:
+def test_a_task_that_is_assigned_or_runs_is_linked_to_its_pe_alone() -> None:
     rng = np.random.default_rng(0)
     linked = 0
     for seed in range(20):
@@ -180,10 +182,10 @@ def test_a_task_that_was_named_or_runs_is_linked_to_its_pe_alone() -> None:
             o = engine.arrays[0]
             rows = engine.sizes.templates  # type: ignore[attr-defined]
             live = engine.state.live[0].numpy()
-            used = np.repeat(engine.state.slot[0, :, 0].numpy() >= 0, engine.sizes.width)  # type: ignore[attr-defined]
-            for at in np.flatnonzero(used & np.isin(live[:, STATUS], (NAMED, RUNNING))):
+            used = np.repeat(engine.state.slot[0, :, Slot.JOB].numpy() >= 0, engine.sizes.width)  # type: ignore[attr-defined]
+            for at in np.flatnonzero(used & np.isin(live[:, Live.STATUS], (ASSIGNED, RUNNING))):
                 links = o.runs_on[0][o.runs_on[0, :, 0] == rows + at]
-                assert links[:, 1].tolist() == [live[at, 2]]
+                assert links[:, 1].tolist() == [live[at, Live.PLACE]]
                 linked += 1
             engine.step((o.mask * rng.random(o.mask.shape)).argmax(axis=1), autoreset=False)
     assert linked > 100

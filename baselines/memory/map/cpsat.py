@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dispatchgym.baselines.cpsat import new_solver, run
+from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
 from dispatchgym.baselines.memory.map.cpsat_model import Model, build_model
-from dispatchgym.baselines.result import Status
+from dispatchgym.baselines.result import Point, Status
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.instance import BEGIN, BUFFER, END, OF, OFFSET, PINS, SERVES, WRITTEN, MemoryPlan, MemoryProgram
 
@@ -25,7 +25,6 @@ FIRST_SHARE = 0.6  # of the time limit, for the first model
 FIRST_CUT = 0.1  # of the buffers are small, or there is no first model
 LARGE = 8000  # variables: models in which a single worker tries neighbourhoods
 
-Curve = tuple[tuple[float, int | None, int | None], ...]  # (seconds, objective, bound)
 Moved = dict[tuple[int, int, int], int]  # ticks by buffer, slot that the copy serves (of a write-back -1), and slot
 
 
@@ -38,7 +37,7 @@ class Answer:
     lower_bound: int  # proved
     status: Status
     seconds: float
-    curve: Curve
+    curve: tuple[Point, ...]
 
 
 def plan(
@@ -80,26 +79,24 @@ class _Search:
         self.objective = None if best is None else execute(program, best)[0]
         self.bound = program.lower_bound or 0
         self.infeasible = False
-        self.curve: list[tuple[float, int | None, int | None]] = []
+        self.curve = Curve(self.began)
         self.record()
 
     def left(self) -> float:
         return self.seconds - (time.perf_counter() - self.began)
 
-    def record(self) -> None:
-        self.curve.append((time.perf_counter() - self.began, self.objective, self.bound))
+    def record(self) -> float:
+        return self.curve.record(self.objective, self.bound)
 
     def answer(self) -> Answer:
         status: Status = "optimal" if self.objective == self.bound else "feasible"
         if self.objective is None:
             status = "infeasible" if self.infeasible else "timeout"
-        self.record()
-        return Answer(self.best, self.objective, self.bound, status, self.curve[-1][0], tuple(self.curve))
+        spent = self.record()
+        return Answer(self.best, self.objective, self.bound, status, spent, tuple(self.curve.points))
 
     def run(self, smallest: int, seconds: float, workers: int, seed: int, tick: int) -> None:
         """Solve the model of one size."""
-        from ortools.sat.python import cp_model
-
         lost = unseen(self.program, smallest)
         until = time.perf_counter() + seconds
         most = None if self.objective is None else self.objective + lost
@@ -119,18 +116,13 @@ class _Search:
                 self.best, self.objective = found, latency
             self.record()
 
-        class OnSolution(cp_model.CpSolverSolutionCallback):
-            def on_solution_callback(self) -> None:
-                offer(self)
-
         solver = _solver(until - time.perf_counter(), workers, seed, len(model.cp.proto.variables))
-        solver.best_bound_callback = prove
-        outcome = run(solver, model.cp, OnSolution())
-        assert outcome != cp_model.MODEL_INVALID, model.cp.validate()
-        if outcome == cp_model.INFEASIBLE and self.objective is not None:
+        outcome = run(solver, model.cp, offer, prove)
+        assert outcome != "error", model.cp.validate()
+        if outcome == "infeasible" and self.objective is not None:
             raise InputError(f"{self.program.name}: the plan to begin with breaks a rule")
-        self.infeasible = outcome == cp_model.INFEASIBLE
-        if outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        self.infeasible = outcome == "infeasible"
+        if outcome in SOLVED:
             prove(solver.best_objective_bound)
 
 

@@ -1,20 +1,18 @@
-"""The allocator in the manner of XLA, through the environment's own kernel: what an order is worth here, it is worth there."""
+"""The allocator in the manner of XLA, through the environment's own kernel: an order has the same latency here and there."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.memory.map import order_kernel
 from dispatchgym.envs.core.contract import Array
-from dispatchgym.envs.core.targets import Launch, compile_kernels, kernel_files
+from dispatchgym.envs.core.targets import Launch, compile_entries
 from dispatchgym.envs.memory.map.problem import MapProblem, plan_of
 from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram
-
-KERNEL = Path(__file__).with_name("order_kernel.py")
 
 
 class Record(NamedTuple):
@@ -62,4 +60,4 @@ class Player:
 @lru_cache(maxsize=1)
 def compiled() -> Launch:
     """`order_kernel.play_order`, compiled or loaded from the cache."""
-    return compile_kernels(kernel_files(MapProblem("order").kernel, [KERNEL]), ("play_order",), "cpu")["play_order"]
+    return compile_entries((order_kernel.play_order,), "cpu", kernel=MapProblem("order").kernel)["play_order"]

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dispatchgym.baselines.cpsat import new_solver, run
+from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
 from dispatchgym.baselines.memory.pack.greedy import FITS, ORDERS, best_of
 from dispatchgym.baselines.memory.pack.sections import LongArray, unit_of
-from dispatchgym.baselines.result import Result, Status
+from dispatchgym.baselines.result import Point, Result, Status
 from dispatchgym.instances.memory.instance import Packing, PackingPlan
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
-
-Curve = list[tuple[float, int | None, int | None]]  # (seconds, height, proved bound), bytes
 
 
 @dataclass(frozen=True)
@@ -75,59 +73,53 @@ def cpsat(packing: Packing, *, goal: str = "height", seconds: float = 10.0, work
     It begins with the best of the greedy packings, which is the answer if nothing lower is found. An interrupt stops the solver
     and is raised.
     """
-    from ortools.sat.python import cp_model
-
     began = time.perf_counter()
     offset, height = best_of(packing, [(name, fit) for name in ORDERS for fit in FITS])
-    bound, notes = int(packing.lower_bound or 0), {"workers": workers}
-    curve: Curve = [(time.perf_counter() - began, height, bound)]
+    bound = least = int(packing.lower_bound or 0)
+    notes = {"workers": workers}
+    curve = Curve(began)  # bytes
+    spent = curve.record(height, bound)
     minimise = goal == "height"
     most = height if minimise or packing.capacity is None else packing.capacity
     if height == bound or (not minimise and height <= most):
         status: Status = "optimal" if height == bound else "feasible"
-        return Result(height, PackingPlan(offset), status, curve[0][0], bound, tuple(curve), notes)
-    model = build_model(packing, bound, most, offset, minimise)
-
-    def record(objective: int | None, proved: int | None) -> None:
-        _, last_objective, last_bound = curve[-1]
-        now = time.perf_counter() - began
-        curve.append((now, last_objective if objective is None else objective, last_bound if proved is None else proved))
-
-    class OnSolution(cp_model.CpSolverSolutionCallback):
-        def on_solution_callback(self) -> None:
-            if minimise:
-                record(round(self.objective_value) * model.unit, None)
-
+        return Result(height, PackingPlan(offset), status, spent, bound, tuple(curve.points), notes)
+    model = build_model(packing, least, most, offset, minimise)
     solver = new_solver(seconds - (time.perf_counter() - began), workers, seed)
     if minimise:
-        solver.best_bound_callback = lambda proved: record(None, max(bound, round(proved) * model.unit))
-    outcome = run(solver, model.cp, OnSolution())
-    if outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        outcome = run(
+            solver,
+            model.cp,
+            lambda solution: curve.record(objective=round(solution.objective_value) * model.unit),
+            lambda proved: curve.record(bound=max(least, round(proved) * model.unit)),
+        )
+    else:
+        outcome = run(solver, model.cp)
+    if outcome in SOLVED:
         offset = model.offsets(solver)
         height = int((offset[packing.parts[:, 0]] + packing.parts[:, 4]).max(initial=0))
-    elif outcome == cp_model.INFEASIBLE:
+    elif outcome == "infeasible":
         bound = (most // model.unit + 1) * model.unit
     if minimise:
         bound = min(max(bound, round(solver.best_objective_bound) * model.unit), height)
-    record(height, bound)
+    spent = curve.record(height, bound)
     if height > most:
-        status = "infeasible" if outcome == cp_model.INFEASIBLE else "timeout"
+        status = "infeasible" if outcome == "infeasible" else "timeout"
     else:
         status = "optimal" if height == bound else "feasible"
-    return _result(packing, offset, height, status, time.perf_counter() - began, bound, curve, notes)
+    return _result(offset, height, status, spent, bound, tuple(curve.points), notes)
 
 
 def _result(
-    packing: Packing,
     offset: LongArray,
     height: int,
     status: Status,
     seconds: float,
     bound: int,
-    curve: Curve,
+    curve: tuple[Point, ...],
     notes: dict[str, Any],
 ) -> Result:
     """Without a packing if there is none that counts."""
     if status in ("infeasible", "timeout"):
         return Result(None, None, status, seconds, bound, tuple((s, None, b) for s, _, b in curve), notes)
-    return Result(height, PackingPlan(offset), status, seconds, bound, tuple(curve), notes)
+    return Result(height, PackingPlan(offset), status, seconds, bound, curve, notes)

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.cpsat import new_solver, run
-from dispatchgym.baselines.result import Status
+from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
+from dispatchgym.baselines.result import Point, Status
 from dispatchgym.baselines.soc.static.list_scheduling import schedule
 from dispatchgym.baselines.soc.static.planning_request import Request
 from dispatchgym.instances.soc.instance import StaticSchedule
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
-
-Curve = tuple[tuple[float, int | None, int | None], ...]  # (seconds, objective, bound)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +32,7 @@ class Plan:
     lower_bound: int  # proved
     status: Status  # "optimal" or "feasible": there is always a schedule, that of a heuristic at least
     seconds: float
-    curve: Curve
+    curve: tuple[Point, ...]
 
 
 @dataclass(frozen=True)
@@ -58,35 +56,28 @@ def plan(request: Request, *, seconds: float = 10.0, workers: int = 1, seed: int
 
     An interrupt stops the solver and is raised.
     """
-    from ortools.sat.python import cp_model
-
     began = time.perf_counter()
     best = schedule(request, hint)
     window = windows(request, request.objective(best), bound)
-    curve: list[tuple[float, int | None, int | None]] = [(time.perf_counter() - began, request.objective(best), window.bound)]
+    curve = Curve(began)
+    spent = curve.record(request.objective(best), window.bound)
     if window.bound == request.objective(best):
-        return Plan(best, window.bound, window.bound, "optimal", curve[0][0], tuple(curve))
+        return Plan(best, window.bound, window.bound, "optimal", spent, tuple(curve.points))
     model = build_model(request, window, best)
-
-    def record(objective: int | None, bound: int | None) -> None:
-        _, last_objective, last_bound = curve[-1]
-        now = time.perf_counter() - began
-        curve.append((now, last_objective if objective is None else objective, last_bound if bound is None else bound))
-
-    class OnSolution(cp_model.CpSolverSolutionCallback):
-        def on_solution_callback(self) -> None:
-            record(round(self.objective_value), None)
-
     solver = quick_solver(seconds - (time.perf_counter() - began), workers, seed)
-    solver.best_bound_callback = lambda bound: record(None, max(window.bound, round(bound)))
-    outcome = run(solver, model.cp, OnSolution())
+    outcome = run(
+        solver,
+        model.cp,
+        lambda solution: curve.record(objective=round(solution.objective_value)),
+        lambda proved: curve.record(bound=max(window.bound, round(proved))),
+    )
     bound = max(window.bound, round(solver.best_objective_bound))
-    if outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    if outcome in SOLVED:
         best = min(model.schedule(solver), best, key=request.objective)
     objective = request.objective(best)
-    record(objective, bound)
+    spent = curve.record(objective, bound)
     status: Status = "optimal" if bound == objective else "feasible"
-    return Plan(best, objective, bound, status, time.perf_counter() - began, tuple(curve))
+    return Plan(best, objective, bound, status, spent, tuple(curve.points))
 
 
 @dataclass(frozen=True, eq=False)

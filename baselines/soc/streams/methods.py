@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
+from dispatchgym.baselines.soc.streams.rules import RULES, dispatch
 from dispatchgym.instances.soc.instance import Stream
 
-RULES: dict[str, str] = {  # in the order of the numbers in player_kernel.py
-    "met": "the task that has been ready for longest, on its fastest PE (DS3)",
-    "eft": "the task that has been ready for longest, on the PE of its earliest finish (DS3)",
-    "etf": "the task and PE with the earliest finish (Hwang et al. 1989; DS3)",
-    "stf": "the shortest task, on its fastest PE (DS3)",
-    "heft-rt": "HEFT on the ready tasks alone, without transfers (Mack et al. 2022)",
-    "round-robin": "the task that has been ready for longest, on the PEs in turn",
-    "random": "any ready task on any PE",
-}
 METHODS: dict[str, str] = {
     **{name: f"rule: {meaning}" for name, meaning in RULES.items()},
-    "rolling-heft": "HEFT plans whole jobs in the order of their arrival, anew at every arrival",
-    "rolling-cpsat": "CP-SAT plans all jobs in the system, anew at every arrival [SECONDS of CPU time a plan (0.2s), workers=N]",
+    "rolling-heft": "HEFT plans whole jobs in the order of their arrival, again at every arrival",
+    "rolling-cpsat": "CP-SAT plans all jobs in the system, again at every arrival [SECONDS of CPU time a plan (0.2s), workers=N]",
 }
 
 
@@ -47,8 +39,6 @@ def solve(stream: Stream, method: str, *, seed: int = 0, workers: int = 1) -> Re
     """
     m = check_method(method)
     if m.name in RULES:
-        from dispatchgym.baselines.soc.streams.rules import dispatch
-
         return dispatch(stream, m.name, seed=seed)
     from dispatchgym.baselines.soc.streams import rolling
 

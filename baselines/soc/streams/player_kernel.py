@@ -1,40 +1,65 @@
-"""Playing a stream by a rule or by a plan, as kernel functions: compiled together with the kernel of streams.
+"""Playing a stream by a rule or by a plan, as kernel functions around the rules of streams.
 
-A rule plays in the mode `assign`, in which every ready task is named at once: it says which task is next, and which PE it
-gets. A plan is carried out in the mode `start`: each PE runs its tasks in the planned order, each as soon as its data is there.
+A rule plays in the mode `assign`: it says which ready task is assigned next, and to which PE. A plan is carried out in the mode
+`start`: each PE runs its tasks in the planned order, each as soon as its data is there.
 """
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dispatchgym.envs.core.contract import Array
+from dispatchgym.envs.core.random import draw
+from dispatchgym.envs.core.rules import finished, objective, reset, step
+from dispatchgym.envs.soc.layout import Clock, Element, Instances, Live, Slot, State
 
 MET, EFT, ETF, STF, HEFT_RT, ROUND_ROBIN, RANDOM, PLAN = range(8)
 
 
-def play(b, inst, s, r):
-    """An episode of copy `b` by rule r.rule[0], on instance s.row[b]; by PLAN up to the next decision after an arrival.
+class Record(NamedTuple):
+    """What `play` needs; one row a copy where there is a B."""
 
-    It begins anew if r.jobs[b], the number of jobs that the plan knows, is negative.
+    rule: Array  # (1,) number of the rule
+    seed: Array  # (B,) int64 of the random numbers
+    jobs: Array  # (B,) int32 jobs that the plan knows, -1 = begin an episode
+    free: Array  # (B, P) int32, overwritten
+    head: Array  # (B, P) int32 next place of each PE's queue
+    queue: Array  # (B, P, Q) int32 job * T + task of the planned tasks of each PE in their order, then -1
+    objective: Array  # (B,) int32 outcome: mean latency in nanoseconds
+
+
+def play(b: int, inst: Instances, s: State, r: Record) -> None:
+    """Play copy `b` by rule r.rule[0] on instance s.row[b]: an episode, or with PLAN up to the next decision after an arrival.
+
+    A new episode begins if r.jobs[b], the number of jobs that the plan knows, is negative.
     """
     if r.jobs[b] < 0:
         reset(inst, s, b)
     rule = r.rule[0]
-    while not finished(inst, s, b) and (rule != PLAN or s.clock[b, LET_IN] == r.jobs[b]):
+    while not finished(inst, s, b) and (rule != PLAN or s.clock[b, Clock.LET_IN] == r.jobs[b]):
         step(inst, s, b, by_plan(inst, s, b, r) if rule == PLAN else by_rule(inst, s, b, r, rule))
     r.objective[b] = objective(inst, s, b)
 
 
-def by_plan(inst, s, b, r):
+def by_plan(inst: Instances, s: State, b: int, r: Record) -> int:
     """The start of a task that is the next of its PE, or WAIT."""
     pes = s.element.shape[1]
-    for y in range(s.clock[b, READY]):
+    for y in range(s.clock[b, Clock.READY]):
         x = s.ready[b, y]
-        slot = s.live[b, x, SLOT]
-        name = s.slot[b, slot, JOB] * inst.width + x - slot * inst.width
+        slot = s.live[b, x, Live.SLOT]
+        name = s.slot[b, slot, Slot.JOB] * inst.width + x - slot * inst.width
         for p in range(pes):
-            if s.element[b, p, RUNS] < 0 and s.arrive[b, x, p] <= s.clock[b, NOW] and r.queue[b, p, r.head[b, p]] == name:
+            if (
+                s.element[b, p, Element.RUNS] < 0
+                and s.arrive[b, x, p] <= s.clock[b, Clock.NOW]
+                and r.queue[b, p, r.head[b, p]] == name
+            ):
                 r.head[b, p] += 1
                 return y * pes + p
     return s.eft.shape[1] * pes
 
 
-def by_rule(inst, s, b, r, rule):
+def by_rule(inst: Instances, s: State, b: int, r: Record, rule: int) -> int:
     """The assignment of a ready task to a PE."""
     w = inst.chip[s.row[b]]
     clock = s.clock[b]
@@ -45,22 +70,22 @@ def by_rule(inst, s, b, r, rule):
     lowest = 0.0
     tie = 0.0
     in_order = rule == MET or rule == EFT or rule == ROUND_ROBIN
-    for y in range(1 if in_order else clock[READY]):
+    for y in range(1 if in_order else clock[Clock.READY]):
         x = s.ready[b, y]
-        row = s.live[b, x, ROW]
+        row = s.live[b, x, Live.ROW]
         for p in range(pes):
             if inst.seen[w, row, p] < 0:
                 continue
-            begin = max(s.element[b, p, EXPECT], clock[NOW], s.arrive[b, x, p])
+            begin = max(s.element[b, p, Element.EXPECT], clock[Clock.NOW], s.arrive[b, x, p])
             first = 0.0
             second = 0.0
             if rule == ROUND_ROBIN:
                 first = float((p + pes - r.head[b, 0]) % pes)
             elif rule == RANDOM:
-                first = float(draw(r.seed[b], (clock[DECISIONS] * s.eft.shape[1] + y) * pes + p))
+                first = float(draw(r.seed[b], (clock[Clock.DECISIONS] * s.eft.shape[1] + y) * pes + p))
             elif rule == HEFT_RT:
                 first = -inst.work[w, row]
-                second = float(max(r.free[b, p], clock[NOW]) + inst.seen[w, row, p])
+                second = float(max(r.free[b, p], clock[Clock.NOW]) + inst.seen[w, row, p])
             elif rule == EFT or rule == ETF:
                 first = float(begin + inst.seen[w, row, p])
             else:
@@ -76,24 +101,24 @@ def by_rule(inst, s, b, r, rule):
     return best
 
 
-def expect_work(inst, s, b, w, r):
-    """When each PE would have done what it was given, one task after another, if all data were there: to r.free[b]."""
+def expect_work(inst: Instances, s: State, b: int, w: int, r: Record) -> None:
+    """Write to r.free[b] when each PE would be done with its tasks, one after another, if all data were there."""
     for p in range(s.element.shape[1]):
-        x = s.element[b, p, RUNS]
-        r.free[b, p] = s.clock[b, NOW]
+        x = s.element[b, p, Element.RUNS]
+        r.free[b, p] = s.clock[b, Clock.NOW]
         if x >= 0:
-            slot = s.live[b, x, SLOT]
-            begun = s.start[b, s.slot[b, slot, JOB], x - slot * inst.width]
-            r.free[b, p] = begun + inst.seen[w, s.live[b, x, ROW], p]
-    for y in range(s.clock[b, ASSIGNED]):
+            slot = s.live[b, x, Live.SLOT]
+            begun = s.start[b, s.slot[b, slot, Slot.JOB], x - slot * inst.width]
+            r.free[b, p] = begun + inst.seen[w, s.live[b, x, Live.ROW], p]
+    for y in range(s.clock[b, Clock.ASSIGNED]):
         x = s.line[b, y]
-        p = s.live[b, x, PLACE]
-        r.free[b, p] += inst.seen[w, s.live[b, x, ROW], p]
+        p = s.live[b, x, Live.PLACE]
+        r.free[b, p] += inst.seen[w, s.live[b, x, Live.ROW], p]
 
 
-def keep_order(s, b, x, p):
-    """Let ready task x not overtake what PE p was given before: its data counts as arrived when theirs has, not earlier."""
-    for y in range(s.clock[b, ASSIGNED]):
+def keep_order(s: State, b: int, x: int, p: int) -> None:
+    """Keep ready task x behind the tasks assigned to PE p before: its data counts as arrived when theirs has, not earlier."""
+    for y in range(s.clock[b, Clock.ASSIGNED]):
         before = s.line[b, y]
-        if s.live[b, before, PLACE] == p:
+        if s.live[b, before, Live.PLACE] == p:
             s.arrive[b, x, p] = max(s.arrive[b, x, p], s.arrive[b, before, p])

@@ -1,4 +1,4 @@
-"""Plan anew at every arrival: all that is left of the jobs in the system, from what is known then.
+"""Plan again at every arrival: all that is left of the jobs in the system, with what is known then.
 
 Every PE runs its tasks in the planned order, each as soon as its data is there, so a task may be deferred for the sake of
 another one. A plan expects mean execution times, and of a running task that is overdue that it ends within the next tick. It
@@ -21,7 +21,7 @@ from dispatchgym.baselines.soc.static.planning_request import Request
 from dispatchgym.baselines.soc.static.ranks import upward_rank
 from dispatchgym.baselines.soc.streams.player_kernel import PLAN
 from dispatchgym.baselines.soc.streams.stream_player import Player, compiled
-from dispatchgym.envs.soc.rules import APPLICATION, DONE, JOB, LET_IN, NOW, OVER, PLACE, RUNNING, STATUS, TICK
+from dispatchgym.envs.soc.layout import DONE, RUNNING, Clock, Live, Slot
 from dispatchgym.instances.soc.instance import StaticSchedule, Stream, transfer_times
 
 Ints = npt.NDArray[np.int64]
@@ -87,7 +87,7 @@ def roll(instance: Stream, planner: Callable[[Moment], StaticSchedule]) -> Resul
     player = Player(instance, "start", PLAN)
     plans = 0
     player.play(1)
-    while not player.state.clock[0, OVER]:
+    while not player.state.clock[0, Clock.OVER]:
         moment = present(player)
         follow(player, moment, planner(moment))
         plans += 1
@@ -100,7 +100,7 @@ def roll(instance: Stream, planner: Callable[[Moment], StaticSchedule]) -> Resul
 def present(player: Player) -> Moment:
     """The jobs in the system."""
     width = player.packed.width
-    slots = sorted((int(row[JOB]), x) for x, row in enumerate(player.state.slot[0]) if row[JOB] >= 0)
+    slots = sorted((int(row[Slot.JOB]), x) for x, row in enumerate(player.state.slot[0]) if row[Slot.JOB] >= 0)
     rests = [rest_of(player, job, slot) for job, slot in slots]
     count = [len(rest.task) for rest in rests]
     shift = np.repeat(np.cumsum([0, *count[:-1]]), [len(rest.edges) for rest in rests])
@@ -121,22 +121,22 @@ def present(player: Player) -> Moment:
 def rest_of(player: Player, job: int, slot: int) -> Rest:
     """The tasks of a job that are not done, with their numbers closed up."""
     state, workload, width = player.state, player.instance.workload, player.packed.width
-    now = int(state.clock[0, NOW])
-    application = workload.applications[state.slot[0, slot, APPLICATION]]
+    now = int(state.clock[0, Clock.NOW])
+    application = workload.applications[state.slot[0, slot, Slot.APPLICATION]]
     tasks = len(application.tasks)
     live = state.live[0, slot * width : slot * width + tasks].astype(np.int64)
     duration = application.durations(workload.platform).astype(np.int64)
-    running = live[:, STATUS] == RUNNING
-    place, since = (np.where(running, x, -1) for x in (live[:, PLACE], state.start[0, job, :tasks]))
+    running = live[:, Live.STATUS] == RUNNING
+    place, since = (np.where(running, x, -1) for x in (live[:, Live.PLACE], state.start[0, job, :tasks]))
     for i in np.flatnonzero(running).tolist():
         duration[i, place[i]] = max(duration[i, place[i]], now + 1 - since[i])
     edges = application.edges.astype(np.int64)
     transfer = transfer_times(application.edges, workload.platform.bandwidth).astype(np.int64)
-    done = live[:, STATUS] == DONE
+    done = live[:, Live.STATUS] == DONE
     earliest = np.full(duration.shape, now)
     for e in np.flatnonzero(done[edges[:, 0]]).tolist():
         before, i = live[edges[e, 0]], edges[e, 1]
-        earliest[i] = np.maximum(earliest[i], before[TICK] + transfer[e, before[PLACE]])
+        earliest[i] = np.maximum(earliest[i], before[Live.TICK] + transfer[e, before[Live.PLACE]])
     kept, left = ~done[edges[:, 0]], np.flatnonzero(~done)
     edges[:, :2] = (np.cumsum(~done) - 1)[edges[:, :2]]
     return Rest(duration[left], edges[kept], transfer[kept], earliest[left], place[left], since[left], left)
@@ -153,7 +153,7 @@ def follow(player: Player, moment: Moment, plan: StaticSchedule) -> None:
     for p in range(request.duration.shape[1]):
         names = moment.name[order[plan.pe[order] == p]]
         record.queue[0, p, : len(names)] = names
-    record.jobs[0] = player.state.clock[0, LET_IN]
+    record.jobs[0] = player.state.clock[0, Clock.LET_IN]
 
 
 def in_order_of_arrival(request: Request) -> StaticSchedule:

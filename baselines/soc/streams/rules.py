@@ -11,13 +11,22 @@ import time
 import numpy as np
 
 from dispatchgym.baselines.result import Result
-from dispatchgym.baselines.soc.streams.methods import RULES
 from dispatchgym.baselines.soc.streams.stream_player import Player, compiled
 from dispatchgym.instances.soc.instance import Stream
 
+RULES: dict[str, str] = {  # in the order of the numbers in player_kernel.py
+    "met": "the task that has been ready for longest, on its fastest PE (DS3)",
+    "eft": "the task that has been ready for longest, on the PE of its earliest finish (DS3)",
+    "etf": "the task and PE with the earliest finish (Hwang et al. 1989; DS3)",
+    "stf": "the shortest task, on its fastest PE (DS3)",
+    "heft-rt": "HEFT on the ready tasks alone, without transfers (Mack et al. 2022)",
+    "round-robin": "the task that has been ready for longest, on the PEs in turn",
+    "random": "any ready task on any PE",
+}
+
 
 def dispatch(instance: Stream, rule: str, *, seed: int = 0) -> Result:
-    """What `rule`, one of RULES, does with a stream.
+    """Play a stream by `rule`, one of RULES.
 
     Of equally fast PEs MET and STF take the one with the earliest finish. Compiling is not counted in the seconds.
     """

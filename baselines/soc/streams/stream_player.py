@@ -1,31 +1,17 @@
-"""Playing streams with the environment's own kernel: what a rule or a plan does is what a policy could do."""
+"""Playing streams with the environment's own kernel: a rule or a plan can do only what a policy could do."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
-from dispatchgym.envs.core.contract import Array
-from dispatchgym.envs.core.targets import Launch, compile_kernels, kernel_files
+from dispatchgym.baselines.soc.streams import player_kernel
+from dispatchgym.baselines.soc.streams.player_kernel import Record
+from dispatchgym.envs.core.targets import Launch, compile_entries
 from dispatchgym.envs.soc.problem import SocProblem, log_of
 from dispatchgym.instances.soc.instance import Application, Cluster, Platform, Stream, StreamLog, Workload, stream
-
-KERNEL = Path(__file__).with_name("player_kernel.py")
-
-
-class Record(NamedTuple):
-    """What `player_kernel.play` needs; one row a copy where there is a B."""
-
-    rule: Array  # (1,) number of the rule
-    seed: Array  # (B,) int64 of what is random
-    jobs: Array  # (B,) int32 jobs that the plan knows, -1 = begin an episode
-    free: Array  # (B, P) int32, overwritten
-    head: Array  # (B, P) int32 next place of each PE's queue
-    queue: Array  # (B, P, Q) int32 job * T + task of the planned tasks of each PE in their order, then -1
-    objective: Array  # (B,) int32 outcome: mean latency in nanoseconds
 
 
 class Player:
@@ -57,8 +43,7 @@ class Player:
 @lru_cache(maxsize=1)
 def compiled() -> Launch:
     """`player_kernel.play`, compiled or loaded from the cache."""
-    files = kernel_files(SocProblem().kernel, [KERNEL])
-    launch = compile_kernels(files, ("play",), "cpu")["play"]
+    launch = compile_entries((player_kernel.play,), "cpu", kernel=SocProblem().kernel)["play"]
     chip = Platform((Cluster("one", 1, {"a": 1}),), np.ones((1, 1)))
     tiny = Player(stream(Workload(chip, (Application(("a",), np.zeros((0, 3), np.int32)),), horizon=2), 0), "assign", 0)
     launch(1, tiny.packed, tiny.state, tiny.record)

@@ -4,59 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
-from dispatchgym.envs.blocking.arrays import pad, padding, refuse, room, table
-from dispatchgym.envs.core.contract import Array, Features, Sizes
+from dispatchgym.envs.blocking.arrays import pad, padding, refuse, room, rows_of_operations
+from dispatchgym.envs.blocking.layout import MachineData
+from dispatchgym.envs.blocking.nowait import features, rules
+from dispatchgym.envs.blocking.nowait.layout import (
+    Candidate,
+    Context,
+    Instances,
+    Job,
+    Machine,
+    ResourceNode,
+    RunsOn,
+    State,
+    Task,
+    TaskNode,
+)
+from dispatchgym.envs.core.columns import stacked
+from dispatchgym.envs.core.contract import Array, Features, Kernel, Sizes
 from dispatchgym.instances.blocking.instance import BlockingShop, lower_bound, stay_ticks
-
-
-class Instances(NamedTuple):
-    """A pool of N instances padded to J jobs of K operations, M machines; rules.py names the columns."""
-
-    pool: int  # N
-    width: int  # K
-    jobs: Array  # (N,) int32
-    machines: Array  # (N,) int32
-    bound: Array  # (N,) int32 lower bound on the makespan before any decision
-    unit: Array  # (N,) float64 mean duration of an operation, at least 1
-    rate: Array  # (N,) float64 1 / unit
-    task: Array  # (N, J * K, 4) int32
-    job: Array  # (N, J, 3) int32
-    load: Array  # (N, M) int32 work of each machine
-    first: Array  # (N, M) int32 where each machine's part of State.placed begins
-
-
-class State(NamedTuple):
-    """One partial schedule a copy; times in ticks; rules.py names the columns."""
-
-    row: Array  # (B,) int32 instance in the pool
-    cursor: Array  # (B,) int32 starts before it are not offered
-    left: Array  # (B,) int32 jobs not placed
-    work: Array  # (B,) int32 work not placed
-    makespan: Array  # (B,) int32 latest end so far
-    bound: Array  # (B,) int32 lower bound on the makespan from here on
-    job: Array  # (B, J, 3) int32
-    resource: Array  # (B, M, 3) int32
-    placed: Array  # (B, T) int32 rows of `task` that are placed, machine by machine
-    start: Array  # (B, J, K) int32 start of each operation, -1 = not placed
 
 
 @dataclass(frozen=True)
 class NoWaitProblem:
     """No-wait job shop with makespan."""
 
-    name: ClassVar[str] = "nowait"
     variant: ClassVar[str] = "nwt"
-    kernel: ClassVar[tuple[Path, ...]] = (Path(__file__).with_name("rules.py"),)
-    features: ClassVar[Features] = Features(candidate=10, context=6, task=7, resource=4, runs_on=1)
+    kernel: ClassVar[Kernel] = Kernel((rules, features))
+    features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def sizes(self, instances: Sequence[BlockingShop]) -> Sizes:
         found = padding(instances)
-        # A job touches each operation that is placed at most once with each of its own.
+        # Each operation of a job touches each placed operation on its machine at most once.
         visits = [np.bincount(x.shop.machine[x.shop.machine >= 0]).astype(np.int64) for x in instances]
         touches = max(int(v @ v) for v in visits)
         return replace(found, steps=(found.actions - 1) * (touches + 2))
@@ -67,7 +49,8 @@ class NoWaitProblem:
         held = np.zeros_like(shops.duration)
         for i, x in enumerate(instances):
             held[i, : x.shop.jobs, : x.shop.machine.shape[1]] = stay_ticks(x.shop)
-        load, visits = shops.load[..., 0], shops.load[..., 1]
+        task = stacked(Task, {Task.MACHINE: shops.machine, Task.DURATION: held, Task.HEAD: shops.head, Task.REST: shops.rest})
+        visits = shops.resource[..., MachineData.VISITS]
         return Instances(
             pool=len(instances),
             width=shops.machine.shape[2],
@@ -76,9 +59,9 @@ class NoWaitProblem:
             bound=np.array([lower_bound(x) for x in instances], np.int32),
             unit=shops.unit,
             rate=1.0 / shops.unit,
-            task=table([shops.machine, held, shops.head, shops.rest]),
+            task=rows_of_operations(task),
             job=shops.job,
-            load=np.ascontiguousarray(load),
+            load=np.ascontiguousarray(shops.resource[..., MachineData.LOAD]),
             first=(np.cumsum(visits, axis=1) - visits).astype(np.int32),
         )
 
@@ -88,5 +71,15 @@ class NoWaitProblem:
         def zeros(*shape: int) -> Array:
             return np.zeros((copies, *shape), np.int32)
 
-        shapes = [()] * 6 + [(jobs, 3), (machines, 3), (sizes.runs_on,), (jobs, width)]
-        return State(*(zeros(*shape) for shape in shapes))
+        return State(
+            row=zeros(),
+            cursor=zeros(),
+            left=zeros(),
+            work=zeros(),
+            makespan=zeros(),
+            bound=zeros(),
+            job=zeros(jobs, len(Job)),
+            resource=zeros(machines, len(Machine)),
+            placed=zeros(sizes.runs_on),
+            start=zeros(jobs, width),
+        )

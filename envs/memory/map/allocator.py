@@ -6,13 +6,19 @@ ledger of copies (`in_time`) and best fit for as many uses as possible. Where no
 long ones first, and the buffer is tried again.
 """
 
+from __future__ import annotations
+
+from dispatchgym.envs.memory.map.layout import BEST, NEVER, Access, Instances, State, Stay
+from dispatchgym.envs.memory.map.simulator import in_time, latency_now, list_copies, make_fast, note_copy
+from dispatchgym.envs.memory.map.space import add_stay, find_gap, free_until, is_free, slow_down, taken
+
 TRIES = 100  # starts on each side of the preferred one
 REPACKS = 10  # a program
 # shares of a copy's time that the instructions it overlaps should, must and may take
 PREFERRED, LEAST, MOST = 1.5, 0.8, 10.0
 
 
-def serve_storage(inst, s, b, j):
+def serve_storage(inst: Instances, s: State, b: int, j: int) -> None:
     """Allocate storage j, and take it back if the program is slower then: XLA's ledger of copies is too optimistic to know."""
     before = s.latency[b]
     stays = s.stays[b]
@@ -23,7 +29,7 @@ def serve_storage(inst, s, b, j):
             undo(inst, s, b, j, stays)
 
 
-def allocate(inst, s, b, j):
+def allocate(inst: Instances, s: State, b: int, j: int) -> None:
     """Give the storage whose first buffer is j what it can get."""
     i = s.row[b]
     if inst.pin[i, j] != 0 or inst.size[i, j] > inst.capacity[i]:
@@ -41,7 +47,7 @@ def allocate(inst, s, b, j):
             again = repack(inst, s, b) or not whole
 
 
-def undo(inst, s, b, j, before):
+def undo(inst: Instances, s: State, b: int, j: int, before: int) -> None:
     """Take back all stays from number `before` on: they are those of the storage of j."""
     i = s.row[b]
     s.stays[b] = before
@@ -51,7 +57,7 @@ def undo(inst, s, b, j, before):
     list_copies(inst, s, b)
 
 
-def allocate_buffer(inst, s, b, j):
+def allocate_buffer(inst: Instances, s: State, b: int, j: int) -> int:
     """Serve the uses of buffer j; returns whether there was room for all of them."""
     i = s.row[b]
     before = s.stays[b]
@@ -67,17 +73,17 @@ def allocate_buffer(inst, s, b, j):
         if current < 0:
             valid = define + 1
             complete = False
-        a = inst.access[i, a, FOLLOWS]
+        a = inst.access[i, a, Access.FOLLOWS]
     while a >= 0:
-        slot = inst.access[i, a, SLOT]
+        slot = inst.access[i, a, Access.SLOT]
         if current >= 0:
             stay = s.stay[b, current]
-            near = inst.reached[i, slot] - inst.reached[i, stay[END]] <= MOST * inst.whole[i]
-            if near and is_free(inst, s, b, j, stay[END], slot + 1, stay[OFFSET], stay[TOP]):
-                stay[END] = slot + 1
-                stay[HOPE] = slot + 1
+            near = inst.reached[i, slot] - inst.reached[i, stay[Stay.END]] <= MOST * inst.whole[i]
+            if near and is_free(inst, s, b, j, stay[Stay.END], slot + 1, stay[Stay.OFFSET], stay[Stay.TOP]):
+                stay[Stay.END] = slot + 1
+                stay[Stay.WANTED_UNTIL] = slot + 1
                 make_fast(inst, s, b, a)
-                a = inst.access[i, a, FOLLOWS]
+                a = inst.access[i, a, Access.FOLLOWS]
                 continue
             complete = False
             if valid == NEVER:
@@ -85,25 +91,25 @@ def allocate_buffer(inst, s, b, j):
                 if valid == NEVER:
                     undo(inst, s, b, j, before)
                     return False
-            valid = max(valid, stay[END])
+            valid = max(valid, stay[Stay.END])
             current = -1
         current = fetch(inst, s, b, j, a, valid)
         complete = complete and current >= 0
-        a = inst.access[i, a, FOLLOWS]
+        a = inst.access[i, a, Access.FOLLOWS]
     if born >= 0 and inst.output[i, j] == 1 and valid == NEVER and evict(inst, s, b, j, born, inst.slots[i]) == NEVER:
         undo(inst, s, b, j, before)
         return False
     return complete
 
 
-def settle(inst, s, b, j, a, begin, serves):
+def settle(inst: Instances, s: State, b: int, j: int, a: int, begin: int, serves: int) -> int:
     """A stay of buffer j from slot `begin` on that holds access a and room for as many later ones as possible, or -1."""
     i = s.row[b]
-    slot = inst.access[i, a, SLOT]
+    slot = inst.access[i, a, Access.SLOT]
     last = a
-    while inst.access[i, last, FOLLOWS] >= 0:
-        last = inst.access[i, last, FOLLOWS]
-    until = inst.access[i, last, SLOT] + 1
+    while inst.access[i, last, Access.FOLLOWS] >= 0:
+        last = inst.access[i, last, Access.FOLLOWS]
+    until = inst.access[i, last, Access.SLOT] + 1
     while True:
         count = taken(inst, s, b, inst.storage[i, j], begin, until, 0)
         offset = find_gap(inst, s, b, count, inst.size[i, j], BEST)
@@ -115,15 +121,15 @@ def settle(inst, s, b, j, a, begin, serves):
             return -1
         # The use before the last one that was tried.
         earlier = a
-        while inst.access[i, inst.access[i, earlier, FOLLOWS], SLOT] + 1 < until:
-            earlier = inst.access[i, earlier, FOLLOWS]
-        until = inst.access[i, earlier, SLOT] + 1
+        while inst.access[i, inst.access[i, earlier, Access.FOLLOWS], Access.SLOT] + 1 < until:
+            earlier = inst.access[i, earlier, Access.FOLLOWS]
+        until = inst.access[i, earlier, Access.SLOT] + 1
 
 
-def fetch(inst, s, b, j, a, valid):
+def fetch(inst: Instances, s: State, b: int, j: int, a: int, valid: int) -> int:
     """A stay of buffer j that is fetched for access a from a slow copy that is valid before slot `valid`, or -1."""
     i = s.row[b]
-    slot = inst.access[i, a, SLOT]
+    slot = inst.access[i, a, Access.SLOT]
     demand = inst.demand[i, j]
     reached = inst.reached[i]
     if valid >= slot:
@@ -152,14 +158,14 @@ def fetch(inst, s, b, j, a, valid):
     return -1
 
 
-def evict(inst, s, b, j, born, limit):
+def evict(inst: Instances, s: State, b: int, j: int, born: int, limit: int) -> int:
     """Write buffer j back from its born stay by slot `limit` at the latest; returns the slot when that is done, or NEVER."""
     i = s.row[b]
     stay = s.stay[b, born]
     begin = inst.define[i, j] + 1
     demand = inst.demand[i, j]
-    least = max(begin + 1, stay[END])
-    limit = min(limit, free_until(inst, s, b, inst.storage[i, j], stay[END], limit, stay[OFFSET], stay[TOP]))
+    least = max(begin + 1, stay[Stay.END])
+    limit = min(limit, free_until(inst, s, b, inst.storage[i, j], stay[Stay.END], limit, stay[Stay.OFFSET], stay[Stay.TOP]))
     if limit < least:
         return NEVER
     end = least
@@ -169,14 +175,14 @@ def evict(inst, s, b, j, born, limit):
         end += 1
     if not in_time(inst, s, b, begin, end, demand):
         return NEVER
-    stay[WRITTEN] = end
-    stay[END] = max(stay[END], end)
-    stay[HOPE] = stay[END]
+    stay[Stay.WRITTEN] = end
+    stay[Stay.END] = max(stay[Stay.END], end)
+    stay[Stay.WANTED_UNTIL] = stay[Stay.END]
     note_copy(s, b, 2 * born + 1, begin, end, demand)
     return end
 
 
-def allocate_storage(inst, s, b, j):
+def allocate_storage(inst: Instances, s: State, b: int, j: int) -> bool:
     """All buffers of a storage at one offset for all their lives, or none of them; returns whether there was room."""
     i = s.row[b]
     before = s.stays[b]
@@ -186,7 +192,7 @@ def allocate_storage(inst, s, b, j):
         if inst.storage[i, k] == j:
             if inst.entry[i, k] < 0:
                 return False
-            first = inst.define[i, k] if inst.define[i, k] >= 0 else inst.access[i, inst.entry[i, k], SLOT] - 1
+            first = inst.define[i, k] if inst.define[i, k] >= 0 else inst.access[i, inst.entry[i, k], Access.SLOT] - 1
             begin = min(begin, first)
             end = max(end, inst.last[i, k])
     if begin < 0:
@@ -203,11 +209,11 @@ def allocate_storage(inst, s, b, j):
     return True
 
 
-def hold(inst, s, b, k, offset):
+def hold(inst: Instances, s: State, b: int, k: int, offset: int) -> bool:
     """One stay of buffer k over all its accesses at `offset`; returns whether its copies are in time."""
     i = s.row[b]
     a = inst.entry[i, k]
-    slot = inst.access[i, a, SLOT]
+    slot = inst.access[i, a, Access.SLOT]
     born = inst.define[i, k] >= 0
     begin = inst.define[i, k] if born else slot - 1
     if not born:
@@ -220,14 +226,14 @@ def hold(inst, s, b, k, offset):
     n = add_stay(inst, s, b, k, begin, slot + 1, offset, slot)
     while a >= 0:
         make_fast(inst, s, b, a)
-        s.stay[b, n, END] = inst.access[i, a, SLOT] + 1
-        a = inst.access[i, a, FOLLOWS]
-    s.stay[b, n, HOPE] = s.stay[b, n, END]
+        s.stay[b, n, Stay.END] = inst.access[i, a, Access.SLOT] + 1
+        a = inst.access[i, a, Access.FOLLOWS]
+    s.stay[b, n, Stay.WANTED_UNTIL] = s.stay[b, n, Stay.END]
     list_copies(inst, s, b)
     return not (born and inst.output[i, k] == 1) or evict(inst, s, b, k, n, inst.slots[i]) != NEVER
 
 
-def repack(inst, s, b):
+def repack(inst: Instances, s: State, b: int) -> bool:
     """Give all stays that may move new offsets by best fit, the longest and then the largest first; returns whether all fit.
 
     If they do not, they keep the old ones.
@@ -236,7 +242,7 @@ def repack(inst, s, b):
     count = 0
     movable = s.order[b]
     for n in range(s.stays[b]):
-        j = s.stay[b, n, OF]
+        j = s.stay[b, n, Stay.OF]
         if j >= 0 and inst.pin[i, j] == 0 and inst.members[i, inst.storage[i, j]] == 1:
             x = count
             while x > 0 and goes_before(s, b, n, movable[x - 1]):
@@ -246,25 +252,25 @@ def repack(inst, s, b):
             count += 1
     for x in range(count):
         stay = s.stay[b, movable[x]]
-        s.moved[b, x] = stay[OFFSET]
-        stay[OFFSET] = NEVER  # out of the way until it is placed
+        s.moved[b, x] = stay[Stay.OFFSET]
+        stay[Stay.OFFSET] = NEVER  # out of the way until it is placed
     for x in range(count):
         stay = s.stay[b, movable[x]]
-        room = taken(inst, s, b, inst.storage[i, stay[OF]], stay[BEGIN], stay[END], 0)
-        offset = find_gap(inst, s, b, room, inst.size[i, stay[OF]], BEST)
+        room = taken(inst, s, b, inst.storage[i, stay[Stay.OF]], stay[Stay.BEGIN], stay[Stay.END], 0)
+        offset = find_gap(inst, s, b, room, inst.size[i, stay[Stay.OF]], BEST)
         if offset < 0:
             for y in range(count):
                 old = s.stay[b, movable[y]]
-                old[OFFSET] = s.moved[b, y]
-                old[TOP] = old[OFFSET] + inst.size[i, old[OF]]
+                old[Stay.OFFSET] = s.moved[b, y]
+                old[Stay.TOP] = old[Stay.OFFSET] + inst.size[i, old[Stay.OF]]
             return False
-        stay[OFFSET] = offset
-        stay[TOP] = offset + inst.size[i, stay[OF]]
+        stay[Stay.OFFSET] = offset
+        stay[Stay.TOP] = offset + inst.size[i, stay[Stay.OF]]
     return True
 
 
-def goes_before(s, b, n, m):
+def goes_before(s: State, b: int, n: int, m: int) -> bool:
     one = s.stay[b, n]
     other = s.stay[b, m]
-    longer = (one[END] - one[BEGIN]) - (other[END] - other[BEGIN])
-    return longer > 0 or (longer == 0 and one[TOP] - one[OFFSET] > other[TOP] - other[OFFSET])
+    longer = (one[Stay.END] - one[Stay.BEGIN]) - (other[Stay.END] - other[Stay.BEGIN])
+    return longer > 0 or (longer == 0 and one[Stay.TOP] - one[Stay.OFFSET] > other[Stay.TOP] - other[Stay.OFFSET])

@@ -1,11 +1,13 @@
 """The graph of a program, the same for both ways to decide: buffers, instructions and the two levels of memory."""
 
+from __future__ import annotations
 
-def clip(x, limit):
-    return min(max(x, -limit), limit)
+from dispatchgym.envs.core.arithmetic import clip
+from dispatchgym.envs.core.contract import Observation
+from dispatchgym.envs.memory.map.layout import Access, Instances, ResourceNode, RunsOn, State, TaskNode
 
 
-def graph(inst, s, b, o):
+def graph(inst: Instances, s: State, b: int, o: Observation) -> None:
     """Task nodes are buffers; resource nodes are instructions, then the fast and the slow level. A buffer hangs on the
     instructions that access it and on the fast level, and precedes what an instruction makes of it."""
     i = s.row[b]
@@ -15,42 +17,42 @@ def graph(inst, s, b, o):
     for j in range(inst.buffers[i]):
         row = o.tasks[b, j]
         first = inst.entry[i, j]
-        row[0] = 1.0
-        row[1] = clip(inst.size[i, j] * share * 4.0, 4.0)
-        row[2] = clip(inst.demand[i, j] * rate, 8.0)
-        row[3] = 1.0 if inst.define[i, j] < 0 else 0.0
-        row[4] = 1.0 if inst.output[i, j] == 1 else 0.0
-        row[5] = inst.pin[i, j] * 0.5
-        row[6] = 1.0 if inst.members[i, inst.storage[i, j]] > 1 else 0.0
+        row[TaskNode.EXISTS] = 1.0
+        row[TaskNode.SIZE] = clip(inst.size[i, j] * share * 4.0, 4.0)
+        row[TaskNode.COPY] = clip(inst.demand[i, j] * rate, 8.0)
+        row[TaskNode.IS_INPUT] = 1.0 if inst.define[i, j] < 0 else 0.0
+        row[TaskNode.IS_OUTPUT] = 1.0 if inst.output[i, j] == 1 else 0.0
+        row[TaskNode.PIN] = inst.pin[i, j] * 0.5
+        row[TaskNode.SHARES_STORAGE] = 1.0 if inst.members[i, inst.storage[i, j]] > 1 else 0.0
         if first >= 0:
-            row[7] = inst.access[i, first, SLOT] / slots
-            row[8] = inst.last[i, j] / slots
+            row[TaskNode.FIRST_ACCESS] = inst.access[i, first, Access.SLOT] / slots
+            row[TaskNode.END] = inst.last[i, j] / slots
             worth = inst.worth[i, first] + inst.later[i, first]
-            row[9] = clip(worth * rate, 8.0)
-            row[10] = clip(worth / max(inst.demand[i, j], 1), 8.0)
-            row[11] = clip((inst.last[i, j] - inst.access[i, first, SLOT]) / 16.0, 4.0)
+            row[TaskNode.WORTH] = clip(worth * rate, 8.0)
+            row[TaskNode.WORTH_PER_COPY] = clip(worth / max(inst.demand[i, j], 1), 8.0)
+            row[TaskNode.LIFE] = clip((inst.last[i, j] - inst.access[i, first, Access.SLOT]) / 16.0, 4.0)
         o.runs_on[b, j, 0] = j
         o.runs_on[b, j, 1] = slots
-        o.runs_on_features[b, j, 3] = 1.0
+        o.runs_on_features[b, j, RunsOn.IS_FAST_LINK] = 1.0
     for a in range(inst.accesses[i]):
         access = inst.access[i, a]
         link = inst.buffers[i] + a
-        o.runs_on[b, link, 0] = access[BUFFER]
-        o.runs_on[b, link, 1] = access[SLOT]
-        o.runs_on_features[b, link, 0] = clip(access[SLOW] * rate, 8.0)
-        o.runs_on_features[b, link, 1] = clip(inst.worth[i, a] * rate, 8.0)
-        o.runs_on_features[b, link, 2] = access[WRITES] * 1.0
+        o.runs_on[b, link, 0] = access[Access.BUFFER]
+        o.runs_on[b, link, 1] = access[Access.SLOT]
+        o.runs_on_features[b, link, RunsOn.SLOW] = clip(access[Access.SLOW] * rate, 8.0)
+        o.runs_on_features[b, link, RunsOn.WORTH] = clip(inst.worth[i, a] * rate, 8.0)
+        o.runs_on_features[b, link, RunsOn.IS_DEFINITION] = access[Access.WRITES] * 1.0
     for e in range(inst.flows[i]):
         o.precedes[b, e, 0] = inst.flow[i, e, 0]
         o.precedes[b, e, 1] = inst.flow[i, e, 1]
     for t in range(slots):
         row = o.resources[b, t]
-        row[0] = 1.0
-        row[1] = clip(inst.compute[i, t] * rate, 8.0)
-        row[2] = clip(inst.sigma[i, t] * rate, 8.0)
-        row[3] = clip(inst.elapsed[i, t] * rate, 8.0)
-        row[4] = 1.0 if inst.sigma[i, t] > inst.compute[i, t] else 0.0
-        row[5] = t / slots
-        row[6] = clip(inst.live[i, t] * share * 0.25, 4.0)
-    o.resources[b, slots, 7] = 1.0
-    o.resources[b, slots + 1, 8] = 1.0
+        row[ResourceNode.EXISTS] = 1.0
+        row[ResourceNode.COMPUTE] = clip(inst.compute[i, t] * rate, 8.0)
+        row[ResourceNode.TRAFFIC] = clip(inst.sigma[i, t] * rate, 8.0)
+        row[ResourceNode.TIME] = clip(inst.elapsed[i, t] * rate, 8.0)
+        row[ResourceNode.MEMORY_BOUND] = 1.0 if inst.sigma[i, t] > inst.compute[i, t] else 0.0
+        row[ResourceNode.SLOT] = t / slots
+        row[ResourceNode.LIVE] = clip(inst.live[i, t] * share * 0.25, 4.0)
+    o.resources[b, slots, ResourceNode.IS_FAST] = 1.0
+    o.resources[b, slots + 1, ResourceNode.IS_SLOW] = 1.0

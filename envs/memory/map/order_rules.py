@@ -5,35 +5,42 @@ latency. The choices are the first few storages, by XLA's priority, of those tha
 program has hundreds. Storages that could save nothing, or that are pinned, are no choices at all.
 """
 
+from __future__ import annotations
+
+from dispatchgym.envs.core.arithmetic import clip
+from dispatchgym.envs.core.contract import Array
+from dispatchgym.envs.memory.map.allocator import serve_storage
+from dispatchgym.envs.memory.map.layout import Instances, OrderCandidate, OrderContext, State, Stay
+from dispatchgym.envs.memory.map.simulator import latency_now
+from dispatchgym.envs.memory.map.space import begin_plan
+
 WINDOW = 16  # choices
 
-# s.cursor counts decisions, s.crowd what is left to decide.
 
-
-def reset(inst, s, b):
+def reset(inst: Instances, s: State, b: int) -> None:
     i = s.row[b]
     begin_plan(inst, s, b)
-    s.crowd[b] = 0
+    s.wanted_bytes[b] = 0
     for j in range(inst.buffers[i]):
         s.open[b, j] = 0
     for x in range(inst.buffers[i]):
         if inst.ranking[i, x] >= 0:
             s.open[b, inst.ranking[i, x]] = 1
-            s.crowd[b] += 1
+            s.wanted_bytes[b] += 1
     s.cursor[b] = 0
     s.backups[b] = 0
     s.latency[b] = latency_now(inst, s, b)
 
 
-def finished(inst, s, b):
-    return s.crowd[b] == 0
+def finished(inst: Instances, s: State, b: int) -> bool:
+    return s.wanted_bytes[b] == 0
 
 
-def objective(inst, s, b):
+def objective(inst: Instances, s: State, b: int) -> int:
     return s.latency[b]
 
 
-def legal(inst, s, b, choices):
+def legal(inst: Instances, s: State, b: int, choices: Array) -> int:
     i = s.row[b]
     count = 0
     for x in range(inst.buffers[i]):
@@ -50,32 +57,32 @@ def legal(inst, s, b, choices):
     return count
 
 
-def step(inst, s, b, action):
+def step(inst: Instances, s: State, b: int, action: int) -> float:
     before = s.latency[b]
     s.open[b, action] = 0
-    s.crowd[b] -= 1
+    s.wanted_bytes[b] -= 1
     s.cursor[b] += 1
     serve_storage(inst, s, b, action)
     return (before - s.latency[b]) * inst.gain[s.row[b]]
 
 
-def task_of(inst, s, b, k):
+def task_of(inst: Instances, s: State, b: int, k: int) -> int:
     return k
 
 
-def resource_of(inst, s, b, k):
+def resource_of(inst: Instances, s: State, b: int, k: int) -> int:
     return inst.slots[s.row[b]]
 
 
-def deed_of(inst, s, b, k):
+def schedule_index(inst: Instances, s: State, b: int, k: int) -> int:
     return k
 
 
-def offered_at(inst, s, b, k):
+def start_if_chosen(inst: Instances, s: State, b: int, k: int) -> int:
     return max(inst.define[s.row[b], k], 0)
 
 
-def candidate(inst, s, b, k, out):
+def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
     """Features of serving storage k next; ticks are in mean times of an instruction, bytes in shares of the capacity."""
     i = s.row[b]
     rate = inst.rate[i]
@@ -85,26 +92,26 @@ def candidate(inst, s, b, k, out):
     worth = inst.worth[i, first] + inst.later[i, first] if first >= 0 else 0
     begin = max(inst.define[i, k], 0)
     end = inst.last[i, k]
-    out[0] = clip(worth * rate, 8.0)
-    out[1] = clip(worth / max(demand, 1), 8.0)
-    out[2] = clip(size * inst.share[i] * 4.0, 4.0)
-    out[3] = clip(demand * rate, 8.0)
-    out[4] = inst.priority[i, k] * inst.best[i]
-    out[5] = begin / inst.slots[i]
-    out[6] = clip((end - begin) / 16.0, 4.0)
-    out[7] = 1.0 if inst.define[i, k] < 0 else 0.0
-    out[8] = 1.0 if inst.output[i, k] == 1 else 0.0
-    out[9] = 1.0 if inst.members[i, k] > 1 else 0.0
+    out[OrderCandidate.WORTH] = clip(worth * rate, 8.0)
+    out[OrderCandidate.WORTH_PER_COPY] = clip(worth / max(demand, 1), 8.0)
+    out[OrderCandidate.SIZE] = clip(size * inst.share[i] * 4.0, 4.0)
+    out[OrderCandidate.COPY] = clip(demand * rate, 8.0)
+    out[OrderCandidate.PRIORITY] = inst.priority[i, k] * inst.best[i]
+    out[OrderCandidate.BEGIN] = begin / inst.slots[i]
+    out[OrderCandidate.LIFE] = clip((end - begin) / 16.0, 4.0)
+    out[OrderCandidate.IS_INPUT] = 1.0 if inst.define[i, k] < 0 else 0.0
+    out[OrderCandidate.IS_OUTPUT] = 1.0 if inst.output[i, k] == 1 else 0.0
+    out[OrderCandidate.SHARES_STORAGE] = 1.0 if inst.members[i, k] > 1 else 0.0
     least = inst.capacity[i]
     spare = 0
     for t in range(begin, end):
         least = min(least, inst.capacity[i] - s.due[b, t])
         spare = max(spare, s.spare[b, t])
-    out[10] = clip((least - size) * inst.share[i], 1.0)
-    out[11] = clip(spare / max(demand, 1), 4.0)
+    out[OrderCandidate.FREE_SPACE] = clip((least - size) * inst.share[i], 1.0)
+    out[OrderCandidate.SPARE_CHANNEL] = clip(spare / max(demand, 1), 4.0)
 
 
-def context(inst, s, b, out):
+def context(inst: Instances, s: State, b: int, out: Array) -> None:
     """Features of the whole state; s.due is filled with the bytes in use in each slot."""
     i = s.row[b]
     slots = inst.slots[i]
@@ -112,14 +119,14 @@ def context(inst, s, b, out):
         s.due[b, t] = 0
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
-        for t in range(stay[BEGIN], stay[END]):
-            s.due[b, t] += stay[TOP] - stay[OFFSET]
+        for t in range(stay[Stay.BEGIN], stay[Stay.END]):
+            s.due[b, t] += stay[Stay.TOP] - stay[Stay.OFFSET]
     used = 0.0
     for t in range(slots):
         used += s.due[b, t] * inst.share[i]
-    out[0] = s.crowd[b] / inst.buffers[i]
-    out[1] = s.latency[b] * inst.gain[i]
-    out[2] = (s.latency[b] - inst.bound[i]) * inst.gain[i]
-    out[3] = used / slots
-    out[4] = inst.pressure[i]
-    out[5] = clip(s.repacks[b] / 4.0, 4.0)
+    out[OrderContext.LEFT] = s.wanted_bytes[b] / inst.buffers[i]
+    out[OrderContext.LATENCY] = s.latency[b] * inst.gain[i]
+    out[OrderContext.ABOVE_BOUND] = (s.latency[b] - inst.bound[i]) * inst.gain[i]
+    out[OrderContext.IN_USE] = used / slots
+    out[OrderContext.PRESSURE] = inst.pressure[i]
+    out[OrderContext.REPACKS] = clip(s.repacks[b] / 4.0, 4.0)

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from dispatchgym.envs.core.contract import Array, Features, Sizes
+from dispatchgym.envs.core.columns import stacked
+from dispatchgym.envs.core.contract import Array, Features, Kernel, Sizes
+from dispatchgym.envs.memory.map import features, graph, order_rules, rules
+from dispatchgym.envs.memory.map.layout import (
+    CHOICES,
+    SCOPED,
+    Access,
+    Candidate,
+    Context,
+    Copy,
+    Instances,
+    Item,
+    Option,
+    OrderCandidate,
+    OrderContext,
+    ResourceNode,
+    RunsOn,
+    State,
+    Stay,
+    TaskNode,
+)
 from dispatchgym.envs.memory.padding import padded
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.instance import (
@@ -27,10 +46,7 @@ from dispatchgym.instances.memory.instance import (
 
 Actions = Literal["map", "order"]
 ACTIONS: tuple[str, ...] = get_args(Actions)
-CHOICES = 11  # of an access
 FREE, FAST, SLOW = range(len(PINS))
-SCOPED, REMOVED = -1, -2  # as the buffer of a row of State.stay
-BASIS = tuple(Path(__file__).with_name(f"{name}.py") for name in ("graph", "simulator", "space"))
 
 
 @dataclass(frozen=True)
@@ -43,75 +59,6 @@ class MapSizes(Sizes):
     stays: int  # S in all
 
 
-class Instances(NamedTuple):
-    """A pool of N programs padded to T instructions, Z buffers, A accesses; simulator.py names the columns."""
-
-    pool: int  # N
-    slots: Array  # (N,) int64
-    buffers: Array  # (N,) int64
-    accesses: Array  # (N,) int64
-    fixed: Array  # (N,) int64
-    flows: Array  # (N,) int64
-    capacity: Array  # (N,) int64 bytes
-    alignment: Array  # (N,) int64
-    bound: Array  # (N,) int64 lower bound on the latency
-    whole: Array  # (N,) int64 ticks that copying the whole capacity takes
-    gain: Array  # (N,) float64 1 / all-slow latency
-    rate: Array  # (N,) float64 1 / mean time of an instruction, all slow
-    share: Array  # (N,) float64 1 / capacity
-    best: Array  # (N,) float64 1 / highest priority
-    pressure: Array  # (N,) float64 peak of live bytes over the capacity, at most 8, an eighth of it
-    compute: Array  # (N, T) int64
-    sigma: Array  # (N, T) int64 traffic with everything in slow memory
-    elapsed: Array  # (N, T) int64 time with everything in slow memory
-    live: Array  # (N, T) int64 bytes
-    reached: Array  # (N, T + 1) int64 sum of `elapsed` before
-    size: Array  # (N, Z) int64
-    demand: Array  # (N, Z) int64 ticks of a copy
-    define: Array  # (N, Z) int64
-    last: Array  # (N, Z) int64 end of the life
-    output: Array  # (N, Z) int64
-    pin: Array  # (N, Z) int64
-    storage: Array  # (N, Z) int64
-    members: Array  # (N, Z) int64 buffers of a storage, by its first
-    entry: Array  # (N, Z) int64 first access, -1 = none
-    priority: Array  # (N, Z) float64 benefit per square root of the bytes (XLA), by the first buffer of a storage
-    ranking: Array  # (N, Z) int64 storages that can be served, the highest priority first, then -1
-    worth: Array  # (N, A) int64 what the access saves if it alone is fast
-    later: Array  # (N, A) int64 what all later accesses of the buffer save, each alone
-    access: Array  # (N, A, 6) int64
-    flow: Array  # (N, E, 2) int64 buffer -> buffer that an instruction makes of it
-    block: Array  # (N, F, 8) int64
-
-
-class State(NamedTuple):
-    """One plan in the making a copy; simulator.py and rules.py name the columns."""
-
-    row: Array  # (B,) int32 program in the pool
-    cursor: Array  # (B,) int64 access to decide; orders: decisions made
-    latency: Array  # (B,) int64 of the plan, with what is undecided in slow memory
-    stays: Array  # (B,) int64 rows of `stay` in use
-    backups: Array  # (B,) int64 storages that were sent back to slow memory
-    repacks: Array  # (B,) int64
-    crowd: Array  # (B,) int64 bytes of stays that hope to go on
-    sigma: Array  # (B, T) int64 slow traffic of each instruction, ticks
-    phi: Array  # (B, T) int64 fast traffic
-    spare: Array  # (B, T) int64 what is left of the channel
-    head: Array  # (B, T + 1) int64
-    due: Array  # (B, T + 1) int64
-    fast: Array  # (B, A) int8 1 = served from fast memory
-    item: Array  # (B, Z, 5) int64
-    place: Array  # (B, Z) int64 offset of a storage of several buffers
-    open: Array  # (B, Z) int8 orders: the storage is not decided
-    option: Array  # (B, 11, 6) int64
-    stay: Array  # (B, S, 8) int64
-    hope: Array  # (B, S) int64 ticks that the next use of a stay would save
-    copy: Array  # (B, 2 S, 3) int64
-    range: Array  # (B, S, 2) int64
-    order: Array  # (B, S) int64
-    moved: Array  # (B, S) int64
-
-
 @dataclass(frozen=True)
 class MapProblem:
     """Mapping a program's tensors onto two levels of memory.
@@ -121,21 +68,18 @@ class MapProblem:
 
     actions: Actions = "map"
 
-    name: ClassVar[str] = "memory-map"
-
     def __post_init__(self) -> None:
         if self.actions not in ACTIONS:
             raise InputError(f"actions={self.actions!r} is not one of {', '.join(ACTIONS)}")
 
     @property
-    def kernel(self) -> tuple[Path, ...]:
-        own = ("rules", "features") if self.actions == "map" else ("allocator", "order_rules")
-        return BASIS + tuple(Path(__file__).with_name(f"{name}.py") for name in own)
+    def kernel(self) -> Kernel:
+        return Kernel((rules, features, graph) if self.actions == "map" else (order_rules, graph))
 
     @property
     def features(self) -> Features:
-        candidates, context = (30, 11) if self.actions == "map" else (12, 6)
-        return Features(candidate=candidates, context=context, task=12, resource=9, runs_on=4)
+        choice = (Candidate, Context) if self.actions == "map" else (OrderCandidate, OrderContext)
+        return Features.of(*choice, TaskNode, ResourceNode, RunsOn)
 
     def sizes(self, instances: Sequence[MemoryProgram]) -> MapSizes:
         buffers = max(x.buffers for x in instances)
@@ -179,18 +123,18 @@ class MapProblem:
 
         return State(
             row=zeros(dtype=np.int32),
-            **{name: zeros() for name in ("cursor", "latency", "stays", "backups", "repacks", "crowd")},
+            **{name: zeros() for name in ("cursor", "latency", "stays", "backups", "repacks", "wanted_bytes")},
             **{name: zeros(t) for name in ("sigma", "phi", "spare")},
             **{name: zeros(t + 1) for name in ("head", "due")},
             fast=zeros(a, dtype=np.int8),
-            item=zeros(z, 5),
+            item=zeros(z, len(Item)),
             place=zeros(z),
             open=zeros(z, dtype=np.int8),
-            option=zeros(CHOICES, 6),
-            stay=zeros(s, 8),
-            copy=zeros(2 * s, 3),
+            option=zeros(CHOICES, len(Option)),
+            stay=zeros(s, len(Stay)),
+            copy=zeros(2 * s, len(Copy)),
             range=zeros(s, 2),
-            **{name: zeros(s) for name in ("hope", "order", "moved")},
+            **{name: zeros(s) for name in ("next_gain", "order", "moved")},
         )
 
 
@@ -198,18 +142,18 @@ def plan_of(state: Any, copy: int) -> MemoryPlan:
     """The plan in row `copy` of state tensors or arrays."""
     rows = state.stay[copy, : int(state.stays[copy])]
     rows = np.asarray(rows if isinstance(rows, np.ndarray) else rows.cpu())
-    return MemoryPlan(np.ascontiguousarray(rows[rows[:, 0] >= 0, :6], np.int64))
+    return MemoryPlan(np.ascontiguousarray(rows[rows[:, Stay.OF] >= 0, : Stay.TOP], np.int64))
 
 
 def fixed_stays(program: MemoryProgram) -> LongArray:
-    """(F, 8) rows of State.stay that no decision changes: scoped bytes, and buffers that are pinned to fast memory, by first fit.
+    """(F, Stay) rows of State.stay that no decision changes: scoped bytes, and buffers pinned to fast memory, by first fit.
 
     Raises InputError if they do not fit.
     """
     rows: list[list[int]] = []
     for t, need in enumerate(program.scoped.tolist()):
-        if rows and need and rows[-1][2] == t and rows[-1][6] == need:
-            rows[-1][2] = rows[-1][7] = t + 1
+        if rows and need and rows[-1][Stay.END] == t and rows[-1][Stay.TOP] == need:
+            rows[-1][Stay.END] = rows[-1][Stay.WANTED_UNTIL] = t + 1
         elif need:
             rows.append([SCOPED, t, t + 1, 0, t, -1, need, t + 1])
     pinned = np.flatnonzero((program.pin == FAST) & (program.storage == np.arange(program.buffers)))
@@ -225,12 +169,12 @@ def fixed_stays(program: MemoryProgram) -> LongArray:
             if leaves and end < begin + 2:
                 raise InputError(f"{program.name}: buffer {j}: no time to write back an output that is pinned to fast memory")
             rows.append([j, begin, end, offset, begin, end if leaves else -1, offset + size, end])
-    return np.array(rows, np.int64).reshape(-1, 8)
+    return np.array(rows, np.int64).reshape(-1, len(Stay))
 
 
 def _first_fit(rows: list[list[int]], begin: int, end: int, size: int, alignment: int) -> int:
     cursor = 0
-    for low, high in sorted((row[3], row[6]) for row in rows if row[1] < end and begin < row[2]):
+    for low, high in sorted((row[Stay.OFFSET], row[Stay.TOP]) for row in rows if row[Stay.BEGIN] < end and begin < row[Stay.END]):
         if low - cursor >= size:
             break
         cursor = max(cursor, -(-high // alignment) * alignment)
@@ -301,11 +245,18 @@ def _row(x: MemoryProgram, sizes: MapSizes) -> dict[str, Array]:
         "priority": ranks,
         "ranking": ranking(x, ranks),
     }
-    kinds = [buffer, slot, x.slow_ticks, x.fast_ticks, access[:, WRITE], follows]
-    of_accesses = {"worth": worth, "later": later, "access": np.stack(kinds, axis=1)}
+    columns = {
+        Access.BUFFER: buffer,
+        Access.SLOT: slot,
+        Access.SLOW: x.slow_ticks,
+        Access.FAST: x.fast_ticks,
+        Access.WRITES: access[:, WRITE],
+        Access.FOLLOWS: follows,
+    }
+    of_accesses = {"worth": worth, "later": later, "access": stacked(Access, columns)}
     rows: dict[str, Array] = {name: np.int64(value) for name, value in numbers.items()}
     rows |= {name: np.float64(value) for name, value in ratios.items()}
-    for extent, columns in (
+    for extent, arrays in (
         (sizes.slots, of_slots),
         (sizes.slots + 1, {"reached": np.concatenate([[0], np.cumsum(elapsed)])}),
         (sizes.tasks, of_buffers),
@@ -313,7 +264,7 @@ def _row(x: MemoryProgram, sizes: MapSizes) -> dict[str, Array]:
         (sizes.precedes, {"flow": _flows(x)}),
         (sizes.fixed, {"block": fixed_stays(x)}),
     ):
-        rows |= {name: padded(column, extent) for name, column in columns.items()}
+        rows |= {name: padded(column, extent) for name, column in arrays.items()}
     return rows
 
 

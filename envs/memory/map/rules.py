@@ -19,28 +19,43 @@ storage cannot share an offset, the decisions that led there are taken back, wit
 slow memory (drop-backup).
 """
 
-UNDECIDED, DROP, STAY, BRING = -1, 0, 1, 2
-CHOICES = 11
-# s.item (B, Z, 5): current stay (-1 = none), slot before which the slow copy is valid, born stay (-1), number of stays, end of
-# the last one that is over.
-CURRENT, VALID, BORN, STAYS, SPENT = range(5)
-# s.option (B, 11, 6): legal, offset, slot of begin, end of the write-back it needs (or NONE, IMPOSSIBLE), latency after it, and
-# the ticks of other buffers' hopes that it thwarts.
-LEGAL, AT, SINCE, WRITES_BY, LATENCY, LOST = range(6)
-NONE, IMPOSSIBLE = -1, -2
-OPEN, SLOWED = -1, -2  # as s.place: the storage has no offset yet; it stays in slow memory
+from __future__ import annotations
+
+from dispatchgym.envs.core.contract import Array
+from dispatchgym.envs.memory.map.layout import (
+    BEST,
+    BRING,
+    CHOICES,
+    DROP,
+    IMPOSSIBLE,
+    LOWEST,
+    NEVER,
+    NONE,
+    OPEN,
+    SLOWED,
+    STAY,
+    UNDECIDED,
+    Access,
+    Instances,
+    Item,
+    Option,
+    State,
+    Stay,
+)
+from dispatchgym.envs.memory.map.simulator import latency_now, make_fast, simulate
+from dispatchgym.envs.memory.map.space import add_stay, begin_plan, find_gap, free_until, is_free, remove_stay, slow_down, taken
 
 
-def reset(inst, s, b):
+def reset(inst: Instances, s: State, b: int) -> None:
     i = s.row[b]
     begin_plan(inst, s, b)
     for j in range(inst.buffers[i]):
         item = s.item[b, j]
-        item[CURRENT] = -1
-        item[VALID] = 0 if inst.define[i, j] < 0 else NEVER
-        item[BORN] = -1
-        item[STAYS] = 0
-        item[SPENT] = 0
+        item[Item.CURRENT] = -1
+        item[Item.VALID] = 0 if inst.define[i, j] < 0 else NEVER
+        item[Item.BORN] = -1
+        item[Item.STAYS] = 0
+        item[Item.SPENT] = 0
         s.place[b, j] = SLOWED if inst.pin[i, j] != 0 or inst.size[i, j] > inst.capacity[i] else OPEN
     for j in range(inst.buffers[i]):
         if inst.entry[i, j] < 0:
@@ -50,29 +65,29 @@ def reset(inst, s, b):
     proceed(inst, s, b, 0, UNDECIDED)
 
 
-def finished(inst, s, b):
+def finished(inst: Instances, s: State, b: int) -> bool:
     return s.cursor[b] >= inst.accesses[s.row[b]]
 
 
-def objective(inst, s, b):
+def objective(inst: Instances, s: State, b: int) -> int:
     return s.latency[b]
 
 
-def legal(inst, s, b, choices):
+def legal(inst: Instances, s: State, b: int, choices: Array) -> int:
     count = 0
     for k in range(choices.shape[0]):
         choices[count] = k
-        count += s.option[b, k, LEGAL]
+        count += s.option[b, k, Option.LEGAL]
     return count
 
 
-def step(inst, s, b, action):
+def step(inst: Instances, s: State, b: int, action: int) -> float:
     before = s.latency[b]
     proceed(inst, s, b, s.cursor[b], action)
     return (before - s.latency[b]) * inst.gain[s.row[b]]
 
 
-def proceed(inst, s, b, a, choice):
+def proceed(inst: Instances, s: State, b: int, a: int, choice: int) -> None:
     """Play `choice` for access a, then every access that has only one, up to one that has more."""
     i = s.row[b]
     moved = True
@@ -80,48 +95,48 @@ def proceed(inst, s, b, a, choice):
         if choice != UNDECIDED:
             serve(inst, s, b, a, choice)
             a += 1
-        while a < inst.accesses[i] and inst.pin[i, inst.access[i, a, BUFFER]] != 0:
+        while a < inst.accesses[i] and inst.pin[i, inst.access[i, a, Access.BUFFER]] != 0:
             a += 1
         if moved:
             s.latency[b] = latency_now(inst, s, b)
         if a == inst.accesses[i] or explore(inst, s, b, a) > 1:
             break
-        j = inst.access[i, a, BUFFER]
-        moved = s.item[b, j, CURRENT] >= 0 or inst.members[i, inst.storage[i, j]] > 1
+        j = inst.access[i, a, Access.BUFFER]
+        moved = s.item[b, j, Item.CURRENT] >= 0 or inst.members[i, inst.storage[i, j]] > 1
         choice = DROP
     s.cursor[b] = a
 
 
-def explore(inst, s, b, a):
+def explore(inst: Instances, s: State, b: int, a: int) -> int:
     """Fill s.option for access a; returns the number of legal choices."""
     i = s.row[b]
     for k in range(CHOICES):
-        s.option[b, k, LEGAL] = 0
+        s.option[b, k, Option.LEGAL] = 0
     option = s.option[b, DROP]
-    option[LEGAL] = 1
-    option[AT] = -1
-    option[SINCE] = -1
-    option[WRITES_BY] = NONE
-    option[LATENCY] = s.latency[b]
-    option[LOST] = 0
-    j = inst.access[i, a, BUFFER]
+    option[Option.LEGAL] = 1
+    option[Option.AT] = -1
+    option[Option.SINCE] = -1
+    option[Option.WRITES_BY] = NONE
+    option[Option.LATENCY] = s.latency[b]
+    option[Option.LOST] = 0
+    j = inst.access[i, a, Access.BUFFER]
     root = inst.storage[i, j]
     place = s.place[b, root]
     if place == SLOWED:
         return 1
-    slot = inst.access[i, a, SLOT]
+    slot = inst.access[i, a, Access.SLOT]
     item = s.item[b, j]
     count = 1
-    if inst.access[i, a, WRITES] == 1:
+    if inst.access[i, a, Access.WRITES] == 1:
         if inst.output[i, j] == 0 or slot + 1 < inst.slots[i]:
             count += explore_offsets(inst, s, b, a, j, slot, NONE, BRING)
     else:
-        if item[CURRENT] >= 0:
-            stay = s.stay[b, item[CURRENT]]
-            if is_free(inst, s, b, root, stay[END], slot + 1, stay[OFFSET], stay[TOP]):
-                count += note_choice(s, b, STAY, stay[OFFSET], stay[END], NONE)
-            if item[VALID] == NEVER:
-                option[WRITES_BY] = write_back_by(inst, s, b, j, slot)
+        if item[Item.CURRENT] >= 0:
+            stay = s.stay[b, item[Item.CURRENT]]
+            if is_free(inst, s, b, root, stay[Stay.END], slot + 1, stay[Stay.OFFSET], stay[Stay.TOP]):
+                count += note_choice(s, b, STAY, stay[Stay.OFFSET], stay[Stay.END], NONE)
+            if item[Item.VALID] == NEVER:
+                option[Option.WRITES_BY] = write_back_by(inst, s, b, j, slot)
         if count == 1:
             count += explore_starts(inst, s, b, a, j, slot)
     if count > 1:
@@ -129,20 +144,20 @@ def explore(inst, s, b, a):
     return count
 
 
-def explore_starts(inst, s, b, a, j, slot):
+def explore_starts(inst: Instances, s: State, b: int, a: int, j: int, slot: int) -> int:
     """Fetches of buffer j for access a: from three starts, to three offsets each."""
     i = s.row[b]
     item = s.item[b, j]
-    first = item[VALID]
+    first = item[Item.VALID]
     written = NONE
     if first == NEVER:
         written = write_back_by(inst, s, b, j, slot - 1)
         if written < 0:
             return 0
         first = written
-    first = max(first, item[SPENT])
-    if item[CURRENT] >= 0:
-        first = max(first, s.stay[b, item[CURRENT], END])
+    first = max(first, item[Item.SPENT])
+    if item[Item.CURRENT] >= 0:
+        first = max(first, s.stay[b, item[Item.CURRENT], Stay.END])
     if first >= slot:
         return 0
     demand = inst.demand[i, j]
@@ -159,18 +174,18 @@ def explore_starts(inst, s, b, a, j, slot):
     return count
 
 
-def explore_offsets(inst, s, b, a, j, begin, written, k):
+def explore_offsets(inst: Instances, s: State, b: int, a: int, j: int, begin: int, written: int, k: int) -> int:
     """Bring buffer j in from slot `begin` on, at three offsets as choices k to k + 2; returns how many there are."""
     i = s.row[b]
     root = inst.storage[i, j]
-    slot = inst.access[i, a, SLOT]
+    slot = inst.access[i, a, Access.SLOT]
     size = inst.size[i, j]
     place = s.place[b, root]
     if place >= 0:
         free = is_free(inst, s, b, root, begin, slot + 1, place, place + size)
         return note_choice(s, b, k, place, begin, written) if free else 0
-    follows = inst.access[i, a, FOLLOWS]
-    until = inst.access[i, follows, SLOT] + 1 if follows >= 0 else slot + 1
+    follows = inst.access[i, a, Access.FOLLOWS]
+    until = inst.access[i, follows, Access.SLOT] + 1 if follows >= 0 else slot + 1
     careful = find_gap(inst, s, b, taken(inst, s, b, root, begin, until, 1), size, BEST)
     room = taken(inst, s, b, root, begin, slot + 1, 0)
     best = find_gap(inst, s, b, room, size, BEST)
@@ -185,59 +200,61 @@ def explore_offsets(inst, s, b, a, j, begin, written, k):
     return count
 
 
-def note_choice(s, b, k, offset, begin, written):
+def note_choice(s: State, b: int, k: int, offset: int, begin: int, written: int) -> int:
     """Returns 1."""
     option = s.option[b, k]
-    option[LEGAL] = 1
-    option[AT] = offset
-    option[SINCE] = begin
-    option[WRITES_BY] = written
+    option[Option.LEGAL] = 1
+    option[Option.AT] = offset
+    option[Option.SINCE] = begin
+    option[Option.WRITES_BY] = written
     return 1
 
 
-def weigh_choices(inst, s, b, a, j, root, slot):
+def weigh_choices(inst: Instances, s: State, b: int, a: int, j: int, root: int, slot: int) -> None:
     """What the latency would be after each choice, and the hopes that it thwarts."""
     i = s.row[b]
     access = inst.access[i, a]
     demand = inst.demand[i, j]
     for k in range(CHOICES):
         option = s.option[b, k]
-        if option[LEGAL] == 0:
+        if option[Option.LEGAL] == 0:
             continue
         fast = k != DROP
-        issued = option[SINCE] if k >= BRING and access[WRITES] == 0 else -1
-        leaves = inst.define[i, j] + 1 if option[WRITES_BY] >= 0 else -1
-        option[LATENCY] = s.latency[b]
-        option[LOST] = 0
+        issued = option[Option.SINCE] if k >= BRING and access[Access.WRITES] == 0 else -1
+        leaves = inst.define[i, j] + 1 if option[Option.WRITES_BY] >= 0 else -1
+        option[Option.LATENCY] = s.latency[b]
+        option[Option.LOST] = 0
         if fast or leaves >= 0:
-            more = -access[SLOW] if fast else 0
-            less = access[FAST] if fast else 0
-            option[LATENCY] = simulate(inst, s, b, slot, more, less, issued, slot, demand, leaves, option[WRITES_BY], demand, 0)
+            more = -access[Access.SLOW] if fast else 0
+            less = access[Access.FAST] if fast else 0
+            option[Option.LATENCY] = simulate(
+                inst, s, b, slot, more, less, issued, slot, demand, leaves, option[Option.WRITES_BY], demand, 0
+            )
         if fast:
-            option[LOST] = hopes_lost(inst, s, b, root, slot, option[AT], option[AT] + inst.size[i, j])
+            option[Option.LOST] = gains_lost(inst, s, b, root, slot, option[Option.AT], option[Option.AT] + inst.size[i, j])
 
 
-def hopes_lost(inst, s, b, storage, slot, low, high):
+def gains_lost(inst: Instances, s: State, b: int, storage: int, slot: int, low: int, high: int) -> int:
     """Ticks that the next uses of other buffers would save, which hope to keep addresses in [low, high) beyond `slot`."""
     i = s.row[b]
     lost = 0
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
-        if stay[HOPE] > slot and stay[END] <= slot and stay[OFFSET] < high and low < stay[TOP]:
-            if inst.storage[i, stay[OF]] != storage:
-                lost += s.hope[b, n]
+        if stay[Stay.WANTED_UNTIL] > slot and stay[Stay.END] <= slot and stay[Stay.OFFSET] < high and low < stay[Stay.TOP]:
+            if inst.storage[i, stay[Stay.OF]] != storage:
+                lost += s.next_gain[b, n]
     return lost
 
 
-def write_back_by(inst, s, b, j, limit):
+def write_back_by(inst: Instances, s: State, b: int, j: int, limit: int) -> int:
     """The first slot, up to `limit`, before which the channel as it is now has time to write buffer j back; else the last one
     until which the buffer can stay, or IMPOSSIBLE if it cannot stay long enough for any copy."""
     i = s.row[b]
-    stay = s.stay[b, s.item[b, j, BORN]]
+    stay = s.stay[b, s.item[b, j, Item.BORN]]
     begin = inst.define[i, j] + 1
-    least = max(begin + 1, stay[END])
-    if limit > stay[END]:
-        limit = min(limit, free_until(inst, s, b, inst.storage[i, j], stay[END], limit, stay[OFFSET], stay[TOP]))
+    least = max(begin + 1, stay[Stay.END])
+    if limit > stay[Stay.END]:
+        limit = min(limit, free_until(inst, s, b, inst.storage[i, j], stay[Stay.END], limit, stay[Stay.OFFSET], stay[Stay.TOP]))
     if limit < least:
         return IMPOSSIBLE
     supply = 0
@@ -250,12 +267,12 @@ def write_back_by(inst, s, b, j, limit):
     return end
 
 
-def serve(inst, s, b, a, k):
+def serve(inst: Instances, s: State, b: int, a: int, k: int) -> None:
     """Play choice k for access a."""
     i = s.row[b]
     access = inst.access[i, a]
-    j = access[BUFFER]
-    slot = access[SLOT]
+    j = access[Access.BUFFER]
+    slot = access[Access.SLOT]
     item = s.item[b, j]
     root = inst.storage[i, j]
     option = s.option[b, k]
@@ -263,21 +280,21 @@ def serve(inst, s, b, a, k):
     if k == DROP:
         kept = drop(inst, s, b, a, j, slot)
     elif k == STAY:
-        stay = s.stay[b, item[CURRENT]]
-        stay[END] = slot + 1
+        stay = s.stay[b, item[Item.CURRENT]]
+        stay[Stay.END] = slot + 1
         make_fast(inst, s, b, a)
     else:
-        if option[WRITES_BY] >= 0:
-            write_back(s, b, item, option[WRITES_BY])
-        if item[CURRENT] >= 0:
+        if option[Option.WRITES_BY] >= 0:
+            write_back(s, b, item, option[Option.WRITES_BY])
+        if item[Item.CURRENT] >= 0:
             forget(s, b, item)
-        n = add_stay(inst, s, b, j, option[SINCE], slot + 1, option[AT], slot)
-        item[CURRENT] = n
-        item[STAYS] += 1
-        if access[WRITES] == 1:
-            item[BORN] = n
+        n = add_stay(inst, s, b, j, option[Option.SINCE], slot + 1, option[Option.AT], slot)
+        item[Item.CURRENT] = n
+        item[Item.STAYS] += 1
+        if access[Access.WRITES] == 1:
+            item[Item.BORN] = n
         if inst.members[i, root] > 1:
-            s.place[b, root] = option[AT]
+            s.place[b, root] = option[Option.AT]
         make_fast(inst, s, b, a)
     if s.place[b, root] != SLOWED:
         kept = kept and close(inst, s, b, a, j, root)
@@ -285,14 +302,14 @@ def serve(inst, s, b, a, k):
         back_up(inst, s, b, root)
 
 
-def drop(inst, s, b, a, j, slot):
+def drop(inst: Instances, s: State, b: int, a: int, j: int, slot: int) -> bool:
     """Access a of buffer j from slow memory, and no longer in the fast one; returns whether that can be done."""
     item = s.item[b, j]
-    if inst.access[s.row[b], a, WRITES] == 1:
-        item[VALID] = slot + 1
-    elif item[CURRENT] >= 0:
-        if item[VALID] == NEVER:
-            written = s.option[b, DROP, WRITES_BY]
+    if inst.access[s.row[b], a, Access.WRITES] == 1:
+        item[Item.VALID] = slot + 1
+    elif item[Item.CURRENT] >= 0:
+        if item[Item.VALID] == NEVER:
+            written = s.option[b, DROP, Option.WRITES_BY]
             if written < 0:
                 return False
             write_back(s, b, item, written)
@@ -300,49 +317,49 @@ def drop(inst, s, b, a, j, slot):
     return True
 
 
-def write_back(s, b, item, written):
-    stay = s.stay[b, item[BORN]]
-    stay[WRITTEN] = written
-    stay[END] = max(stay[END], written)
-    stay[HOPE] = max(stay[HOPE], stay[END])
-    item[VALID] = written
+def write_back(s: State, b: int, item: Array, written: int) -> None:
+    stay = s.stay[b, item[Item.BORN]]
+    stay[Stay.WRITTEN] = written
+    stay[Stay.END] = max(stay[Stay.END], written)
+    stay[Stay.WANTED_UNTIL] = max(stay[Stay.WANTED_UNTIL], stay[Stay.END])
+    item[Item.VALID] = written
 
 
-def forget(s, b, item):
+def forget(s: State, b: int, item: Array) -> None:
     """The current stay of a buffer ends where it is."""
-    stay = s.stay[b, item[CURRENT]]
-    stay[HOPE] = stay[END]
-    item[SPENT] = stay[END]
-    item[CURRENT] = -1
+    stay = s.stay[b, item[Item.CURRENT]]
+    stay[Stay.WANTED_UNTIL] = stay[Stay.END]
+    item[Item.SPENT] = stay[Stay.END]
+    item[Item.CURRENT] = -1
 
 
-def close(inst, s, b, a, j, root):
+def close(inst: Instances, s: State, b: int, a: int, j: int, root: int) -> bool:
     """After an access: the stay hopes to last until the next one, or the buffer's life is over; returns whether it could end."""
     i = s.row[b]
     item = s.item[b, j]
-    follows = inst.access[i, a, FOLLOWS]
+    follows = inst.access[i, a, Access.FOLLOWS]
     if follows >= 0:
-        if item[CURRENT] >= 0:
-            stay = s.stay[b, item[CURRENT]]
-            stay[HOPE] = max(stay[END], inst.access[i, follows, SLOT] + 1)
-            s.hope[b, item[CURRENT]] = inst.worth[i, follows]
+        if item[Item.CURRENT] >= 0:
+            stay = s.stay[b, item[Item.CURRENT]]
+            stay[Stay.WANTED_UNTIL] = max(stay[Stay.END], inst.access[i, follows, Access.SLOT] + 1)
+            s.next_gain[b, item[Item.CURRENT]] = inst.worth[i, follows]
         return True
-    if inst.output[i, j] == 1 and item[VALID] == NEVER:
+    if inst.output[i, j] == 1 and item[Item.VALID] == NEVER:
         written = write_back_by(inst, s, b, j, inst.slots[i])
         if written < 0:
             return False
         write_back(s, b, item, written)
-    if item[CURRENT] >= 0:
+    if item[Item.CURRENT] >= 0:
         forget(s, b, item)
-    return inst.members[i, root] == 1 or item[STAYS] > 0
+    return inst.members[i, root] == 1 or item[Item.STAYS] > 0
 
 
-def back_up(inst, s, b, root):
+def back_up(inst: Instances, s: State, b: int, root: int) -> None:
     """Nothing of a storage was ever in fast memory; if it has several buffers, nothing will be."""
     i = s.row[b]
     removed = 0
     for n in range(s.stays[b]):
-        j = s.stay[b, n, OF]
+        j = s.stay[b, n, Stay.OF]
         if j >= 0 and inst.storage[i, j] == root:
             remove_stay(s, b, n)
             removed = 1
@@ -350,9 +367,9 @@ def back_up(inst, s, b, root):
         if inst.storage[i, j] == root:
             slow_down(inst, s, b, j)
             item = s.item[b, j]
-            item[CURRENT] = -1
-            item[BORN] = -1
-            item[STAYS] = 0
-            item[VALID] = inst.define[i, j] + 1
+            item[Item.CURRENT] = -1
+            item[Item.BORN] = -1
+            item[Item.STAYS] = 0
+            item[Item.VALID] = inst.define[i, j] + 1
     s.backups[b] += removed
     s.place[b, root] = SLOWED if inst.members[i, root] > 1 else OPEN

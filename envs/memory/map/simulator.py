@@ -5,17 +5,12 @@ ends delays the program. Serving the earliest deadline first makes the sum of al
 can: a delay that comes as late as possible lies in the most windows.
 """
 
-# inst.access (N, A, 6) by instruction: buffer, instruction, ticks if slow, ticks if fast, 1 = write, next access of the buffer.
-BUFFER, SLOT, SLOW, FAST, WRITES, FOLLOWS = range(6)
-# s.stay (B, S, 8): buffer (SCOPED, REMOVED), slots [BEGIN, END), offset, first slot it serves, end of the write-back (-1 = none),
-# top address, and the slot until which it would like to go on. A plan's stays, and the bytes that instructions need themselves.
-OF, BEGIN, END, OFFSET, SERVES, WRITTEN, TOP, HOPE = range(8)
-SCOPED, REMOVED = -1, -2
-# s.copy (B, 2 S, 3): demand in ticks, deadline, next copy that is issued before the same slot.
-DEMAND, DEADLINE, BEHIND = range(3)
+from __future__ import annotations
+
+from dispatchgym.envs.memory.map.layout import Access, Copy, Instances, State, Stay
 
 
-def list_copies(inst, s, b):
+def list_copies(inst: Instances, s: State, b: int) -> None:
     """Note the copies of all stays by the slot before which they are issued."""
     i = s.row[b]
     head = s.head[b]
@@ -23,37 +18,37 @@ def list_copies(inst, s, b):
         head[t] = -1
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
-        j = stay[OF]
+        j = stay[Stay.OF]
         if j < 0:
             continue
-        if stay[SERVES] > stay[BEGIN]:
-            note_copy(s, b, 2 * n, stay[BEGIN], stay[SERVES], inst.demand[i, j])
-        if stay[WRITTEN] >= 0:
-            note_copy(s, b, 2 * n + 1, inst.define[i, j] + 1, stay[WRITTEN], inst.demand[i, j])
+        if stay[Stay.SERVES] > stay[Stay.BEGIN]:
+            note_copy(s, b, 2 * n, stay[Stay.BEGIN], stay[Stay.SERVES], inst.demand[i, j])
+        if stay[Stay.WRITTEN] >= 0:
+            note_copy(s, b, 2 * n + 1, inst.define[i, j] + 1, stay[Stay.WRITTEN], inst.demand[i, j])
 
 
-def note_copy(s, b, n, begin, deadline, demand):
+def note_copy(s: State, b: int, n: int, begin: int, deadline: int, demand: int) -> None:
     copy = s.copy[b, n]
-    copy[DEMAND] = demand
-    copy[DEADLINE] = deadline
-    copy[BEHIND] = s.head[b, begin]
+    copy[Copy.DEMAND] = demand
+    copy[Copy.DEADLINE] = deadline
+    copy[Copy.BEHIND] = s.head[b, begin]
     s.head[b, begin] = n
 
 
-def issue(s, b, t, pending, earliest):
+def issue(s: State, b: int, t: int, pending: int, earliest: int) -> tuple[int, ...]:
     """Make the copies that are listed for slot t due; returns the ticks `pending` and the `earliest` deadline after that."""
     due = s.due[b]
     n = s.head[b, t]
     while n >= 0:
         copy = s.copy[b, n]
-        due[copy[DEADLINE]] += copy[DEMAND]
-        pending += copy[DEMAND]
-        earliest = min(earliest, copy[DEADLINE])
-        n = copy[BEHIND]
+        due[copy[Copy.DEADLINE]] += copy[Copy.DEMAND]
+        pending += copy[Copy.DEMAND]
+        earliest = min(earliest, copy[Copy.DEADLINE])
+        n = copy[Copy.BEHIND]
     return pending, earliest
 
 
-def transfer(s, b, pending, earliest, idle):
+def transfer(s: State, b: int, pending: int, earliest: int, idle: int) -> tuple[int, ...]:
     """Serve what is due within `idle` ticks of the channel; returns `pending`, `earliest`, `idle` after it."""
     due = s.due[b]
     while idle > 0 and pending > 0:
@@ -66,7 +61,21 @@ def transfer(s, b, pending, earliest, idle):
     return pending, earliest, idle
 
 
-def simulate(inst, s, b, slot, slow, fast, begin, deadline, demand, begin2, deadline2, demand2, keep):
+def simulate(
+    inst: Instances,
+    s: State,
+    b: int,
+    slot: int,
+    slow: int,
+    fast: int,
+    begin: int,
+    deadline: int,
+    demand: int,
+    begin2: int,
+    deadline2: int,
+    demand2: int,
+    keep: int,
+) -> int:
     """Ticks of the listed plan, if `slot` had so much more slow and fast traffic, and up to two more copies were made.
 
     Slots of -1 change nothing. With `keep` what is left of the channel in each slot goes to s.spare.
@@ -110,13 +119,13 @@ def simulate(inst, s, b, slot, slow, fast, begin, deadline, demand, begin2, dead
     return total + pending
 
 
-def latency_now(inst, s, b):
+def latency_now(inst: Instances, s: State, b: int) -> int:
     """Ticks of the plan as it stands; fills s.spare."""
     list_copies(inst, s, b)
     return simulate(inst, s, b, -1, 0, 0, -1, 0, 0, -1, 0, 0, 1)
 
 
-def in_time(inst, s, b, begin, deadline, demand):
+def in_time(inst: Instances, s: State, b: int, begin: int, deadline: int, demand: int) -> bool:
     """Whether the listed copies and one more all end in their windows by XLA's ledger.
 
     It lets copies have the whole time that each instruction takes with all its data in slow memory.
@@ -141,16 +150,16 @@ def in_time(inst, s, b, begin, deadline, demand):
     return pending == 0
 
 
-def make_fast(inst, s, b, a):
+def make_fast(inst: Instances, s: State, b: int, a: int) -> None:
     """Access a is served from fast memory."""
     access = inst.access[s.row[b], a]
-    s.sigma[b, access[SLOT]] -= access[SLOW]
-    s.phi[b, access[SLOT]] += access[FAST]
+    s.sigma[b, access[Access.SLOT]] -= access[Access.SLOW]
+    s.phi[b, access[Access.SLOT]] += access[Access.FAST]
     s.fast[b, a] = 1
 
 
-def make_slow(inst, s, b, a):
+def make_slow(inst: Instances, s: State, b: int, a: int) -> None:
     access = inst.access[s.row[b], a]
-    s.sigma[b, access[SLOT]] += access[SLOW]
-    s.phi[b, access[SLOT]] -= access[FAST]
+    s.sigma[b, access[Access.SLOT]] += access[Access.SLOW]
+    s.phi[b, access[Access.SLOT]] -= access[Access.FAST]
     s.fast[b, a] = 0

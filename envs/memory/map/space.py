@@ -1,59 +1,61 @@
 """Where there is room in fast memory: the stays of one copy, and the gaps between them."""
 
-BEST, LOWEST = range(2)
-NEVER = 2**62  # above every slot, tick and offset
+from __future__ import annotations
+
+from dispatchgym.envs.memory.map.layout import LOWEST, NEVER, REMOVED, Access, Instances, State, Stay
+from dispatchgym.envs.memory.map.simulator import list_copies, make_fast, make_slow
 
 
-def add_stay(inst, s, b, j, begin, end, offset, serves):
+def add_stay(inst: Instances, s: State, b: int, j: int, begin: int, end: int, offset: int, serves: int) -> int:
     """A new stay of buffer j; returns its number."""
     n = s.stays[b]
     stay = s.stay[b, n]
-    stay[OF] = j
-    stay[BEGIN] = begin
-    stay[END] = end
-    stay[OFFSET] = offset
-    stay[SERVES] = serves
-    stay[WRITTEN] = -1
-    stay[TOP] = offset + inst.size[s.row[b], j]
-    stay[HOPE] = end
+    stay[Stay.OF] = j
+    stay[Stay.BEGIN] = begin
+    stay[Stay.END] = end
+    stay[Stay.OFFSET] = offset
+    stay[Stay.SERVES] = serves
+    stay[Stay.WRITTEN] = -1
+    stay[Stay.TOP] = offset + inst.size[s.row[b], j]
+    stay[Stay.WANTED_UNTIL] = end
     s.stays[b] = n + 1
     return n
 
 
-def remove_stay(s, b, n):
+def remove_stay(s: State, b: int, n: int) -> None:
     """Its number is not used again."""
     stay = s.stay[b, n]
-    stay[OF] = REMOVED
-    stay[BEGIN] = 0
-    stay[END] = 0
-    stay[HOPE] = 0
-    stay[WRITTEN] = -1
+    stay[Stay.OF] = REMOVED
+    stay[Stay.BEGIN] = 0
+    stay[Stay.END] = 0
+    stay[Stay.WANTED_UNTIL] = 0
+    stay[Stay.WRITTEN] = -1
 
 
-def is_free(inst, s, b, storage, begin, end, offset, top):
+def is_free(inst: Instances, s: State, b: int, storage: int, begin: int, end: int, offset: int, top: int) -> int:
     """Whether no other storage has any of [offset, top) in any of the slots [begin, end)."""
     i = s.row[b]
     free = True
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
-        if stay[BEGIN] < end and begin < stay[END] and stay[OFFSET] < top and offset < stay[TOP]:
-            free = free and stay[OF] >= 0 and inst.storage[i, stay[OF]] == storage
+        if stay[Stay.BEGIN] < end and begin < stay[Stay.END] and stay[Stay.OFFSET] < top and offset < stay[Stay.TOP]:
+            free = free and stay[Stay.OF] >= 0 and inst.storage[i, stay[Stay.OF]] == storage
     return free
 
 
-def free_until(inst, s, b, storage, begin, end, offset, top):
+def free_until(inst: Instances, s: State, b: int, storage: int, begin: int, end: int, offset: int, top: int) -> int:
     """The last slot up to `end` until which `is_free` holds from `begin` on, or `begin`."""
     i = s.row[b]
     limit = end
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
-        if stay[BEGIN] < limit and begin < stay[END] and stay[OFFSET] < top and offset < stay[TOP]:
-            if stay[OF] < 0 or inst.storage[i, stay[OF]] != storage:
-                limit = max(stay[BEGIN], begin)
+        if stay[Stay.BEGIN] < limit and begin < stay[Stay.END] and stay[Stay.OFFSET] < top and offset < stay[Stay.TOP]:
+            if stay[Stay.OF] < 0 or inst.storage[i, stay[Stay.OF]] != storage:
+                limit = max(stay[Stay.BEGIN], begin)
     return limit
 
 
-def taken(inst, s, b, storage, begin, end, hoped):
+def taken(inst: Instances, s: State, b: int, storage: int, begin: int, end: int, hoped: int) -> int:
     """Sort the address ranges of other storages in the slots [begin, end) into s.range by their lower ends; their number.
 
     `hoped` 1: stays last as long as they would like to. Stays at NEVER are nowhere.
@@ -63,9 +65,9 @@ def taken(inst, s, b, storage, begin, end, hoped):
     count = 0
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
-        until = stay[HOPE] if hoped == 1 else stay[END]
-        if stay[BEGIN] < end and begin < until and (stay[OF] < 0 or inst.storage[i, stay[OF]] != storage):
-            low = stay[OFFSET]
+        until = stay[Stay.WANTED_UNTIL] if hoped == 1 else stay[Stay.END]
+        if stay[Stay.BEGIN] < end and begin < until and (stay[Stay.OF] < 0 or inst.storage[i, stay[Stay.OF]] != storage):
+            low = stay[Stay.OFFSET]
             if low == NEVER:
                 continue
             x = count
@@ -74,12 +76,12 @@ def taken(inst, s, b, storage, begin, end, hoped):
                 found[x, 1] = found[x - 1, 1]
                 x -= 1
             found[x, 0] = low
-            found[x, 1] = stay[TOP]
+            found[x, 1] = stay[Stay.TOP]
             count += 1
     return count
 
 
-def find_gap(inst, s, b, count, size, how):
+def find_gap(inst: Instances, s: State, b: int, count: int, size: int, how: int) -> int:
     """Offset of the smallest (BEST) or the LOWEST gap between the first `count` ranges that holds `size` bytes, -1 = none."""
     i = s.row[b]
     alignment = inst.alignment[i]
@@ -101,7 +103,7 @@ def find_gap(inst, s, b, count, size, how):
     return best
 
 
-def begin_plan(inst, s, b):
+def begin_plan(inst: Instances, s: State, b: int) -> None:
     """Everything in slow memory, but for what is pinned to fast memory."""
     i = s.row[b]
     for t in range(inst.slots[i]):
@@ -113,22 +115,22 @@ def begin_plan(inst, s, b):
     s.repacks[b] = 0
     for n in range(inst.fixed[i]):
         block = inst.block[i, n]
-        j = block[OF]
+        j = block[Stay.OF]
         for c in range(8):
             s.stay[b, n, c] = block[c]
         s.stays[b] += 1
         a = inst.entry[i, j] if j >= 0 else -1
         while a >= 0:
             make_fast(inst, s, b, a)
-            a = inst.access[i, a, FOLLOWS]
+            a = inst.access[i, a, Access.FOLLOWS]
     list_copies(inst, s, b)
 
 
-def slow_down(inst, s, b, j):
+def slow_down(inst: Instances, s: State, b: int, j: int) -> None:
     """All accesses of buffer j from slow memory."""
     i = s.row[b]
     a = inst.entry[i, j]
     while a >= 0:
         if s.fast[b, a] == 1:
             make_slow(inst, s, b, a)
-        a = inst.access[i, a, FOLLOWS]
+        a = inst.access[i, a, Access.FOLLOWS]

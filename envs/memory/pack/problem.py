@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from dispatchgym.envs.core.contract import Array, Features, Sizes
-from dispatchgym.envs.memory.pack.rules import BLOCK, UNLIMITED
+from dispatchgym.envs.core.columns import stacked
+from dispatchgym.envs.core.contract import Array, Features, Kernel, Sizes
+from dispatchgym.envs.memory.pack import features, rules
+from dispatchgym.envs.memory.pack.layout import (
+    BLOCK,
+    LENGTHS,
+    UNLIMITED,
+    Candidate,
+    Context,
+    Instances,
+    Move,
+    Part,
+    ResourceNode,
+    RunsOn,
+    State,
+    TaskNode,
+    Trait,
+)
 from dispatchgym.envs.memory.padding import padded
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.instance import Packing
 
 Goal = Literal["height", "capacity"]
-GOALS: tuple[str, ...] = get_args(Goal)
-LENGTHS = 4096
+GOALS: tuple[str, ...] = get_args(Goal)  # in the order of the numbers in layout.py
 COARSE = 30  # bits of a height in areas
 
 
@@ -28,72 +42,14 @@ class PackSizes(Sizes):
     parts: int  # P
 
 
-class Instances(NamedTuple):
-    """A pool of N packings padded to Z buffers, P parts, S sections; rules.py names the columns."""
-
-    pool: int  # N
-    goal: int  # index into GOALS
-    buffers: Array  # (N,) int64
-    sections: Array  # (N,) int64
-    parts: Array  # (N,) int64
-    plain: Array  # (N,) int64 1 = no gaps and no alignments
-    capacity: Array  # (N,) int64 bytes that must be kept, UNLIMITED for the goal `height`
-    bound: Array  # (N,) int64 peak of live bytes: lower bound on the height
-    shift: Array  # (N,) int64 bits that sizes lose in areas, so that these do not overflow
-    share: Array  # (N,) float64 1 / bound, at most 1
-    unit: Array  # (N,) float64 1 / mean size
-    acre: Array  # (N,) float64 1 / mean area
-    total: Array  # (N,) float64 sum of `area`
-    density: Array  # (N,) float64 area of all buffers as a share of bound x time
-    size: Array  # (N, Z) int64 bytes
-    alignment: Array  # (N, Z) int64
-    left: Array  # (N, Z) int64 first section
-    right: Array  # (N, Z) int64 end of the last section
-    first: Array  # (N, Z) int64 first row of `part`
-    count: Array  # (N, Z) int64 how many
-    area: Array  # (N, Z) float64 in mean areas
-    acres: Array  # (N, Z) float64 1 / area
-    traits: Array  # (N, Z, 5) float32 features that do not change
-    busiest: Array  # (N, Z) int64 section of its life where most bytes are live
-    successor: Array  # (N, Z) int64 largest buffer that begins when it ends, -1 = none
-    part: Array  # (N, P, 4) int64
-    owner: Array  # (N, P) int64 buffer
-    load: Array  # (N, S) int64 live bytes
-    reached: Array  # (N, S + 1) int64 when sections begin: sums of their lengths, in 1/4096 of the whole time, each at least 1
-
-
-class State(NamedTuple):
-    """One partial packing a copy."""
-
-    row: Array  # (B,) int32 instance in the pool
-    left: Array  # (B,) int64 buffers that are not placed
-    choices: Array  # (B,) int64
-    bound: Array  # (B,) int64 lower bound on the height, given what is placed
-    height: Array  # (B,) int64 top of what is placed
-    lowest: Array  # (B,) int64 lowest top of an open buffer at its floor
-    base: Array  # (B,) int64 lowest floor
-    stuck: Array  # (B,) int64 least height after any move
-    filled: Array  # (B,) float64 area of what is placed
-    top: Array  # (B, S + BLOCK) int64 the skyline; the kernel looks at whole blocks of sections
-    load: Array  # (B, S + BLOCK) int64 bytes of buffers that must still go above it
-    sky: Array  # (B, S + BLOCK) int64 area below the skyline
-    offset: Array  # (B, Z) int64 -1 = not placed
-    floor: Array  # (B, Z) int64 lowest offset above the skyline
-    move: Array  # (B, Z, 3) int64
-    changed: Array  # (B, Z) int8 1 = what the move does must be surveyed again
-    near: Array  # (B, Z) int64 the choices, ascending
-    stale: Array  # (B, Z) int64 scratch: those of them whose move must be surveyed
-
-
 @dataclass(frozen=True)
 class PackProblem:
     """Packing for the least height, or (goal `capacity`) any packing within the capacity of the instance."""
 
     goal: Goal = "height"
 
-    name: ClassVar[str] = "memory-pack"
-    kernel: ClassVar[tuple[Path, ...]] = tuple(Path(__file__).with_name(name) for name in ("rules.py", "features.py"))
-    features: ClassVar[Features] = Features(candidate=20, context=8, task=10, resource=5, runs_on=3)
+    kernel: ClassVar[Kernel] = Kernel((rules, features))
+    features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:
         if self.goal not in GOALS:
@@ -168,18 +124,18 @@ class PackProblem:
         ratios = {
             "share": 1.0 / bound,
             "unit": 1.0 / x.size.mean(),
-            "acre": 1.0 / mean,
+            "area_unit": 1.0 / mean,
             "total": max(area.sum() / mean, 1e-9),
             "density": area.sum() / (max(bound >> shift, 1) * float(reached[-1])),
         }
         size = np.maximum(high, 1)  # of a buffer that needs nothing too the top is above the floor
-        traits = (
-            size * ratios["share"],
-            np.minimum(size * ratios["unit"], 8.0) * 0.25,
-            (x.upper - x.lower) / float(times[-1] - times[0]),  # its share of the time
-            np.minimum(area / mean, 8.0) * 0.25,
-            load[busiest] / bound,  # most bytes live at once during its life
-        )
+        traits = {
+            Trait.SIZE: size * ratios["share"],
+            Trait.SIZE_IN_MEANS: np.minimum(size * ratios["unit"], 8.0) * 0.25,
+            Trait.LIFE: (x.upper - x.lower) / float(times[-1] - times[0]),
+            Trait.AREA: np.minimum(area / mean, 8.0) * 0.25,
+            Trait.CROWDED: load[busiest] / bound,
+        }
         of_buffers = {
             "size": size,
             "alignment": x.alignment,
@@ -188,12 +144,13 @@ class PackProblem:
             "first": np.cumsum(count) - count,
             "count": count,
             "area": area / mean,
-            "acres": 1.0 / np.maximum(area, 1.0),
-            "traits": np.stack(traits, axis=1).astype(np.float32),
+            "area_rate": 1.0 / np.maximum(area, 1.0),
+            "traits": stacked(Trait, traits).astype(np.float32),
             "busiest": busiest,
             "successor": _successors(x),
         }
-        of_parts = {"part": np.stack([begins, ends, parts[:, 3], parts[:, 4]], axis=1), "owner": parts[:, 0]}
+        part = {Part.BEGINS: begins, Part.ENDS: ends, Part.LOW: parts[:, 3], Part.HIGH: parts[:, 4]}
+        of_parts = {"part": stacked(Part, part), "owner": parts[:, 0]}
         rows: dict[str, Array] = {name: np.int64(value) for name, value in numbers.items()}
         rows |= {name: np.float64(value) for name, value in ratios.items()}
         for extent, columns in ((z, of_buffers), (p, of_parts), (c, {"load": load}), (c + 1, {"reached": reached})):
@@ -208,12 +165,23 @@ class PackProblem:
 
         return State(
             row=zeros(dtype=np.int32),
-            **{name: zeros() for name in ("left", "choices", "bound", "height", "lowest", "base", "stuck")},
+            left=zeros(),
+            choices=zeros(),
+            bound=zeros(),
+            height=zeros(),
+            lowest=zeros(),
+            base=zeros(),
+            stuck=zeros(),
             filled=zeros(dtype=np.float64),
-            **{name: zeros(c + BLOCK) for name in ("top", "load", "sky")},
-            **{name: zeros(z) for name in ("offset", "floor", "near", "stale")},
-            move=zeros(z, 3),
+            top=zeros(c + BLOCK),
+            load=zeros(c + BLOCK),
+            sky=zeros(c + BLOCK),
+            offset=zeros(z),
+            floor=zeros(z),
+            move=zeros(z, len(Move)),
             changed=zeros(z, dtype=np.int8),
+            near=zeros(z),
+            stale=zeros(z),
         )
 
 

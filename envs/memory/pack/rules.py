@@ -1,34 +1,28 @@
 """The rules of packing, once: buffers are put one after the other onto the skyline.
 
-Functions of the contract in `envs/core/contract.py`. Time is cut into sections, between which no buffer begins or ends. The
-skyline is the top of what is placed in each section. A choice is a buffer that is not placed yet; it goes to its *floor*, the
-lowest offset above the skyline of all its sections. Every packing whose buffers cannot be lowered is reached by placing them in
-the order of their offsets, so an optimal one is. Not so where buffers need some of their addresses in a gap: then one may be
-above another at one time and below it at another one, and no order of placement makes that.
+A choice is a buffer that is not placed yet. It goes to its *floor*, the lowest offset above the skyline of all its sections.
+Every packing whose buffers cannot be lowered is reached by placing them in the order of their offsets, so an optimal one is.
+Not so where buffers need some of their addresses in a gap: then one may be above another at one time and below it at another,
+and no order of placement makes that.
 
 Choices that lead to no better packing are left out:
 
 *  one whose floor is not below the top of another one, both at their floors: that one would fit below it, so it can come
    first (dominance; Moffitt, MiniMalloc, ASPLOS 2023);
-*  of the others, those that no chain of choices which live at the same time links to the one with the lowest top: whatever
-   keeps that one from its floor is in the chain, so the rest can wait;
+*  of the others, those that no chain of choices which live at the same time links to the one with the lowest top: every
+   buffer that could take its place is in the chain, so the rest can wait;
 *  with a capacity that must be kept, one after which the skyline and what must still go above it exceed the capacity in some
    section. An episode ends when nothing else is left.
 """
 
-# inst.part (N, P, 4): the sections [BEGINS, ENDS) in which a buffer needs [LOW, HIGH) of its addresses.
-BEGINS, ENDS, LOW, HIGH = range(4)
+from __future__ import annotations
 
-# s.move (B, Z, 3), what moving a buffer to its floor does: least height of its sections before and after, and the area between
-# the skyline and the floor.
-HEAVIEST, REACH, BURIED = range(3)
-
-WORD = 48  # buffers whose comparisons one number holds
-BLOCK = 16  # sections that are looked at together
-UNLIMITED = 2**62  # above every offset: the floor of a buffer that is placed
+from dispatchgym.envs.core.bits import lowest_bit
+from dispatchgym.envs.core.contract import Array
+from dispatchgym.envs.memory.pack.layout import BLOCK, CAPACITY, UNLIMITED, WORD, Instances, Move, Part, State
 
 
-def reset(inst, s, b):
+def reset(inst: Instances, s: State, b: int) -> None:
     i = s.row[b]
     for c in range(inst.sections[i]):
         s.top[b, c] = 0
@@ -38,38 +32,38 @@ def reset(inst, s, b):
     for j in range(s.floor.shape[1]):
         s.offset[b, j] = -1
         s.floor[b, j] = 0 if j < buffers else UNLIMITED
-        # What a survey would find on the empty skyline, unless the buffer has gaps.
+        # The move onto the empty skyline. It is wrong for a buffer with gaps, so that one is marked as changed.
         tall = inst.load[i, inst.busiest[i, j]]
-        s.move[b, j, HEAVIEST] = tall
-        s.move[b, j, REACH] = tall
-        s.move[b, j, BURIED] = 0
+        s.move[b, j, Move.HEAVIEST] = tall
+        s.move[b, j, Move.REACH] = tall
+        s.move[b, j, Move.BURIED] = 0
         s.changed[b, j] = 1 - inst.plain[i]
     s.left[b] = buffers
     s.bound[b] = inst.bound[i]
     s.height[b] = 0
     s.filled[b] = 0.0
-    lift(inst, s, b, i, 0, 0, 0)
-    offer(inst, s, b, i)
+    raise_floors(inst, s, b, i, 0, 0, 0)
+    list_choices(inst, s, b, i)
     if s.choices[b] == 0:
         s.bound[b] = max(s.bound[b], s.stuck[b])
 
 
-def finished(inst, s, b):
+def finished(inst: Instances, s: State, b: int) -> bool:
     return s.choices[b] == 0
 
 
-def objective(inst, s, b):
+def objective(inst: Instances, s: State, b: int) -> int:
     """The height; of a dead end the height that what is placed leads to at least, which is above the capacity."""
     return s.bound[b]
 
 
-def legal(inst, s, b, choices):
+def legal(inst: Instances, s: State, b: int, choices: Array) -> int:
     for n in range(s.choices[b]):
         choices[n] = s.near[b, n]
     return s.choices[b]
 
 
-def step(inst, s, b, action):
+def step(inst: Instances, s: State, b: int, action: int) -> float:
     i = s.row[b]
     offset = s.floor[b, action]
     s.offset[b, action] = offset
@@ -82,12 +76,12 @@ def step(inst, s, b, action):
     reached = inst.reached[i]
     for p in range(first, first + inst.count[i, action]):
         part = inst.part[i, p]
-        top = offset + part[HIGH]
-        need = part[HIGH] - part[LOW]
+        top = offset + part[Part.HIGH]
+        need = part[Part.HIGH] - part[Part.LOW]
         coarse = top >> inst.shift[i]
         s.height[b] = max(s.height[b], top)
-        begins = part[BEGINS]
-        ends = part[ENDS]
+        begins = part[Part.BEGINS]
+        ends = part[Part.ENDS]
         for c in range(begins, ends):
             load = loads[c] - need
             loads[c] = load
@@ -95,25 +89,25 @@ def step(inst, s, b, action):
             sky[c] = coarse * (reached[c + 1] - reached[c])
             bound = max(bound, top + load)
         if inst.plain[i] == 0:
-            lift_parts(inst, s, b, i, part, top)
+            raise_floors_of_parts(inst, s, b, i, part, top)
     if inst.plain[i] == 1:
-        lift(inst, s, b, i, inst.left[i, action], inst.right[i, action], offset + inst.size[i, action])
+        raise_floors(inst, s, b, i, inst.left[i, action], inst.right[i, action], offset + inst.size[i, action])
     else:
-        lift(inst, s, b, i, 0, 0, 0)
+        raise_floors(inst, s, b, i, 0, 0, 0)
     s.filled[b] += inst.area[i, action]
     left = s.left[b] - 1
     s.left[b] = left
-    offer(inst, s, b, i)
+    list_choices(inst, s, b, i)
     if left > 0 and s.choices[b] == 0:
         bound = max(bound, s.stuck[b])
     gain = (s.bound[b] - bound) * inst.share[i]
     s.bound[b] = bound
-    if inst.goal == 1:
+    if inst.goal == CAPACITY:
         gain = 1.0 if left == 0 else 0.0
     return gain
 
 
-def lift(inst, s, b, i, begins, ends, top):
+def raise_floors(inst: Instances, s: State, b: int, i: int, begins: int, ends: int, top: int) -> None:
     """Raise the floors of buffers that live in the sections [begins, ends) to `top`; find the lowest floor and the lowest top."""
     floor = s.floor[b]
     changed = s.changed[b]
@@ -133,20 +127,20 @@ def lift(inst, s, b, i, begins, ends, top):
     s.lowest[b] = lowest
 
 
-def lift_parts(inst, s, b, i, below, top):
+def raise_floors_of_parts(inst: Instances, s: State, b: int, i: int, below: Array, top: int) -> None:
     """Raise floors where buffers have gaps or alignments."""
     for q in range(inst.parts[i]):
         above = inst.part[i, q]
-        if above[BEGINS] < below[ENDS] and below[BEGINS] < above[ENDS]:
+        if above[Part.BEGINS] < below[Part.ENDS] and below[Part.BEGINS] < above[Part.ENDS]:
             j = inst.owner[i, q]
             alignment = inst.alignment[i, j]
-            offset = (top - above[LOW] + alignment - 1) // alignment * alignment
+            offset = (top - above[Part.LOW] + alignment - 1) // alignment * alignment
             if s.floor[b, j] < UNLIMITED:
                 s.floor[b, j] = max(s.floor[b, j], offset)
                 s.changed[b, j] = 1
 
 
-def offer(inst, s, b, i):
+def list_choices(inst: Instances, s: State, b: int, i: int) -> None:
     """List the choices in s.near.
 
     Every loop picks with an addition in place of a branch: which buffers stay is as good as random, and a mispredicted branch
@@ -171,7 +165,7 @@ def offer(inst, s, b, i):
             near[count] = j
             count += 1
             word &= word - 1
-    # The time of those that are linked to it.
+    # The time of the buffers that a chain links to `chief`.
     low = left[chief]
     high = right[chief]
     grown = True
@@ -196,13 +190,13 @@ def offer(inst, s, b, i):
         stale[stales] = j
         stales += meets & changed[j]
     for n in range(stales):
-        survey_move(inst, s, b, i, stale[n])
+        measure_move(inst, s, b, i, stale[n])
     limit = inst.capacity[i]
     least = UNLIMITED
     choices = 0
     for n in range(linked):
         j = near[n]
-        reach = s.move[b, j, REACH]
+        reach = s.move[b, j, Move.REACH]
         near[choices] = j
         choices += reach <= limit
         least = min(least, reach)
@@ -210,24 +204,24 @@ def offer(inst, s, b, i):
     s.choices[b] = choices
 
 
-def survey_move(inst, s, b, i, j):
-    """What moving buffer j to its floor does to its sections: their least height, the space it buries, how tight they are."""
+def measure_move(inst: Instances, s: State, b: int, i: int, j: int) -> None:
+    """Fill the row of s.move for buffer j."""
     s.changed[b, j] = 0
     move = s.move[b, j]
-    move[HEAVIEST] = 0
-    move[REACH] = 0
-    move[BURIED] = 0
+    move[Move.HEAVIEST] = 0
+    move[Move.REACH] = 0
+    move[Move.BURIED] = 0
     if inst.plain[i] == 1:
-        survey_part(inst, s, b, i, j, inst.left[i, j], inst.right[i, j], 0)
+        measure_part(inst, s, b, i, j, inst.left[i, j], inst.right[i, j], 0)
     else:
         first = inst.first[i, j]
         for p in range(first, first + inst.count[i, j]):
             part = inst.part[i, p]
-            survey_part(inst, s, b, i, j, part[BEGINS], part[ENDS], part[LOW])
+            measure_part(inst, s, b, i, j, part[Part.BEGINS], part[Part.ENDS], part[Part.LOW])
 
 
-def survey_part(inst, s, b, i, j, begins, ends, low):
-    """`survey_move` in the sections [begins, ends), where the buffer needs addresses from `low` on."""
+def measure_part(inst: Instances, s: State, b: int, i: int, j: int, begins: int, ends: int, low: int) -> None:
+    """`measure_move` in the sections [begins, ends), where the buffer needs addresses from `low` on."""
     reached = inst.reached[i]
     tops = s.top[b]
     loads = s.load[b]
@@ -246,6 +240,6 @@ def survey_part(inst, s, b, i, j, begins, ends, low):
         heaviest = max(heaviest, level if inside else 0)
         below += area if inside else 0
     move = s.move[b, j]
-    move[HEAVIEST] = max(move[HEAVIEST], heaviest)
-    move[REACH] = max(move[REACH], base + tall)
-    move[BURIED] += (base >> inst.shift[i]) * (reached[ends] - reached[begins]) - below
+    move[Move.HEAVIEST] = max(move[Move.HEAVIEST], heaviest)
+    move[Move.REACH] = max(move[Move.REACH], base + tall)
+    move[Move.BURIED] += (base >> inst.shift[i]) * (reached[ends] - reached[begins]) - below

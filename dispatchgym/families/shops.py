@@ -1,20 +1,24 @@
-"""What the commands know about the job shop and the blocking job shop."""
+"""Names, groups and options of the job shop and the blocking job shop, for the commands."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 import numpy as np
 import tyro
 
+from dispatchgym.family import Disturbance
 from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import VARIANTS, BlockingShop, Interruptions
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.instance import JobShop
+
+
+def expand_job_shops(specs: Iterable[str], options: Any = None) -> list[str]:
+    return catalogue.expand(specs)
 
 
 def jobshop_group(what: str, instance: JobShop) -> tuple[str, str]:
@@ -28,12 +32,12 @@ def jobshop_group(what: str, instance: JobShop) -> tuple[str, str]:
     return family, size
 
 
-def jobshop_smallest(_: JobShop) -> JobShop:
+def jobshop_warm_up(_: JobShop) -> JobShop:
     return JobShop(np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32), name="warm-up")
 
 
 @dataclasses.dataclass(frozen=True)
-class BlockingRequest:
+class BlockingOptions:
     """Which blocking shops are meant by the name of a job shop."""
 
     variant: Annotated[tuple[str, ...], tyro.conf.arg(metavar="bws|bns|nwt ...")] = ("bws",)
@@ -47,10 +51,10 @@ class BlockingRequest:
     interruption_mode: Annotated[str, tyro.conf.arg(metavar="exponential|bernoulli")] = "exponential"
     """exponential: machines fail by their own clocks; bernoulli: with probability P when an operation begins."""
     restart: bool = False
-    """An interrupted operation begins anew instead of resuming."""
+    """An interrupted operation starts again from the beginning instead of resuming."""
 
     def laws(self) -> list[Interruptions]:
-        """One law of interruptions for each share; raises InputError naming what is wrong with the request."""
+        """One law of interruptions for each share; raises InputError naming what is wrong with the options."""
         wrong = next((variant for variant in self.variant if variant not in VARIANTS), None)
         if wrong is not None:
             raise InputError(f"--variant {wrong} is not one of {', '.join(VARIANTS)}")
@@ -67,21 +71,14 @@ class BlockingRequest:
         return laws
 
 
-# SPEC, SPEC/VARIANT or SPEC/VARIANT/pLAW/tTRACE, where SPEC is what the job shop's catalogue expands
-_BLOCKING = re.compile(r"(?P<shops>.+?)(?:/(?P<variant>bws|bns|nwt)(?P<trace>/p[^/]+/t\d{1,9})?)?")
-
-
-def blocking_expand(specs: Iterable[str], request: Any = None) -> list[str]:
+def blocking_expand(specs: Iterable[str], options: Any = None) -> list[str]:
     """Names by variant and law, in each the instances with their traces."""
-    asked: BlockingRequest = request or BlockingRequest()
+    asked: BlockingOptions = options or BlockingOptions()
     laws = asked.laws()
-    shops: list[tuple[str, str | None, str | None]] = []
-    for spec in specs:
-        found = _BLOCKING.fullmatch(spec)
-        base, variant, trace = found.group("shops", "variant", "trace") if found else (spec, None, None)
-        shops += [(shop, variant, trace) for shop in catalogue.expand([base])]
-    names = [f"{shop}/{variant}{trace}" for shop, variant, trace in shops if trace]
-    untraced = [(shop, variant) for shop, variant, trace in shops if not trace]
+    parts = [blocking_catalogue.split(spec) for spec in specs]
+    shops = [part._replace(shop=shop) for part in parts for shop in catalogue.expand([part.shop])]
+    names = [str(part) for part in shops if part.law is not None]
+    untraced = [(part.shop, part.variant) for part in shops if part.law is None]
     for each in dict.fromkeys([*asked.variant, *(variant for _, variant in untraced if variant)]):
         members = [shop for shop, variant in untraced if variant == each or (not variant and each in asked.variant)]
         for law in laws:
@@ -90,19 +87,29 @@ def blocking_expand(specs: Iterable[str], request: Any = None) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def blocking_level(name: str) -> str:
-    """`bws`, or with interruptions their law: `bws p0.1`."""
-    return " ".join(name.split("/")[1:3])
-
-
-def blocking_original(name: str) -> str:
-    return "/".join(name.split("/")[:2])
-
-
 def blocking_group(what: str, instance: BlockingShop) -> tuple[str, str]:
-    found = _BLOCKING.fullmatch(what)
-    return jobshop_group(found["shops"] if found else what, instance.shop)
+    return jobshop_group(blocking_catalogue.split(what).shop, instance.shop)
 
 
-def blocking_smallest(instance: BlockingShop) -> BlockingShop:
-    return BlockingShop(jobshop_smallest(instance.shop), instance.variant, name="warm-up")
+def blocking_warm_up(instance: BlockingShop) -> BlockingShop:
+    return BlockingShop(jobshop_warm_up(instance.shop), instance.variant, name="warm-up")
+
+
+INTERRUPTIONS = Disturbance(
+    title="by down share",
+    of=blocking_catalogue.level,
+    original=blocking_catalogue.original,
+    disturbed=lambda instance: bool(instance.interrupted),
+    note="p: long-run share of time that machines are down. Gaps are measured against the best known makespan without "
+    "interruptions, for reference only: where that is optimal no trace allows less, and many do not allow as little.",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockingTraining:
+    """Which blocking shops a policy is trained for."""
+
+    swap: bool = True
+    """With --no-swap jobs cannot exchange machines (bns instead of bws)."""
+    down_share: tuple[float, ...] = ()
+    """Share of time that machines are down; with several, each batch has one of them."""

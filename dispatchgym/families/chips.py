@@ -1,30 +1,27 @@
-"""What the commands know about streams of jobs on a chip and about static task graphs."""
+"""Names, groups, options and table columns of streams on a chip and of static task graphs, for the commands."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import math
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tyro
 
+from dispatchgym.family import Column, Disturbance
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, stream
-from dispatchgym.measure import Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_NUMBERED = re.compile(r"(?P<workload>.+)/s(?P<first>\d{1,9})(?:\.\.s?(?P<last>\d{1,9}))?")
-
 
 @dataclasses.dataclass(frozen=True)
-class SocRequest:
+class StreamOptions:
     """Which streams are meant by the name of a preset or workload file."""
 
     scale: Annotated[tuple[float, ...], tyro.conf.arg(metavar="US ...")] = ()
@@ -48,38 +45,37 @@ class SocRequest:
         return ["".join(chosen) for chosen in itertools.product(*words)]
 
 
-def expand_streams(specs: Iterable[str], request: Any = None) -> list[str]:
+def expand_streams(specs: Iterable[str], options: Any = None) -> list[str]:
     """Full names of streams by workload and number, of every workload those that its name says, or s0 to s(N-1)."""
-    asked: SocRequest = request or SocRequest()
+    asked: StreamOptions = options or StreamOptions()
     names: dict[str, None] = {}
     for spec in specs:
-        found = _NUMBERED.fullmatch(spec)
-        workload, numbers = (found["workload"], spec[len(found["workload"]) :]) if found else (spec, f"/s0..s{asked.streams - 1}")
+        workload, numbers = soc_catalogue.split_stream(spec)
+        numbers = numbers or f"/s0..s{asked.streams - 1}"
         for options in asked.options():
             soc_catalogue.workload(f"{workload}{options}")  # says what is wrong without the number
             names.update(dict.fromkeys(soc_catalogue.expand([f"{workload}{options}{numbers}"])))
     return list(names)
 
 
-def workload_of(name: str) -> str:
-    """The workload of the stream of that name: `gym-ds3-5,queue=4` of `gym-ds3-5,queue=4/s3`."""
-    return re.sub(r"/s\d+$", "", name)
+def expand_graphs(specs: Iterable[str], options: Any = None) -> list[str]:
+    return soc_catalogue.expand(specs)
 
 
 def stream_group(_: str, instance: Stream) -> tuple[str, str]:
     """The preset or file, and its options."""
-    preset, _, options = workload_of(instance.name).partition(",")
+    preset, _, options = soc_catalogue.workload_of(instance.name).partition(",")
     return preset, options.replace(",", ", ")
 
 
-def smallest_stream(instance: Stream) -> Stream:
+def stream_warm_up(instance: Stream) -> Stream:
     """Two microseconds of the same workload, under its name: the policy that plays it depends on that."""
     load = dataclasses.replace(instance.workload, horizon=2, warmup=0)
     return stream(load, 0, instance.name)
 
 
 def stream_metrics(instance: Stream, log: StreamLog) -> dict[str, float | None]:
-    """Measures of an accepted log by the referee, None where no job counts: latencies in us, completed jobs that count,
+    """Columns of an accepted log by the referee, None where no job counts: latencies in us, completed jobs that count,
     these per ms, mean utilisation of the PEs, energy in uJ; then tasks begun, and the mean arrivals per ms that were meant."""
     from dispatchgym.envs.soc.check import measure
 
@@ -107,30 +103,30 @@ def per_task(row: dict[str, Any]) -> float | None:
     return 1e6 * row["cpu_seconds"] / tasks if tasks else None
 
 
-LATENCY = Measure(
+LATENCY = Column(
     "latency, us",
     lambda row: row["objective"] / 1000,
     digits=1,
     interval=True,
-    beside=Measure("jobs", lambda row: row["metrics"]["completed"], digits=1),
+    beside=Column("jobs", lambda row: row["metrics"]["completed"], digits=1),
     note="Cells: mean latency of the completed jobs in microseconds, with its 95 % confidence interval (Student's t over the "
     "streams) / how many jobs these are. Where a full system turns jobs away, a slow method gets fewer: read both. Every log "
     "passed the referee.",
 )
 STREAM_COLUMNS = (
-    Measure("p95", lambda row: row["metrics"]["p95_latency"], 1, note="p95: latency that 95 % of the jobs do not exceed."),
-    Measure(
+    Column("p95", lambda row: row["metrics"]["p95_latency"], 1, note="p95: latency that 95 % of the jobs do not exceed."),
+    Column(
         "busy %", lambda row: 100 * row["metrics"]["utilisation"], 1, note="busy: share of time that a PE works, over all PEs."
     ),
-    Measure("uJ", lambda row: row["metrics"]["energy"], 0, note="uJ: energy of a run in microjoules."),
-    Measure(
+    Column("uJ", lambda row: row["metrics"]["energy"], 0, note="uJ: energy of a run in microjoules."),
+    Column(
         "us/task",
         per_task,
         across=True,
         note="us/task: CPU time of a run, its simulation and preparations included, for each task begun.",
     ),
 )
-SLR = Measure(
+SLR = Column(
     "SLR",
     lambda row: row["metrics"]["slr"],
     digits=3,
@@ -138,9 +134,9 @@ SLR = Measure(
     "value. Speedup: the shortest execution on one PE / makespan.",
 )
 GRAPH_COLUMNS = (
-    Measure("makespan", lambda row: row["objective"], digits=1),
+    Column("makespan", lambda row: row["objective"], digits=1),
     SLR,
-    Measure("speedup", lambda row: row["metrics"]["speedup"]),
+    Column("speedup", lambda row: row["metrics"]["speedup"]),
 )
 
 
@@ -159,13 +155,11 @@ def graph_group(what: str, instance: StaticDag) -> tuple[str, str]:
     bundled = next((name for name, members in soc_catalogue.SETS.items() if what in members), None)
     if bundled is not None:
         return bundled, size
-    kind, *parts = instance.name.split("/")
-    ccr = next((part for part in parts if part.startswith("ccr")), "")
-    generated = what == instance.name and parts
-    return (f"{kind} {ccr}".strip() if generated else "files", size)
+    kind = soc_catalogue.kind_of(instance.name) if what == instance.name else None
+    return (" ".join(kind).strip() if kind else "files", size)
 
 
-def smallest_graph(_: StaticDag) -> StaticDag:
+def graph_warm_up(_: StaticDag) -> StaticDag:
     return StaticDag(np.ones((1, 1), np.int32), np.zeros((0, 3), np.int32), name="warm-up")
 
 
@@ -180,3 +174,16 @@ def graph_metrics(instance: StaticDag, schedule: StaticSchedule) -> dict[str, fl
         "speedup": _known(speedup(instance, makespan)),
         "tasks": len(schedule.start),
     }
+
+
+WORKLOADS = Disturbance(
+    title="by workload", of=soc_catalogue.workload_of, original=lambda name: name, disturbed=lambda instance: False, note=""
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamTraining:
+    """Which streams a policy is trained for."""
+
+    preset: str = "gym-ds3-5"
+    """The workload to train for; gaps, caps and noise are varied."""

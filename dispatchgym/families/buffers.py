@@ -1,22 +1,27 @@
-"""What the commands know about packing buffers and about mapping a program's tensors onto two levels of memory."""
+"""Names, groups, options and table columns of packing and of memory mapping, for the commands."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
 
+from dispatchgym.family import Column
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram, Packing, PackingPlan
-from dispatchgym.measure import Measure
+
+if TYPE_CHECKING:
+    from dispatchgym.baselines.method import Method
+    from dispatchgym.baselines.result import Result, Status
 
 
 @dataclasses.dataclass(frozen=True)
-class MemoryRequest:
+class MemoryOptions:
     """At which capacities instances are solved."""
 
     capacity: Annotated[tuple[str, ...], tyro.conf.arg(metavar="BYTES ...")] = ()
@@ -30,29 +35,29 @@ class MemoryRequest:
         return [f"{x},capacity={size}" if ",capacity=" not in x else x for size in self.capacity for x in given]
 
 
-def expand_packings(specs: Iterable[str], request: Any = None) -> list[str]:
-    return memory_catalogue.expand_packings((request or MemoryRequest()).named(specs))
+def expand_packings(specs: Iterable[str], options: Any = None) -> list[str]:
+    return memory_catalogue.expand_packings((options or MemoryOptions()).named(specs))
 
 
-def expand_programs(specs: Iterable[str], request: Any = None) -> list[str]:
-    return memory_catalogue.expand_programs((request or MemoryRequest()).named(specs))
+def expand_programs(specs: Iterable[str], options: Any = None) -> list[str]:
+    return memory_catalogue.expand_programs((options or MemoryOptions()).named(specs))
 
 
 def group_of(what: str, instance: Packing | MemoryProgram) -> tuple[str, str]:
     """The set and the name with its capacity, so that each bundled instance has a column; of generated ones their parameters."""
-    base, _, option = what.partition(",")
-    found = next((name for name, members in memory_catalogue.sets().items() if base in members and name != "programs"), None)
+    base, option = memory_catalogue.base_and_options(what)
+    found = memory_catalogue.set_of(what)
     if found is not None:
         return found, base + (f"\n{option}" if option else "")
     kind, *parts = base.split("/")
     return (" ".join([kind, *parts[:-1]]), option) if parts and what == instance.name else ("files", instance.name)
 
 
-def smallest_packing(instance: Packing) -> Packing:
+def packing_warm_up(instance: Packing) -> Packing:
     return Packing(np.zeros(1, np.int64), np.ones(1, np.int64), np.ones(1, np.int64), 1, name="warm-up")
 
 
-def smallest_program(instance: MemoryProgram) -> MemoryProgram:
+def program_warm_up(instance: MemoryProgram) -> MemoryProgram:
     return MemoryProgram(
         compute=np.ones(2, np.int64),
         size=np.full(2, 2, np.int64),
@@ -110,18 +115,43 @@ def read_plan(data: dict[str, Any]) -> MemoryPlan:
     return MemoryPlan(np.asarray(data["stay"], np.int64).reshape(-1, 6))
 
 
-RATIO = Measure("height/peak", lambda row: row["metrics"]["ratio"], digits=3, note="height/peak: 1 is optimal, if it can be had.")
+RATIO = Column("height/peak", lambda row: row["metrics"]["ratio"], digits=3, note="height/peak: 1 is optimal, if it can be had.")
 PACKING_COLUMNS = (
     RATIO,
-    Measure("fits", lambda row: row["metrics"]["fits"], 2, note="fits: share of packings within the instance's capacity."),
+    Column("fits", lambda row: row["metrics"]["fits"], 2, note="fits: share of packings within the instance's capacity."),
 )
-RELATIVE = Measure(
+RELATIVE = Column(
     "latency/all-slow",
     lambda row: row["metrics"]["relative"],
     digits=4,
     note="latency/all-slow: over the latency with everything in slow memory.",
 )
 PROGRAM_COLUMNS = (
-    Measure("speedup", lambda row: row["metrics"]["speedup"], 3, note="speedup: all-slow latency / the plan's."),
-    Measure("over bound", lambda row: row["metrics"]["over_bound"], 3, note="over bound: latency / the proved lower bound."),
+    RELATIVE,
+    Column("speedup", lambda row: row["metrics"]["speedup"], 3, note="speedup: all-slow latency / the plan's."),
+    Column("over bound", lambda row: row["metrics"]["over_bound"], 3, note="over bound: latency / the proved lower bound."),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class MapTraining:
+    """Which decisions of memory mapping a policy is trained for."""
+
+    actions: Literal["map", "order"] = "map"
+    """Decide every access, or the order in which storages are served."""
+
+
+def branch_from(packing: Packing, first: PackingPlan, method: Method, seed: int, began: float) -> Result:
+    """Branch and bound for the lowest packing. It tries buffers in the order of their offsets in the policy's packing."""
+    from dispatchgym.baselines.memory.pack.branch_and_bound import search
+    from dispatchgym.baselines.result import Result
+
+    seconds = method.integer("branch", 1)
+    spent = time.perf_counter() - began
+    answer = search(packing, seconds=seconds, seed=seed, priority=-first.offset)
+    assert answer.offset is not None
+    curve = tuple((spent + at, height, bound) for at, height, bound in answer.curve)
+    notes = {"samples": method.samples or 1, "nodes": answer.nodes}
+    status: Status = "optimal" if answer.proved else "feasible"
+    plan, total = PackingPlan(answer.offset), time.perf_counter() - began
+    return Result(answer.height, plan, status, total, answer.lower_bound, curve, notes)

@@ -1,0 +1,101 @@
+"""The job shop, as the agent sees it; it can also be played backwards in time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dispatchgym.agents.records import Demonstration
+from dispatchgym.agents.training import Agent, Training, Way, parse_pair, starts_only
+from dispatchgym.envs.core.contract import Sizes
+from dispatchgym.envs.jobshop.problem import JobShopProblem
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.jobshop.generate import generate_arrays
+from dispatchgym.instances.jobshop.instance import JobShop, Schedule
+
+
+def draw_job_shops(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[JobShop]:
+    """`count` instances of one size out of `sizes`; with probability `hard` they have two-set routing and U[1, 200]."""
+    jobs, machines = parse_pair(sizes[int(rng.integers(len(sizes)))])
+    two_set = machines > 1 and rng.random() < hard
+    duration = (1, 200) if two_set else (1, 99)
+    machine, ticks = generate_arrays(rng, count, jobs, machines, duration, "two-set" if two_set else "uniform")
+    return [JobShop(m, d, machines) for m, d in zip(machine, ticks, strict=True)]
+
+
+def schedule_of(instance: JobShop, state: Any, copy: int) -> Schedule:
+    return Schedule(state.start[copy, : instance.jobs, : instance.machine.shape[1]].cpu().numpy().astype(np.int64))
+
+
+def demonstration(instance: JobShop, schedule: Schedule, sizes: Sizes) -> Demonstration:
+    width = sizes.tasks // sizes.actions
+    start = np.zeros((sizes.actions, width), np.int64)
+    start[: instance.jobs, : schedule.start.shape[1]] = schedule.start
+    return starts_only(start.ravel())
+
+
+TRAINING = Training(
+    name="jobshop",
+    problem=JobShopProblem(),
+    gymnasium_id="dispatchgym:dispatchgym/JobShop-v0",
+    draw=draw_job_shops,
+    schedule=schedule_of,
+    demonstration=demonstration,
+    default_sizes=("6x6", "8x8", "10x10", "10x10", "15x10", "15x10", "15x15", "20x10", "20x15"),
+    pretrained="jobshop",
+)
+
+
+def directions(training: Training, instance: JobShop, options: Mapping[str, str]) -> list[Way]:
+    """Forward in time, backward, or both."""
+    direction = options["direction"]
+    if direction != "forward" and instance.release.any():
+        raise InputError("an instance with release dates has no time-reversed twin; use direction=forward")
+
+    def restore(schedule: Schedule) -> tuple[int, Schedule]:
+        forward = unreverse(instance, schedule)
+        return int((forward.start + instance.duration)[instance.machine >= 0].max()), forward
+
+    both = {"forward": Way(training, instance)}
+    if direction != "forward":
+        both["backward"] = Way(training, reverse(instance), restore)
+    return [way for name, way in both.items() if direction in (name, "both")]
+
+
+def reverse(instance: JobShop) -> JobShop:
+    """Every job backwards: a job shop with the same optimum."""
+    machine, duration = np.full_like(instance.machine, -1), np.zeros_like(instance.duration)
+    for j, length in enumerate(instance.operations):
+        machine[j, :length] = instance.machine[j, :length][::-1]
+        duration[j, :length] = instance.duration[j, :length][::-1]
+    return JobShop(machine, duration, instance.machines, name=instance.name)
+
+
+def unreverse(instance: JobShop, schedule: Schedule) -> Schedule:
+    """A schedule of the reversed instance as one of `instance`, every operation as early as its machine order allows."""
+    lengths = instance.operations
+    end = int(max(schedule.start[j, n - 1] + instance.duration[j, 0] for j, n in enumerate(lengths)))
+    mirrored = [
+        (end - int(schedule.start[j, n - 1 - k]) - int(instance.duration[j, k]), int(instance.duration[j, k]), k, j)
+        for j, n in enumerate(lengths)
+        for k in range(n)
+    ]
+    start = np.full(instance.machine.shape, -1, np.int64)
+    job_free, machine_free = np.zeros(instance.jobs, np.int64), np.zeros(instance.machines, np.int64)
+    # Zero durations share their start with a neighbour: of equal starts the shorter, then the earlier index, goes first.
+    for _, ticks, k, j in sorted(mirrored, key=lambda x: (x[0], x[0] + x[1], x[2])):
+        m = instance.machine[j, k]
+        start[j, k] = max(job_free[j], machine_free[m])
+        job_free[j] = machine_free[m] = start[j, k] + ticks
+    return Schedule(start)
+
+
+AGENT = Agent(
+    training=lambda: TRAINING,
+    of_instance=lambda instance: TRAINING,
+    ways=directions,
+    method_options={"direction": ("forward", "backward", "both")},
+    noted_options=("direction",),
+)

@@ -1,0 +1,84 @@
+"""The settings of a training run. They are the command line of train.py, and are saved beside the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """Proximal policy optimisation (Schulman et al. 2017)."""
+
+    advantage: Literal["group", "gae"] = "group"
+    """PPO's baseline: the other samples of the same instance, or a critic with GAE."""
+    keep: int = 8
+    """Episodes of each instance that PPO learns from, half the best and half the worst; 0 = all."""
+    epochs: int = 2
+    """PPO passes over a batch."""
+    minibatches: int = 1
+    """PPO updates a pass; each takes whole instances."""
+    clip: float = 0.2
+    """PPO's clipping range."""
+    value_clip: float = 0.0
+    """Clipping range of the critic; 0 = off."""
+    value_weight: float = 0.5
+    """Weight of the critic's loss."""
+    entropy: float = 0.01
+    """Weight of the entropy bonus."""
+    gae_decay: float = 0.97
+    """Lambda of GAE."""
+    kl_stop: float = 0.05
+    """Leave a batch when the approximate KL divergence passes this; 0 = never."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that decides a run, beside the options that only its family has."""
+
+    learner: Literal["ppo", "self-label", "sb3"] = "ppo"
+    """ppo: proximal policy optimisation. self-label: cross-entropy on the best sample of each instance.
+    sb3: MaskablePPO of sb3-contrib on the same network (extra 'sb3'; slow, for comparison)."""
+    minutes: float | None = None
+    """Minutes to train, resumed parts included (10 if --steps is not given either)."""
+    clock: Literal["wall", "cpu"] = "wall"
+    """What --minutes counts: wall time, or processor time of this process."""
+    steps: int | None = None
+    """Iterations to train; the same seed then gives the same weights."""
+    seed: int = 0
+    """Fixes instances, samples and initial weights."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where episodes are played and weights updated."""
+    sizes: tuple[str, ...] = ()
+    """Training sizes in the family's own units, drawn with equal probability; a standard mixture if empty."""
+    hard: float = 0.25
+    """Share of batches with the family's hard instances (job shop: two-set routing)."""
+    instances: int = 16
+    """Instances a batch."""
+    samples: int = 32
+    """Episodes of each instance."""
+    rate: float = 1e-3
+    """Learning rate."""
+    schedule: Literal["wsd", "linear"] = "wsd"
+    """Learning rate: warm-up, stable, decay over the last 40 %; or straight to zero."""
+    average: float = 0.98
+    """Decay of the moving average of weights that is saved; 0 = off."""
+    width: int = 64
+    """Width of the encoder."""
+    layers: int = 3
+    """Rounds of message passing."""
+    hidden: int = 64
+    """Width of the decoder."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the update; bfloat16 helps on GPUs."""
+    compile: bool = False
+    """Use torch.compile for the update."""
+    imitate_steps: int = 50
+    """Iterations of imitation."""
+    imitate_repeats: int = 4
+    """Updates in each of them: demonstrations are expensive, so new and earlier ones are used several times."""
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    log_every: float = 20.0
+    """Seconds between log lines (iterations, with --steps)."""
+    save_every: float = 60.0
+    """Seconds between checkpoints."""

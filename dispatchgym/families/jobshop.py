@@ -1,0 +1,40 @@
+"""The card of the job shop."""
+
+from dispatchgym.family import POLICY_HELP, Family, Lazy, ScheduleOf
+
+FAMILY = Family(
+    name="jobshop",
+    title="job shop",
+    objective="makespan",
+    unit="ticks",
+    bounds="ScheduleOpt/benchmarks, 2026-08-19",
+    ids={"JobShop-v0": "dispatchgym.envs.jobshop.env:JobShopKeywords"},
+    expand=Lazy("dispatchgym.families.shops:expand_job_shops"),
+    load=Lazy("dispatchgym.instances.jobshop.catalogue:load"),
+    group=Lazy("dispatchgym.families.shops:jobshop_group"),
+    warm_up=Lazy("dispatchgym.families.shops:jobshop_warm_up"),
+    methods="dispatchgym.baselines.jobshop.methods",
+    check=Lazy("dispatchgym.envs.jobshop.check:check"),
+    draw=Lazy("dispatchgym.envs.jobshop.render:draw"),
+    schedule=ScheduleOf("dispatchgym.instances.jobshop.instance:Schedule"),
+    examples=(
+        (
+            "Rules against search on ten instances, in half a minute",
+            '--instances "ta01..ta10" --methods spt fdd-mwkr fdd-mwkr:x128 tabu:1s --out results/first',
+        ),
+        (
+            "Four at a time, with pictures, adding to the folder if it exists",
+            "--instances la ta01 mine.txt --methods policy policy:x128 cpsat:10s --out results/all\n"
+            "      --workers 4 --plot --resume",
+        ),
+    ),
+    agent=Lazy("dispatchgym.agents.jobshop:AGENT"),
+    policy_help=POLICY_HELP.removesuffix("]")
+    + ", direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)]",
+    train_examples=(
+        "--minutes 10",
+        "--minutes 60 --out runs/long --seed 1        (stop it any time, then the same with --resume)",
+        "--steps 500 --learner self-label --sizes 6x6 10x10",
+        "--minutes 20 --imitate tabu:0.2s --imitate-steps 50",
+    ),
+)

@@ -1,0 +1,220 @@
+"""The vocabulary of family cards: what the commands, training and registration must know of a problem family.
+
+A card (`families/NAME.py`) is data. It names heavy modules by dotted paths, which are imported when they are used, so that
+`import dispatchgym` and `--help` stay quick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from dispatchgym.envs.core.dotted import resolve
+from dispatchgym.instances.errors import InputError
+from dispatchgym.statistics import half_width
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from dispatchgym.agents.training import Agent
+    from dispatchgym.baselines.result import Result
+
+Group = tuple[str, str]  # (set, size), as ("ta", "15x15"): what a column of a table averages over
+
+POLICY_HELP = (
+    "the learned policy, the shipped one or @RUN; greedy without options [xSAMPLES = best of so many, beam=WIDTH, "
+    "temperature=1.0]"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Lazy:
+    """A function or value by its dotted path `module:name`, imported at its first use."""
+
+    path: str
+
+    @property
+    def value(self) -> Any:
+        return resolve(self.path)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self.value(*arguments, **keywords)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A number of every answer. Its means are a column of the tables, or their cells."""
+
+    head: str
+    of: Callable[[dict[str, Any]], float | None]  # of an answered line of results.jsonl; None = there is none
+    digits: int = 2
+    across: bool = False  # means over unlike instances say something too
+    interval: bool = False  # means with their 95 % confidence interval
+    beside: Column | None = None  # what is to be read together with it: both in one cell
+    note: str = ""  # what it is, for the end of a report
+
+    @property
+    def title(self) -> str:
+        return self.head + (f" / {self.beside.title}" if self.beside else "")
+
+    def values(self, rows: Sequence[dict[str, Any]]) -> list[float]:
+        found = [self.of(row) for row in rows if row["objective"] is not None]
+        return [value for value in found if value is not None]
+
+    def text(self, rows: Sequence[dict[str, Any]]) -> str:
+        """The mean over the answered of `rows`, as a cell has it; "-" if there is none."""
+        values = self.values(rows)
+        if not values:
+            return "-"
+        half = half_width(values) if self.interval else None
+        text = f"{fmean(values):.{self.digits}f}" + ("" if half is None else f" ±{half:.{self.digits}f}")
+        return text if self.beside is None else f"{text} / {self.beside.text(rows)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Disturbance:
+    """How the instances of a family differ beside their set and size: means over several levels would say nothing.
+
+    An instance may be a disturbed copy of another one: a schedule of the copy is at least as long as one of the original, so
+    what is published for the original bounds the copy from below only.
+    """
+
+    title: str  # of the table with a column for each level
+    of: Callable[[str], str]  # the level of the instance of that name
+    original: Callable[[str], str]  # the name of the undisturbed instance, its own if it is not disturbed
+    disturbed: Callable[[Any], bool]  # whether an instance differs from its original
+    note: str  # what a gap of a disturbed instance means
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Family:
+    """The card of one family. Instances have `name`, `lower_bound` and `best_known`; instances and schedules are dataclasses."""
+
+    name: str  # what users type
+    title: str
+    objective: str  # what is minimised, as tables and axes call it
+    unit: str
+    bounds: str  # where the published bounds come from, with their date if there is one; empty = no optimum is known or proved
+    ids: Mapping[str, str]  # Gymnasium id without the prefix -> "module:Class" of its Keywords
+    expand: Callable[[Iterable[str], Any], list[str]]  # (what users type, the family's options or None) -> what `load` takes
+    load: Callable[[str], Any]
+    group: Callable[[str, Any], Group]  # of (what was loaded, instance)
+    warm_up: Callable[[Any], Any]  # a trivial instance of the same kind: solving it compiles and loads what a method needs
+    methods: str  # module with METHODS (name -> help), check_method(text) and solve(instance, text, *, seed, workers)
+    check: Callable[[Any, Any], int]  # the referee: (instance, schedule) -> objective, or InvalidSchedule
+    draw: Callable[..., Figure]  # (instance, schedule, title=)
+    schedule: Callable[[dict[str, Any]], Any]  # the schedule that `fields` of one gave
+    examples: tuple[tuple[str, str], ...]  # for the help: (what it does, the command after `evaluate.py NAME`)
+    agent: Lazy | None = None  # Agent: how the family is trained and how its policies play
+    policy_help: str = POLICY_HELP
+    refine: tuple[str, Callable[..., Result]] | None = None  # (method option, how it goes on)
+    options: Lazy | None = None  # dataclass of the options of evaluate.py that only this family has
+    train_options: Lazy | None = None  # dataclass of the options of train.py that only this family has
+    train_examples: tuple[str, ...] = ()  # commands after `train.py NAME`
+    sizes_help: str = "JOBSxMACHINES"
+    disturbance: Lazy | None = None  # Disturbance
+    per_unit: int = 1  # objectives are whole numbers of such parts of `unit`
+    metrics: Callable[[Any, Any], dict[str, float | None]] | None = None  # (instance, accepted schedule), for results.jsonl
+    cell: Lazy | None = None  # Column that tables show where no best known value is published; default: the mean objective
+    columns: Lazy | None = None  # further Columns of the tables
+    anytime: bool = True  # methods improve one answer over time: charts show how
+    charts: Callable[[list[Any], dict[str, Any]], dict[str, Figure]] | None = None  # (lines, styles of methods): other charts
+
+    def format_objective(self, objective: float) -> str:
+        """An objective as people read it, in `unit`."""
+        return f"{objective}" if self.per_unit == 1 else f"{objective / self.per_unit:.2f}"
+
+    def table_cell(self) -> Column | None:
+        """What tables show where no best known value is published; None = the mean objective."""
+        return self.cell.value if self.cell else None
+
+    def table_columns(self) -> tuple[Column, ...]:
+        """Further columns of the tables."""
+        return self.columns.value if self.columns else ()
+
+    def method_help(self) -> dict[str, str]:
+        """Every method with one line of help."""
+        policies = {"policy": self.policy_help} if self.agent else {}
+        return {**import_module(self.methods).METHODS, **policies}
+
+    def validate(self, method: str) -> str | None:
+        """A hash of the weights that the method loads, if any; InputError unless it can run."""
+        if is_policy(method):
+            return self._policies(method).fingerprint(method, self)
+        import_module(self.methods).check_method(method)
+        return None
+
+    def solve(self, instance: Any, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+        """Run a method on one instance."""
+        if is_policy(method):
+            result: Result = self._policies(method).solve(self, instance, method, seed=seed)
+        else:
+            result = import_module(self.methods).solve(instance, method, seed=seed, workers=workers)
+        return result
+
+    def trained_by(self) -> Agent:
+        """How the family is trained; InputError if it is not."""
+        if self.agent is None:
+            raise InputError(f"there is no training for {self.name}")
+        agent: Agent = self.agent.value
+        return agent
+
+    def _policies(self, method: str) -> Any:
+        try:
+            return import_module("dispatchgym.policies")
+        except ImportError as error:
+            raise InputError(f"method '{method}': no policy support ({error})") from error
+
+
+def is_policy(method: str) -> bool:
+    from dispatchgym.baselines.method import parse_method
+
+    return parse_method(method).name.startswith("policy")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleOf:
+    """Reads a schedule whose fields are arrays of whole numbers from what `fields` of one gave; the data may hold more."""
+
+    path: str  # "module:Class"
+
+    def __call__(self, data: dict[str, Any]) -> Any:
+        import numpy as np
+
+        kind = resolve(self.path)
+        return kind(**{field.name: np.asarray(data[field.name], np.int64) for field in dataclasses.fields(kind)})
+
+
+def digest(instance: Any) -> str:
+    """A hash of everything in an instance but its name and its published bounds."""
+    import numpy as np
+
+    state = hashlib.sha256(type(instance).__name__.encode())
+    for field in dataclasses.fields(instance):
+        if field.name in ("name", "lower_bound", "best_known"):
+            continue
+        value = getattr(instance, field.name)
+        if dataclasses.is_dataclass(value):
+            value = digest(value)
+        elif isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value)):
+            value = "".join(map(digest, value))
+        shape = (len(value),) if isinstance(value, tuple) else np.shape(value)
+        state.update(f"|{field.name} {shape} ".encode())
+        if isinstance(value, np.ndarray):
+            kind = np.float64 if np.issubdtype(value.dtype, np.floating) else np.int64
+            state.update(np.ascontiguousarray(value, kind).tobytes())
+        else:
+            state.update(repr(value).encode())
+    return state.hexdigest()[:16]
+
+
+def fields(schedule: Any) -> dict[str, Any]:
+    """A schedule as plain lists and numbers, ready for JSON."""
+    import numpy as np
+
+    found = {field.name: getattr(schedule, field.name) for field in dataclasses.fields(schedule)}
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}

@@ -1,0 +1,46 @@
+"""Short ways to what the commands do: the training of a family, a trainer, a policy method on an instance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dispatchgym import families, policies
+from dispatchgym.agents.settings import TrainConfig
+from dispatchgym.agents.trainer import Trainer
+from dispatchgym.agents.training import Training
+from dispatchgym.baselines.method import Method
+from dispatchgym.baselines.result import Result
+from dispatchgym.instances.blocking.instance import BlockingShop
+from dispatchgym.instances.jobshop.instance import JobShop
+from dispatchgym.instances.memory.instance import MemoryProgram, Packing
+from dispatchgym.instances.soc.instance import StaticDag, Stream
+
+FAMILY_OF = {
+    JobShop: "jobshop",
+    BlockingShop: "blocking",
+    Stream: "soc",
+    StaticDag: "static-dag",
+    Packing: "memory-pack",
+    MemoryProgram: "memory-map",
+}
+OPTIONS = ("swap", "down_share", "preset", "actions")  # of train.py, that one family has
+
+
+def training_of(name: str, **options: Any) -> Training:
+    return families.load(name).trained_by().training(**options)
+
+
+def trainer(out: Path, *, problem: str = "jobshop", expert: Any = None, resume: bool = False, **settings: Any) -> Trainer:
+    """A trainer in the folder `out`; `settings` are those of TrainConfig and the family's own options."""
+    own = {name: settings.pop(name) for name in OPTIONS if name in settings}
+    return Trainer(training_of(problem, **own), TrainConfig(**settings), out, expert=expert, resume=resume)
+
+
+def solve(instance: Any, method: str, *, seed: int = 0) -> Result:
+    """What a policy method answers."""
+    return families.load(FAMILY_OF[type(instance)]).solve(instance, method, seed=seed)
+
+
+def prepare(text: str, name: str = "jobshop") -> Method:
+    return policies.prepare(text, families.load(name))
