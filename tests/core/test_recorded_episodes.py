@@ -1,0 +1,28 @@
+"""Every environment plays the recorded episodes to the last bit: see recorded_episodes.py."""
+
+from __future__ import annotations
+
+import gymnasium
+import pytest
+
+from tests.core.recorded_episodes import INTERPRETED, VARIANTS, record, recorded
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_episodes_are_the_recorded_ones(name: str) -> None:
+    assert record(VARIANTS[name]) == recorded()[name], f"python -m tests.core.recorded_episodes --trace '{name}' shows the steps"
+
+
+def test_interpreted_episodes_are_the_recorded_ones() -> None:
+    assert record(VARIANTS[INTERPRETED], device="python") == recorded()[INTERPRETED]
+
+
+def test_every_environment_and_nothing_else_is_recorded() -> None:
+    known = {name.removeprefix("dispatchgym/") for name in gymnasium.registry if name.startswith("dispatchgym/")}
+    assert {variant.id for variant in VARIANTS.values()} == known
+    assert recorded().keys() == VARIANTS.keys()
+
+
+def test_any_other_action_changes_the_hash() -> None:
+    variant = VARIANTS[INTERPRETED]._replace(copies=2, episodes=2)
+    assert record(variant) != record(variant._replace(illegal=0.5))
