@@ -1,6 +1,9 @@
 """How fast environments and policies are on this machine, and how much memory a copy takes.
 
 python benchmarks/throughput.py [--quick] [--out benchmarks/results/throughput] [--compare OLD.json]
+python benchmarks/throughput.py --compare TREE [--families soc ...] [--passes 3] [--floor 0.97]
+
+With a folder, `--compare` times this checkout and the other one (with its own .venv) in turns: see paired.py.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
+from benchmarks import paired, workloads
 from benchmarks import results_file as results
-from benchmarks import workloads
 from benchmarks.results_file import Figure, Grid
 from benchmarks.workloads import describe
 from dispatchgym.agents import checkpoint
@@ -91,10 +94,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0; 1 if a figure fell below 0.7 of the compared one; 2 for bad input."""
+    """0; 1 if a figure fell below 0.7 of the compared one (of another checkout's: below --floor); 2 for bad input."""
     options = parse(arguments)
     try:
-        return run(options)
+        return run_paired(options) if options.compare and options.compare.is_dir() else run(options)
     except InputError as error:
         print(f"throughput.py: {error}", file=sys.stderr)
         return 2
@@ -105,7 +108,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer sizes and copies, under a minute")
     parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
     parser.add_argument(
-        "--compare", type=Path, metavar="FILE", help="print ratios to an older result; exit 1 if one is below 0.7"
+        "--compare",
+        type=Path,
+        metavar="FILE|TREE",
+        help="print ratios to an older result, exit 1 if one is below 0.7; or to another checkout, timed in turns",
+    )
+    parser.add_argument(
+        "--floor", type=float, default=0.97, help="with another checkout: exit 1 if a ratio is below (default 0.97; 0 = never)"
     )
     parser.add_argument("--families", nargs="+", choices=FAMILIES, help="these alone: " + ", ".join(FAMILIES), metavar="FAMILY")
     parser.add_argument("--sizes", nargs="+", metavar="JOBSxMACHINES", help="shops of these sizes alone")
@@ -166,6 +175,34 @@ def run(options: argparse.Namespace) -> int:
     if options.out:
         results.save_figures(options.out, about, figures, page(about, grids, figures, plan))
     return 0 if old is None else report_changes(console, about, old, figures)
+
+
+def run_paired(options: argparse.Namespace) -> int:
+    """Ratios to another checkout; 1 if one is below the floor."""
+    plan, console = plan_of(options), results.console()
+    about = results.header(plan.seed)
+    with console.status("measuring") as status:
+        pairs = paired.measure(options.compare, shared(options), options.passes or paired.PASSES, options.floor, status.update)
+    console.print(results.describe_header(about), style="dim", highlight=False)
+    grid, low = paired.table(pairs, options.floor)
+    grid.show(console)
+    if options.out:
+        figures = [pair.figures[paired.HERE] for pair in pairs.values()]
+        text = f"# Throughput of two checkouts\n\n{results.describe_header(about)}\n\n{grid.markdown()}"
+        results.save_figures(options.out, about, figures, text)
+    if low:
+        console.print(f"{len(low)} of {len(pairs)} figures are below {options.floor:g}", style="red")
+    return 1 if low else 0
+
+
+def shared(options: argparse.Namespace) -> list[str]:
+    """The part of the command line that says what is measured, for both checkouts."""
+    seconds = options.seconds if options.seconds is not None else paired.SECONDS
+    words = ["--quick"] * options.quick + ["--seed", str(options.seed), "--seconds", str(seconds)]
+    for name in ("families", "sizes", "batches"):
+        given = getattr(options, name)
+        words += [f"--{name}", *map(str, given)] if given else []
+    return words + (["--memory", str(options.memory)] if options.memory is not None else [])
 
 
 def measure(plan: Plan) -> Iterator[Figure]:

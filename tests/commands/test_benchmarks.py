@@ -1,12 +1,14 @@
 """The benchmarks measure what they say, notice a regression, and name what they could not measure."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from types import SimpleNamespace
 
+import gymnasium
 import numpy as np
 import pytest
 
-from benchmarks import peers, results_file, throughput, timing, workloads
+from benchmarks import first_use, paired, peers, results_file, throughput, timing, trees, workloads
 from benchmarks.results_file import Figure
 from dispatchgym.instances.errors import InputError
 
@@ -212,3 +214,119 @@ def test_a_failing_peer_gives_its_last_complaint(tmp_path):
     python.chmod(0o755)
     pool = workloads.draw_pool(2, 2, 0)
     assert peers.rows_of(broken, tmp_path, pool[0], 0.1) == [peers.Row("broken", "9.9", "does not run here: no module")]
+
+
+def test_two_checkouts_are_timed_in_turns(monkeypatch):
+    monkeypatch.setattr(paired, "TIMINGS", 4)
+    words = throughput.parse(["--families", "blocking", "--sizes", "3x2", "--batches", "2", "--seconds", "1e-3"])
+    pairs = paired.measure(trees.HERE, throughput.shared(words), 1, 0.0, lambda text: None)
+    assert {pair.figures[paired.HERE].face for pair in pairs.values()} == {
+        f"{face} {name}" for face in ("make_vec", "memory") for name in workloads.BLOCKING
+    }
+    for pair in pairs.values():
+        assert pair.figures.keys() == {paired.HERE, paired.OTHER}
+        timed = 0 if pair.figures[paired.HERE].unit == "bytes" else 4
+        assert {side: len(rates) for side, rates in pair.rates.items()} == {paired.HERE: timed, paired.OTHER: timed}
+        assert len(pair.rounds) == timed / 2
+        assert pair.ratio() > 0
+
+
+def test_low_figures_are_measured_in_further_passes_until_they_are_low_no_more(monkeypatch):
+    asked = []
+
+    def one_pass(other, arguments, number, wanted):
+        asked.append(wanted)
+        for copies in (1, 2) if wanted is None else (2,):
+            both = {side: figure(100.0, copies) for side in (paired.HERE, paired.OTHER)}
+            yield both, {paired.HERE: [9.0 if copies == 2 and number < 2 else 10.0] * 8, paired.OTHER: [10.0] * 8}
+
+    monkeypatch.setattr(paired, "one_pass", one_pass)
+    pairs = paired.measure(trees.HERE, [], 1, 0.95, lambda text: None)
+    assert asked == [None, {1}, {1}, {1}]
+    assert [len(pair.rounds) for pair in pairs.values()] == [4, 16]
+    asked.clear()
+    paired.measure(trees.HERE, [], 1, 0.0, lambda text: None)
+    assert asked == [None]
+
+
+def test_a_round_is_four_timings_and_the_middle_half_of_the_rounds_counts():
+    assert paired.rounds([2.0, 4.0, 9.0], [1.0, 2.0, 9.0]) == [2.0]
+    assert paired.rounds([3.0], [2.0]) == [1.5]
+    assert paired.middle([1.0, 2.0, 8.0, 100.0]) == pytest.approx(4.0)
+
+
+def test_figures_that_are_not_low_are_skipped_and_slow_ones_have_fewer_timings():
+    ready, slow = {"figure": {}}, paired.PATIENCE + 1
+    at = [SimpleNamespace(event=ready, number=n) for n in range(2)]
+    assert [paired.answer(worker, at, {1}) for worker in at] == ["skip", "go"]
+    for count, spent, told in (
+        (paired.TIMINGS, 0.0, "enough"),
+        (paired.AT_LEAST, slow, "enough"),
+        (2, slow, "go"),
+        (20, 0.0, "go"),
+    ):
+        worker = SimpleNamespace(event={"rate": 1.0}, rates=[1.0] * (count + 1), spent=0.0)
+        assert paired.answer(worker, [worker, SimpleNamespace(spent=spent)], None) == told
+
+
+@pytest.mark.parametrize(("floor", "status"), [("0.97", 1), ("0.8", 0), ("0", 0)])
+def test_the_floor_decides_between_two_checkouts(floor, status, tmp_path, monkeypatch, capsys):
+    fast, slow, small = paired.Pair(), paired.Pair(), paired.Pair()
+    both = {side: figure(100.0) for side in (paired.HERE, paired.OTHER)}
+    fast.add(both, {paired.HERE: [5.0, 5.0], paired.OTHER: [4.0, 4.0]})
+    slow.add({side: replace(f, copies=2) for side, f in both.items()}, {paired.HERE: [9.0, 9.0], paired.OTHER: [10.0, 10.0]})
+    small.add({side: figure(8.0, unit="bytes") for side in both}, {side: [] for side in both})
+    pairs = {"fast": fast, "slow": slow, "small": small}
+    monkeypatch.setattr(paired, "measure", lambda *arguments: pairs)
+    out = ["--out", str(tmp_path / "run")]
+    assert throughput.main(["--compare", str(tmp_path), "--floor", floor, *out]) == status
+    said = capsys.readouterr().out
+    assert ("1 of 3 figures are below" in said) == bool(status)
+    assert "| least: slow |  |  | 0.900 |  |" in (tmp_path / "run.md").read_text()
+    assert len(results_file.load_figures(tmp_path / "run.json")[1]) == 3
+
+
+@pytest.mark.parametrize("benchmark", [throughput, first_use])
+def test_a_folder_that_is_no_checkout_is_refused(benchmark, tmp_path, capsys):
+    assert benchmark.main(["--compare", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "is no checkout" in said
+    assert said.count("\n") == 1
+
+
+def test_a_checkout_whose_measurement_fails_is_named(tmp_path):
+    with pytest.raises(InputError, match="ended with status 3"):
+        trees.answer(trees.HERE, "raise SystemExit(3)", [])
+
+
+def test_the_first_use_is_measured_in_a_process_of_its_own(tmp_path):
+    words = {**first_use.SHOP, "device": "python"}  # nothing to compile
+    told = json.loads(trees.answer(trees.HERE, first_use.CHILD, [first_use.PREFIX + "JobShop-v0", json.dumps(words)]))
+    assert told["imports"] > 0
+    assert 0 < told["cpu"] < 30
+
+
+def test_first_uses_are_cold_and_then_warm_and_of_all_passes_the_least_counts(tmp_path, monkeypatch):
+    folders = []
+
+    def answer(tree, text, arguments, NUMBA_CACHE_DIR):
+        folders.append(NUMBA_CACHE_DIR)
+        slow = 2.0 if tree == trees.HERE else 1.0
+        cpu = slow * (10.0 if folders.count(NUMBA_CACHE_DIR) == 1 else 0.5) + len(folders)
+        return json.dumps({"imports": 3.0, "cpu": cpu, "wall": 20.0})
+
+    monkeypatch.setattr(trees, "answer", answer)
+    monkeypatch.setattr(trees, "interpreter", lambda tree: tree)
+    out = tmp_path / "first_use"
+    assert first_use.main(["--families", "jobshop", "--passes", "2", "--compare", str(tmp_path), "--out", str(out)]) == 0
+    rows = json.loads(out.with_suffix(".json").read_text())["rows"]
+    assert {(row["observation"], row["tree"]) for row in rows} == {
+        (observation, tree) for observation in ("graph", "candidates") for tree in ("here", "other")
+    }
+    assert rows[0] == asdict(first_use.Row("jobshop", "", "graph", "here", 3.0, 21.0, 3.0, 20.0))
+    assert "| jobshop | graph | 3.0 | 21.0 | 3.00 | 20.0 | 13.0 |" in out.with_suffix(".md").read_text()
+
+
+def test_every_environment_with_a_graph_has_a_first_use():
+    known = {name.removeprefix("dispatchgym/") for name in gymnasium.registry if name.startswith("dispatchgym/")}
+    assert {mode.id for mode in first_use.MODES} == {name for name in known if "Flat" not in name}

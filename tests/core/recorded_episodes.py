@@ -11,7 +11,8 @@ A hash covers actions, rewards, ends, every array of every observation, and ever
 are sums, products and quotients of float64 in a fixed order, without fast-math, so compiled and interpreted code give the same
 bits; a test compares the two. Only the generators of instances could depend on the model of the processor: some draw sizes by
 NumPy's exp and log, which have code for each kind of vector unit. Their results are rounded to whole numbers before they are
-used. Without AVX2 in NumPy (NPY_DISABLE_CPU_FEATURES=X86_V3) all hashes are the same. A processor with AVX512 was not tried.
+used. All hashes are the same without AVX2 in NumPy (NPY_DISABLE_CPU_FEATURES=X86_V3), and with code that Numba makes for any
+x86-64 processor (NUMBA_CPU_NAME=generic). A processor with AVX512 was not tried.
 """
 
 from __future__ import annotations
