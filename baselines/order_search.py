@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from dispatchgym.baselines.budget import Budget
 
 LongArray = npt.NDArray[np.int64]
 Evaluate = Callable[[LongArray], LongArray]  # orders (B, N) -> objectives (B,), to be as small as possible
@@ -38,27 +40,6 @@ class Found:
     objective: int
     curve: list[tuple[float, int]]  # (seconds, objective) of every improvement
     evaluations: int
-
-
-@dataclass
-class Budget:
-    """CPU-seconds of this thread, or a number of evaluations, which is then all that counts; and a goal that ends the search."""
-
-    seconds: float | None = None
-    evaluations: int | None = None
-    goal: int | None = None
-    spent: int = 0  # evaluations
-    began: float = field(default_factory=time.perf_counter)
-    cpu: float = field(default_factory=time.thread_time)
-
-    def used(self) -> float:
-        """The share of the budget that is used, 1 or more at its end."""
-        if self.evaluations is not None:
-            return self.spent / self.evaluations
-        return (time.thread_time() - self.cpu) / (self.seconds or 1.0)
-
-    def reached(self, objective: int) -> bool:
-        return self.goal is not None and objective <= self.goal
 
 
 def first(evaluate: Evaluate, start: LongArray, budget: Budget) -> Found:

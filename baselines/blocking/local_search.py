@@ -13,22 +13,20 @@ from typing import Any
 import numpy as np
 
 from dispatchgym.baselines.blocking.execution import Trace, execute
-from dispatchgym.baselines.blocking.moves import BEST, MOVES, anneal_moves, new_search
+from dispatchgym.baselines.blocking.moves import anneal_moves, new_search
 from dispatchgym.baselines.blocking.nowait import anneal_orders, new_line, starts
 from dispatchgym.baselines.blocking.sequence import empty_board, flatten, to_schedule
+from dispatchgym.baselines.budget import BEST, MOVES, Budget, run_chunks
 from dispatchgym.baselines.method import Method
-from dispatchgym.baselines.result import Result, Status
+from dispatchgym.baselines.result import Point, Result, Status
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, lower_bound
 from dispatchgym.instances.jobshop.instance import JobShop
 
 # Temperatures in mean durations, falling geometrically; chosen on generated shops, 10x10 to 25x10.
 HOT = 1.0
 COLD = 0.1
-SLICE = 0.01  # CPU-seconds between two looks at the clock
-FIRST_CHUNK = 50  # moves before the first look
 
 Anneal = Callable[[int, float], None]  # moves to try, temperature in ticks
-Watch = Callable[[], None]  # called between two slices
 
 
 def mean_duration(instance: BlockingShop) -> float:
@@ -49,24 +47,10 @@ def load() -> float:
 
 
 def cool(
-    anneal: Anneal, tally: np.ndarray, target: int, hot: float, cold: float, *, seconds: float, moves: int | None, watch: Watch
+    anneal: Anneal, tally: np.ndarray, budget: Budget, hot: float, cold: float, watch: Callable[[], None] = lambda: None
 ) -> None:
-    """Call `anneal` at temperatures (ticks) from `hot` down to `cold`.
-
-    Ends after `seconds` CPU-seconds of this thread, or after `moves` moves if given, or at a makespan of `target`.
-    """
-    began, first = time.thread_time(), int(tally[MOVES])
-    used, chunk = 0.0, FIRST_CHUNK
-    while used < 1.0 and tally[BEST] > target:
-        slice_began, made = time.thread_time(), int(tally[MOVES]) - first
-        anneal(chunk if moves is None else min(1000, moves - made), hot * (cold / hot) ** used)
-        if moves is None:
-            now = time.thread_time()
-            used = (now - began) / seconds
-            chunk = max(FIRST_CHUNK, int(chunk * min(2.0, SLICE / max(now - slice_began, 1e-6))))
-        else:
-            used = (int(tally[MOVES]) - first) / moves
-        watch()
+    """Call `anneal` at temperatures (ticks) that fall from `hot` to `cold` over the budget, and `watch` after each call."""
+    run_chunks(lambda moves, used: anneal(moves, hot * (cold / hot) ** used), tally, budget, watch)
 
 
 def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
@@ -87,7 +71,7 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
     line = new_line(instance, seed)
     search = new_search(shop, board, np.arange(count, dtype=np.uint32), seed)
     tally = line.tally if nowait else search.tally
-    curve: list[tuple[float, int | None, int | None]] = []
+    curve: list[Point] = []
 
     def anneal(moves: int, temperature: float) -> None:
         if nowait:
@@ -101,7 +85,7 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
 
     watch()
     mean = mean_duration(instance)
-    cool(anneal, tally, bound, HOT * mean, COLD * mean, seconds=method.seconds or 1.0, moves=moves, watch=watch)
+    cool(anneal, tally, Budget(method.seconds or 1.0, moves, bound), HOT * mean, COLD * mean, watch)
     notes: dict[str, Any] = {"moves": int(tally[MOVES]), "load_seconds": load_seconds}
     if nowait:
         schedule, objective = BlockingSchedule(starts(instance, line)), int(tally[BEST])

@@ -24,8 +24,9 @@ from dispatchgym.baselines.blocking.sequence import (
     new_table,
     play,
 )
+from dispatchgym.baselines.budget import BEST, MOVES
 from dispatchgym.baselines.compiled import COMPILED, INLINED
-from dispatchgym.baselines.jobshop.moves import draw, fraction
+from dispatchgym.baselines.random import State, draw, fraction, new_state
 
 # Shares of the kinds of moves, cumulated; chosen on generated shops, 10x10 to 25x10.
 ANYWHERE = 0.4  # an operation earlier, or the rest of a job later
@@ -34,7 +35,7 @@ DELAY = 0.6  # that one comes after it
 EARLIER = 0.7  # the rest of the job that waits comes earlier
 LATER = 0.8  # the rest of the job it waits for comes later; otherwise all that is left of either job moves
 
-MOVES, BEST, NOW = 0, 1, 2  # positions in Search.tally
+NOW = 2  # position in Search.tally, after MOVES and BEST
 _ONE = np.uint32(1)
 
 
@@ -48,7 +49,7 @@ class Search(NamedTuple):
     tokens: Ids  # (N,) work space: what is played after the part that stays
     path: Ids  # (N,) work space: operations that wait for a machine on a critical path
     tally: npt.NDArray[np.int64]  # moves made, makespan of `best`, of `current`
-    random: npt.NDArray[np.uint64]  # (1,) state of the generator
+    random: State
     left: int
 
 
@@ -58,7 +59,7 @@ def new_search(shop: Shop, board: Board, order: Ids, seed: int) -> Search:
     search = Search(
         current=new_plan(shop), trial=new_plan(shop), best=new_plan(shop), table=new_table(board),
         tokens=np.zeros(n, np.uint32), path=np.zeros(n, np.uint32), tally=np.zeros(3, np.int64),
-        random=np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64), left=count,
+        random=new_state(seed), left=count,
     )  # fmt: skip
     search.tokens[:count] = order
     length = play(shop, board, search.table, search.current, search.current, 0, search.tokens, count, REFUSED - 1)

@@ -12,12 +12,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.budget import BEST, MOVES
 from dispatchgym.baselines.compiled import COMPILED
-from dispatchgym.baselines.jobshop.moves import draw, fraction
+from dispatchgym.baselines.random import State, draw, fraction, new_state
 from dispatchgym.instances.blocking.instance import BlockingShop, stay_ticks
 
 Ticks = npt.NDArray[np.int64]
-MOVES, BEST, NOW = 0, 1, 2  # positions in Line.tally
+NOW = 2  # position in Line.tally, after MOVES and BEST
 
 
 class Line(NamedTuple):
@@ -33,7 +34,7 @@ class Line(NamedTuple):
     best: Ticks  # (J,)
     begin: Ticks  # (J,) work space: start of each job
     tally: Ticks  # moves made, makespan of `best`, of `order`
-    random: npt.NDArray[np.uint64]  # (1,) state of the generator
+    random: State
 
 
 def new_line(instance: BlockingShop, seed: int) -> Line:
@@ -49,9 +50,9 @@ def new_line(instance: BlockingShop, seed: int) -> Line:
             if found:
                 bounds[:, a, b, : len(found)] = np.array(found).T
     order = np.arange(shop.jobs)
-    random = np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
     line = Line(shop.duration.sum(axis=1, dtype=np.int64), shop.release.astype(np.int64), bounds[0], bounds[1], clashes,
-                order, order.copy(), order.copy(), np.zeros(shop.jobs, np.int64), np.zeros(3, np.int64), random)  # fmt: skip
+                order, order.copy(), order.copy(), np.zeros(shop.jobs, np.int64), np.zeros(3, np.int64),
+                new_state(seed))  # fmt: skip
     line.tally[BEST] = line.tally[NOW] = timetable(line, line.order, 2**40)
     return line
 

@@ -15,8 +15,9 @@ import numpy as np
 from dispatchgym.baselines.blocking.execution import Done, Trace, execute
 from dispatchgym.baselines.blocking.local_search import COLD, HOT, cool, load, mean_duration
 from dispatchgym.baselines.blocking.local_search import solve as anneal_once
-from dispatchgym.baselines.blocking.moves import BEST, MOVES, Search, anneal_moves, new_search
+from dispatchgym.baselines.blocking.moves import Search, anneal_moves, new_search
 from dispatchgym.baselines.blocking.sequence import Board, Shop, Ticks, copied, empty_board, flatten, to_schedule
+from dispatchgym.baselines.budget import BEST, Budget
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result, Status
 from dispatchgym.instances.blocking.instance import BlockingShop, lower_bound
@@ -24,31 +25,12 @@ from dispatchgym.instances.blocking.instance import BlockingShop, lower_bound
 WARM = 0.1  # mean durations: first temperature of an annealing that improves a plan
 
 
-class Budget:
-    """CPU-seconds of this thread, or moves, split over plans."""
-
-    def __init__(self, seconds: float, moves: int | None) -> None:
-        self.seconds, self.moves = seconds, moves
-        self.made = 0
-        self.began = time.thread_time()
-
-    def spent(self) -> float:
-        return time.thread_time() - self.began
-
-    def share(self, part: float) -> tuple[float, int | None]:
-        """This part of what is left, in seconds and in moves."""
-        moves = None if self.moves is None else int((self.moves - self.made) * part)
-        return (self.seconds - self.spent()) * part, moves
-
-    def anneal(self, shop: Shop, board: Board, search: Search, part: float, target: int, hot: float, cold: float) -> None:
-        seconds, moves = self.share(part)
-        if seconds > 0 and (moves is None or moves > 0):
-
-            def step(n: int, temperature: float) -> None:
-                anneal_moves(shop, board, search, n, target, temperature)
-
-            cool(step, search.tally, target, hot, cold, seconds=seconds, moves=moves, watch=lambda: None)
-        self.made += int(search.tally[MOVES])
+def anneal(shop: Shop, board: Board, search: Search, budget: Budget, share: float, target: int, hot: float, cold: float) -> None:
+    """Improve the plan of `search` with a share of what is left of the budget."""
+    part = budget.part(share, target)
+    if part is not None:
+        cool(lambda moves, heat: anneal_moves(shop, board, search, moves, target, heat), search.tally, part, hot, cold)
+        budget.spent += part.spent
 
 
 def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
@@ -66,7 +48,7 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
     trace, shop, empty = Trace.of(instance), flatten(instance), empty_board(instance)
     mean, bound = mean_duration(instance), lower_bound(instance)
     search = new_search(shop, empty, np.arange(len(shop.job), dtype=np.uint32), seed)
-    budget.anneal(shop, empty, search, 0.5, bound, HOT * mean, COLD * mean)
+    anneal(shop, empty, search, budget, 0.5, bound, HOT * mean, COLD * mean)
     order, begin = search.best.order.copy(), search.best.begin.copy()
     done = execute(shop, empty, trace, order, begin)
     failures = 0
@@ -78,8 +60,8 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
         board = board_at(shop, empty, trace, done.entry, entered, now, repair)
         prefix, suffix = order[entered[order]], order[~entered[order]]
         again = new_search(shop, board, suffix, seed + failures)
-        part = 1.0 / (2.0 + expected_failures(instance, len(suffix), int(again.tally[BEST]) - now, repair))
-        budget.anneal(shop, board, again, part, 0, WARM * mean, COLD * mean)
+        share = 1.0 / (2.0 + expected_failures(instance, len(suffix), int(again.tally[BEST]) - now, repair))
+        anneal(shop, board, again, budget, share, 0, WARM * mean, COLD * mean)
         place = np.cumsum(entered[order]) - 1  # of what was at each position; a circle enters whole
         begin[prefix] = place[begin[prefix]]
         order = np.concatenate([prefix, again.best.order[: len(suffix)]])
@@ -91,8 +73,8 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
     notes = {
         "plan": "rolling",
         "failures": failures,
-        "moves": budget.made,
-        "cpu_seconds": budget.spent(),
+        "moves": budget.spent,
+        "cpu_seconds": budget.cpu_seconds(),
         "load_seconds": load_seconds,
     }
     status: Status = "optimal" if objective == bound else "feasible"

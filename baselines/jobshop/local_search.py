@@ -14,24 +14,22 @@ from functools import lru_cache
 import numba
 import numpy as np
 
+from dispatchgym.baselines.budget import BEST, MOVES, Budget, run_chunks
 from dispatchgym.baselines.compiled import COMPILED
 from dispatchgym.baselines.jobshop.graph import Graph, build_graph, makespan, rebuild, to_schedule
 from dispatchgym.baselines.jobshop.moves import (
-    BEST,
     IDLE,
-    MOVES,
     Memory,
     apply_move,
     candidates,
-    draw,
     estimate,
     forbid,
-    fraction,
     keep,
     new_memory,
     pick,
 )
-from dispatchgym.baselines.result import Result, Status
+from dispatchgym.baselines.random import draw, fraction
+from dispatchgym.baselines.result import Point, Result, Status
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule, simple_lower_bound
 
 # Tabu search; chosen on generated shops, uniform and two-set, 15x15 to 50x20.
@@ -42,8 +40,6 @@ KICK = 20  # and makes up to this many random moves from it
 # Simulated annealing: temperatures in mean durations, falling geometrically.
 HOT = 1.0
 COLD = 0.05
-SLICE = 0.01  # CPU-seconds between two looks at the clock
-FIRST_CHUNK = 100  # moves before the first look
 
 
 @numba.njit(**COMPILED)
@@ -139,26 +135,22 @@ def search(
     Compiling or loading the compiled code is not counted; notes["load_seconds"] has it.
     """
     load_seconds = load()
-    began, cpu = time.perf_counter() - start.seconds, time.thread_time() - start.seconds
     bound = simple_lower_bound(instance)
+    began, cpu = time.perf_counter() - start.seconds, time.thread_time() - start.seconds
+    budget = Budget(seconds, moves, bound, began=began, cpu=cpu)
     graph = build_graph(instance, start.schedule)
     memory = new_memory(graph, seed)
     step = STEPS[name]
-    curve: list[tuple[float, int | None, int | None]] = [(start.seconds, start.objective, bound)]
-    used, chunk = 0.0, FIRST_CHUNK
-    while used < 1.0 and memory.tally[BEST] > bound:
-        before, slice_began = int(memory.tally[BEST]), time.thread_time()
-        made = int(memory.tally[MOVES])
-        step(graph, memory, chunk if moves is None else min(1000, moves - made), bound, used)
-        made = int(memory.tally[MOVES])
-        if moves is None:
-            now = time.thread_time()
-            used = (now - cpu) / seconds
-            chunk = max(FIRST_CHUNK, int(chunk * min(2.0, SLICE / max(now - slice_began, 1e-6))))
-        else:
-            used = made / moves
-        if memory.tally[BEST] < before:
-            curve.append((time.perf_counter() - began, int(memory.tally[BEST]), bound))
+    curve: list[Point] = [(start.seconds, start.objective, bound)]
+    best = int(memory.tally[BEST])
+
+    def record() -> None:
+        nonlocal best
+        if memory.tally[BEST] < best:
+            best = int(memory.tally[BEST])
+            curve.append((time.perf_counter() - began, best, bound))
+
+    run_chunks(lambda n, used: step(graph, memory, n, bound, used), memory.tally, budget, record)
     rebuild(graph, memory.best)
     schedule = to_schedule(instance, graph)
     objective = int(np.where(instance.machine >= 0, schedule.start + instance.duration, 0).max())
@@ -166,7 +158,7 @@ def search(
         curve.append((time.perf_counter() - began, objective, bound))
     notes = {
         "moves": int(memory.tally[MOVES]),
-        "cpu_seconds": time.thread_time() - cpu,
+        "cpu_seconds": budget.cpu_seconds(),
         "load_seconds": load_seconds,
     }
     status: Status = "optimal" if objective == bound else "feasible"

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.budget import BEST, MOVES
 from dispatchgym.baselines.compiled import INLINED
 from dispatchgym.baselines.jobshop.graph import (
     Graph,
@@ -20,6 +21,7 @@ from dispatchgym.baselines.jobshop.graph import (
     may_follow,
     may_precede,
 )
+from dispatchgym.baselines.random import State, draw, new_state
 
 
 class Memory(NamedTuple):
@@ -30,10 +32,10 @@ class Memory(NamedTuple):
     path: NodeArray  # (N,) work space: operations of a critical path, first to last
     moves: NodeArray  # (4N, 3) work space: u, v, and 1 if u moves right after v, 0 if v right before u
     tally: npt.NDArray[np.int64]  # moves made, makespan of `best`, moves since it improved
-    random: npt.NDArray[np.uint64]  # (1,) state of the generator
+    random: State
 
 
-MOVES, BEST, IDLE = 0, 1, 2  # positions in Memory.tally
+IDLE = 2  # position in Memory.tally, after MOVES and BEST
 
 
 def new_memory(graph: Graph, seed: int) -> Memory:
@@ -46,25 +48,8 @@ def new_memory(graph: Graph, seed: int) -> Memory:
         path=np.zeros(n, np.uint32),
         moves=np.zeros((4 * n, 3), np.uint32),
         tally=np.array([0, makespan(graph), 0], np.int64),
-        random=np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64),
+        random=new_state(seed),
     )
-
-
-@numba.njit(**INLINED)
-def draw(m, n):  # type: ignore[no-untyped-def]
-    """A whole number below n (splitmix64: Steele, Lea & Flood, OOPSLA 2014)."""
-    m.random[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = m.random[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return np.int64(((z >> np.uint64(33)) * np.uint64(n)) >> np.uint64(31))
-
-
-@numba.njit(**INLINED)
-def fraction(m):  # type: ignore[no-untyped-def]
-    """A number in [0, 1), a multiple of 2**-31."""
-    return draw(m, 2**31) / 2.0**31
 
 
 @numba.njit(**INLINED)

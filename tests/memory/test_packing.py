@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dispatchgym.baselines.budget import Budget
 from dispatchgym.baselines.memory.pack.branch_and_bound import search
 from dispatchgym.baselines.memory.pack.greedy import ORDERS, Placer, greedy_order
 from dispatchgym.baselines.memory.pack.methods import METHODS, check_method, solve
-from dispatchgym.baselines.order_search import Budget, anneal, brkga, hill_climb
+from dispatchgym.baselines.order_search import anneal, brkga, hill_climb
 from dispatchgym.envs.memory.check import check_packing
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.catalogue import load_packing
@@ -208,15 +209,15 @@ def test_searches_over_orders_improve_and_keep_their_budget(run):
         assert (np.sort(orders, axis=1) == np.arange(packing.buffers)).all()
         return placer.heights(orders)
 
-    found = run(evaluate, start, Budget(evaluations=600), 3)
+    found = run(evaluate, start, Budget(steps=600), 3)
     assert found.evaluations == sum(counted)
     assert 600 <= found.evaluations < 700
     heights = [height for _, height in found.curve]
     assert heights == sorted(set(heights), reverse=True)
     assert heights[0] == placer.heights(start[None])[0] > heights[-1] == found.objective
     assert placer.place(found.order, "first")[1] == found.objective
-    assert run(placer.heights, start, Budget(evaluations=600), 3).objective == found.objective
-    reached = run(placer.heights, start, Budget(evaluations=600, goal=heights[1]), 3)
+    assert run(placer.heights, start, Budget(steps=600), 3).objective == found.objective
+    reached = run(placer.heights, start, Budget(steps=600, target=heights[1]), 3)
     assert reached.objective <= heights[1]
     assert reached.evaluations < found.evaluations
 

@@ -85,14 +85,15 @@ def by_priority(player: Any, factor: npt.NDArray[np.float64] | float = 1.0) -> n
 
 
 def _search(player: Any, start: npt.NDArray[np.int64], m: Method, seed: int, began: float) -> Result:
-    from dispatchgym.baselines import order_search as keys
+    from dispatchgym.baselines.budget import Budget
+    from dispatchgym.baselines.order_search import anneal, brkga, hill_climb
 
     if not len(start):
         latency = int(player.evaluate(start[None])[0])
         return Result(latency, player.plan(), "feasible", time.perf_counter() - began)
-    budget = keys.Budget(m.seconds or 1.0, m.budget("evaluations"), player.program.lower_bound)
+    budget = Budget(m.seconds or 1.0, m.budget("evaluations"), player.program.lower_bound)
     # The searches order 0 to N - 1: these are places in `start`.
-    run = {"hill": keys.hill_climb, "anneal": keys.anneal, "brkga": keys.brkga}[m.name]
+    run = {"hill": hill_climb, "anneal": anneal, "brkga": brkga}[m.name]
     found = run(lambda orders: player.evaluate(start[orders]), np.arange(len(start)), budget, seed)
     latency = int(player.evaluate(start[found.order][None])[0])
     curve = tuple((at, value, None) for at, value in found.curve)

@@ -91,7 +91,8 @@ def _result(packing: Packing, offset: Any, height: int, spent: float, curve: Any
 
 
 def _search(packing: Packing, m: Method, seed: int) -> Result:
-    from dispatchgym.baselines.order_search import Budget, anneal, brkga, hill_climb
+    from dispatchgym.baselines.budget import Budget
+    from dispatchgym.baselines.order_search import anneal, brkga, hill_climb
 
     placer, fit = Placer(packing), _fit(m)
     start = greedy_order(packing, "size")
