@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.blocking.check import processing_end
-from dispatchgym.envs.jobshop.render import DPI, FAINT, INK, WIDTH, _draw_marks, _style, job_colours
+from dispatchgym.envs.core.drawing import DPI, FAINT, INK, WIDTH, draw_marks, job_colours, style_gantt
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, lower_bound
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def draw(instance: BlockingShop, schedule: BlockingSchedule, *, title: str | Non
     _draw_layers(axes, found, job_colours(shop.jobs))
     _draw_numbers(axes, found, shop.jobs, row_height, horizon)
     total = int(shop.operations.sum())
-    _draw_marks(axes, marks, end if ends else None, "makespan" if len(ends) == total else "latest end")
+    draw_marks(axes, marks, end if ends else None, "makespan" if len(ends) == total else "latest end")
     status = f"makespan {end}" if len(ends) == total else f"{len(ends)} of {total} operations entered"
     subtitle = f"{shop.jobs} jobs, {shop.machines} machines, {SAID[instance.variant]}  ·  {status}"
-    _style(axes, shop.machines, title or instance.name, subtitle)
+    style_gantt(axes, shop.machines, title or instance.name, subtitle)
     _draw_legend(figure, bool(found.down))
     return figure
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.envs.jobshop.render import DPI, FAINT, INK, PAPER, SAFE, WIDTH
+from dispatchgym.envs.core.drawing import DPI, FAINT, INK, PAPER, SAFE, WIDTH
 from dispatchgym.envs.memory.check import Replay, execute
 from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, PackingPlan, all_slow, peak
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.envs.jobshop.render import DPI, FAINT, INK, SAFE, WIDTH, _draw_marks, _style, job_colours
+from dispatchgym.envs.core.drawing import DPI, FAINT, INK, SAFE, WIDTH, draw_marks, job_colours, style_gantt
 from dispatchgym.envs.soc.check import Run, executions
 from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, lower_bound, topological
 
@@ -49,7 +49,7 @@ def draw(stream: Stream, log: StreamLog, *, title: str | None = None, window: tu
     _draw_arrivals(axes, log.arrival, colours, left, right)
     part = f"  ·  shown: {left} to {right}" if (left, right) != (0, now) else ""
     begun = f"{len(log.arrival)} jobs let in, {len(runs)} tasks begun by {now} microseconds{part}"
-    _style(axes, pes, title or stream.name, begun)
+    style_gantt(axes, pes, title or stream.name, begun)
     _name_rows(axes, [f"{c.name} {k}" if c.pes > 1 else c.name for c in load.platform.clusters for k in range(c.pes)])
     _draw_shares(axes, [sum(min(run.end, now) - run.start for run in runs if run.pe == p) / now for p in range(pes)])
     _draw_legend(figure, stream)
@@ -166,9 +166,9 @@ def draw_static(dag: StaticDag, schedule: StaticSchedule, *, title: str | None =
     _draw_bars(axes, bars, row_height, 0, horizon)
     _outline(axes, schedule, end, longest)
     whole = len(begun) == len(end)
-    _draw_marks(axes, marks, last if len(begun) else None, "makespan" if whole else "latest end")
+    draw_marks(axes, marks, last if len(begun) else None, "makespan" if whole else "latest end")
     status = f"makespan {last}" if whole else f"{len(begun)} of {len(end)} tasks started"
-    _style(axes, dag.pes, title or dag.name, f"{len(end)} tasks, {dag.pes} PEs, {len(dag.edges)} edges  ·  {status}")
+    style_gantt(axes, dag.pes, title or dag.name, f"{len(end)} tasks, {dag.pes} PEs, {len(dag.edges)} edges  ·  {status}")
     _name_rows(axes, [f"PE {p}" for p in range(dag.pes)])
     axes.set_xlabel("time (ticks)", fontsize=9, color=INK)
     busy = [int((end - schedule.start)[begun][schedule.pe[begun] == p].sum()) / max(last, 1) for p in range(dag.pes)]

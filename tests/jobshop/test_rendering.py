@@ -6,7 +6,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from dispatchgym.envs.jobshop.render import draw, job_colours
+from dispatchgym.envs.core.drawing import job_colours
+from dispatchgym.envs.jobshop.render import draw
 from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
 from tests.jobshop.shops import ID
