@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.envs.core.contract import Features
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import write_bytes, write_text
 
 FORMAT = 1
 PRETRAINED = Path(__file__).with_name("pretrained")
@@ -36,27 +36,9 @@ def writable(folder: Path) -> None:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` in one step; InputError if its folder cannot be written."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-
-
 def save_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    write_atomically(path, to_bytes(plain, metadata={"about": json.dumps(about)}))
+    write_bytes(path, to_bytes(plain, metadata={"about": json.dumps(about)}), make_folder=True)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -75,7 +57,7 @@ def save_policy(folder: Path, policy: Policy, weights: dict[str, Tensor], about:
     """Write policy.safetensors and policy.json; `about` says how the weights came to be."""
     header = {"format": FORMAT, "problem": about["problem"], "network": asdict(policy.config), **about}
     save_tensors(folder / "policy.safetensors", weights, header)
-    write_atomically(folder / "policy.json", (json.dumps(header, indent=1) + "\n").encode())
+    write_text(folder / "policy.json", json.dumps(header, indent=1) + "\n")
 
 
 def load_policy(where: str | Path, problem: str, device: str = "cpu") -> tuple[Policy, dict[str, Any]]:

@@ -20,6 +20,7 @@ from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.agents.training import Training
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import write_text
 
 VALIDATION_SEED = 2**31  # far from every training stream
 KEPT_DEMONSTRATIONS = 200  # pools whose expert schedules are kept
@@ -249,7 +250,7 @@ class Trainer:
                     kept.append(text + "\n")
             except (json.JSONDecodeError, KeyError):
                 continue  # torn by a kill
-        checkpoint.write_atomically(path, "".join(kept).encode())
+        write_text(path, "".join(kept))
 
 
 def settings(training: Training, config: TrainConfig) -> dict[str, Any]:

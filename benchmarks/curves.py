@@ -31,9 +31,8 @@ from benchmarks import markdown_blocks as blocks
 from benchmarks.command import run_command
 from benchmarks.results_file import header
 from dispatchgym import evaluate, families
-from dispatchgym.agents.checkpoint import write_atomically
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.files import read_text, write_text
+from dispatchgym.instances.files import read_text, write_bytes, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe & Ito
@@ -98,7 +97,7 @@ def benchmark(options: Options) -> None:
     data = {"header": about, "instances": list(options.instances), "runs": rows}
     (options.docs / "data").mkdir(parents=True, exist_ok=True)
     write_text(options.docs / "data" / "curves.json", json.dumps(data, indent=1) + "\n")
-    write_atomically(options.docs / "images" / "curves.png", draw(rows))
+    write_bytes(options.docs / "images" / "curves.png", draw(rows), make_folder=True)
     blocks.fill(page, "curves", describe(rows, about, options))
 
 

@@ -23,12 +23,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks import markdown_blocks as blocks
-from dispatchgym.agents.checkpoint import write_atomically
 from dispatchgym.baselines.jobshop.methods import solve
 from dispatchgym.envs.jobshop.check import check
 from dispatchgym.envs.jobshop.render import draw
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.files import read_text, write_text
+from dispatchgym.instances.files import read_text, write_bytes, write_text
 from dispatchgym.instances.jobshop import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         log = options.log or (DATA if DATA.exists() else None)
         curve = training(log) if log else None
-        write_atomically(IMAGES / "gantt-ft10.png", png(gantt()))
+        write_bytes(IMAGES / "gantt-ft10.png", png(gantt()), make_folder=True)
         if log and curve:
             write_text(DATA, read_text(log))
-            write_atomically(IMAGES / "training.png", png(curve))
+            write_bytes(IMAGES / "training.png", png(curve), make_folder=True)
             blocks.fill(ROOT / "README.md", "training", f"![Training curve](docs/images/training.png)\n\n{CAPTION}")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
