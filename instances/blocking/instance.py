@@ -20,6 +20,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.instances.arrays import read_only
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import MAX_HORIZON, JobShop, simple_lower_bound
 
@@ -92,9 +93,7 @@ class BlockingShop:
         if self.variant == "nwt" and (down.shape[1] or breakdown.any()):
             raise InputError(f"{self.name}: a no-wait shop cannot be interrupted")
         for name, value in (("down", down), ("breakdown", breakdown)):
-            array = np.ascontiguousarray(value, np.int32)
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, read_only(value.astype(np.int32)))
         if self.lower_bound is not None and self.best_known is not None and self.lower_bound > self.best_known:
             raise InputError(f"{self.name}: lower bound {self.lower_bound} is above the best known makespan {self.best_known}")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.instances.arrays import read_only
 from dispatchgym.instances.errors import InputError
 
 IntArray = npt.NDArray[np.int32]
@@ -42,9 +43,7 @@ class JobShop:
         machines = self.machines or int(machine.max()) + 1
         self._validate(machine, duration, release, machines)
         for name, value in (("machine", machine), ("duration", duration), ("release", release)):
-            array = np.ascontiguousarray(value, np.int32)
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, read_only(value.astype(np.int32)))
         object.__setattr__(self, "machines", machines)
 
     def _integers(self, name: str) -> npt.NDArray[np.int64]:

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.instances.arrays import read_only
 from dispatchgym.instances.errors import InputError
 
 LongArray = npt.NDArray[np.int64]
@@ -124,7 +125,7 @@ class Packing:
                 reached = gap.upper
             if int(self.upper[n]) > reached:
                 rows.append((n, reached, int(self.upper[n]), 0, size))
-        return _frozen(np.array(rows, np.int64).reshape(-1, 5))
+        return read_only(np.array(rows, np.int64).reshape(-1, 5))
 
     def __repr__(self) -> str:
         return f"Packing({self.name!r}, buffers={self.buffers}, capacity={self.capacity})"
@@ -195,7 +196,7 @@ class MemoryProgram:
         ):
             object.__setattr__(self, column, _column(self.name, column, getattr(self, column), length, missing))
         access = _long(self.name, "access", self.access).reshape(-1, 4)
-        object.__setattr__(self, "access", _frozen(access[np.argsort(access[:, INSTRUCTION], kind="stable")]))
+        object.__setattr__(self, "access", read_only(access[np.argsort(access[:, INSTRUCTION], kind="stable")]))
         object.__setattr__(self, "labels", self.labels or tuple(map(str, range(slots))))
         self._check_levels()
         self._check_buffers()
@@ -294,30 +295,30 @@ class MemoryProgram:
         for n in np.argsort(self.define, kind="stable").tolist():
             if self.alias[n] >= 0:
                 root[n] = root[self.alias[n]]
-        return _frozen(root)
+        return read_only(root)
 
     @cached_property
     def slow_ticks(self) -> LongArray:
         """(A,) what each access takes of its instruction's time if served from slow memory."""
-        return _frozen(_ticks(self.access[:, BYTES], np.full(len(self.access), self.slow_rate)))
+        return read_only(_ticks(self.access[:, BYTES], np.full(len(self.access), self.slow_rate)))
 
     @cached_property
     def fast_ticks(self) -> LongArray:
         """(A,) what each access takes if served from fast memory."""
         rate = np.where(self.access[:, WRITE] == 1, self.fast_write_rate, self.fast_read_rate)
-        return _frozen(_ticks(self.access[:, BYTES], rate))
+        return read_only(_ticks(self.access[:, BYTES], rate))
 
     @cached_property
     def copy_ticks(self) -> LongArray:
         """(N,) slow-memory time that a copy of each buffer takes, in either direction."""
-        return _frozen(_ticks(self.size, np.full(self.buffers, self.slow_rate)))
+        return read_only(_ticks(self.size, np.full(self.buffers, self.slow_rate)))
 
     @cached_property
     def last(self) -> LongArray:
         """(N,) end of each life: the slot after its last access, of outputs the end of the program."""
         end = np.maximum(self.define, 0) + 1
         np.maximum.at(end, self.access[:, BUFFER], self.access[:, INSTRUCTION] + 1)
-        return _frozen(np.where(self.output == 1, self.instructions, end))
+        return read_only(np.where(self.output == 1, self.instructions, end))
 
     def __repr__(self) -> str:
         return f"MemoryProgram({self.name!r}, instructions={self.instructions}, buffers={self.buffers}, capacity={self.capacity})"
@@ -431,7 +432,7 @@ def _column(name: str, column: str, given: npt.ArrayLike, length: int, missing: 
         values = np.full(length, missing, np.int64)
     if values.shape != (length,):
         raise InputError(f"{name}: {column} has shape {values.shape}, expected {length} values")
-    return _frozen(values)
+    return read_only(values)
 
 
 def _long(name: str, column: str, values: npt.ArrayLike) -> LongArray:
@@ -442,9 +443,3 @@ def _long(name: str, column: str, values: npt.ArrayLike) -> LongArray:
     if found.size and found.dtype.kind not in "ib":
         raise InputError(f"{name}: {column} must hold whole numbers below 2^63, not {found.dtype}")
     return found.astype(np.int64)
-
-
-def _frozen(array: LongArray) -> LongArray:
-    own = np.ascontiguousarray(array)
-    own.flags.writeable = False
-    return own

@@ -18,6 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.instances.arrays import read_only
 from dispatchgym.instances.errors import InputError
 
 IntArray = npt.NDArray[np.int32]
@@ -85,7 +86,7 @@ class Platform:
             raise InputError(
                 f"{self.name}: bandwidth {value:g} between clusters {bad[0] if bad else 'of one PE'} is not positive"
             )
-        object.__setattr__(self, "between", _frozen(between))
+        object.__setattr__(self, "between", read_only(between))
 
     @cached_property
     def cluster_of(self) -> IntArray:
@@ -168,9 +169,9 @@ class StaticDag:
             raise InputError(f"{self.name}: bandwidth {bandwidth[a, b]:g} between PEs {a} and {b} is not positive")
         if self.tasks and len(self.tasks) != n:
             raise InputError(f"{self.name}: {len(self.tasks)} names for {n} tasks")
-        object.__setattr__(self, "duration", _frozen(duration.astype(np.int32)))
+        object.__setattr__(self, "duration", read_only(duration.astype(np.int32)))
         object.__setattr__(self, "edges", _edges(self.name, self.edges, n))
-        object.__setattr__(self, "bandwidth", _frozen(bandwidth))
+        object.__setattr__(self, "bandwidth", read_only(bandwidth))
         volume = float(self.edges[:, 2].sum()) if len(self.edges) else 0.0
         if float(duration.clip(0).max(axis=1).sum()) + volume / float(min(bandwidth.min(), 1e300)) >= MAX_TIME:
             raise InputError(f"{self.name}: durations and transfers add up to 2**30 or more")
@@ -291,7 +292,7 @@ def stream(workload: Workload, seed: int | tuple[int, ...], name: str = "") -> S
     if jobs * widest > MAX_ENTRIES:
         raise InputError(f"{workload.name}: up to {jobs} jobs of {widest} tasks within the horizon are too many")
     deviation = noise.standard_normal((jobs, widest if workload.noise else 0))
-    return Stream(workload, _frozen(gap), _frozen(application), _frozen(deviation), name or workload.name)
+    return Stream(workload, read_only(gap), read_only(application), read_only(deviation), name or workload.name)
 
 
 def _gaps(workload: Workload, rng: np.random.Generator) -> IntArray:
@@ -369,12 +370,6 @@ def lower_bound(dag: StaticDag) -> int:
     return bound
 
 
-def _frozen(array: npt.NDArray) -> npt.NDArray:
-    own = np.ascontiguousarray(array)
-    own.flags.writeable = False
-    return own
-
-
 def _edges(name: str, given: npt.ArrayLike, tasks: int) -> IntArray:
     """Validated edges as a read-only (E, 3) array."""
     if tasks < 1:
@@ -401,4 +396,4 @@ def _edges(name: str, given: npt.ArrayLike, tasks: int) -> IntArray:
     order = topological(tasks, edges)
     if len(order) < tasks:
         raise InputError(f"{name}: task {min(set(range(tasks)) - set(order))} is on or behind a cycle")
-    return _frozen(edges.astype(np.int32))
+    return read_only(edges.astype(np.int32))
