@@ -75,8 +75,13 @@ class Method:
                 raise self.error(f"{what} does not apply to '{self.name}'; valid: {', '.join(valid) or 'no option'}")
 
 
-def parse_method(text: str) -> Method:
-    """Split a method text into its parts. Raises InputError on an empty name, a malformed, repeated or non-positive option."""
+def parse_method(text: str | Method) -> Method:
+    """Split a method text into its parts; a parsed method is returned as it is.
+
+    Raises InputError for an empty name and for a malformed, repeated or non-positive option.
+    """
+    if isinstance(text, Method):
+        return text
     name, colon, rest = text.partition(":")
     target = None
     if "@" in name:

@@ -16,7 +16,7 @@ METHODS: dict[str, str] = {
 }
 
 
-def check_method(text: str) -> Method:
+def check_method(text: Method | str) -> Method:
     """Parse a method text and check its options without solving anything.
 
     Raises InputError naming the method, the option and the valid ones.
@@ -33,7 +33,7 @@ def check_method(text: str) -> Method:
     return method
 
 
-def solve(instance: BlockingShop, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(instance: BlockingShop, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
     """Run one method, e.g. "spt", "mwkr:x128", "sa:10s", "rolling:1s", "cpsat:10s,workers=2".
 
     `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed

@@ -19,7 +19,7 @@ METHODS: dict[str, str] = {
 START = "fdd-mwkr"
 
 
-def check_method(text: str) -> Method:
+def check_method(text: Method | str) -> Method:
     """Parse a method text and check its options, those of its start or hint too, without solving anything.
 
     Raises InputError naming the method, the option and the valid ones.
@@ -40,7 +40,7 @@ def check_method(text: str) -> Method:
     return method
 
 
-def solve(instance: JobShop, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(instance: JobShop, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
     """Run one method, e.g. "spt", "mwkr:x128", "tabu:1s", "sa:moves=100000", "cpsat:10s,workers=2,hint=tabu".
 
     `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed

@@ -167,3 +167,12 @@ def test_every_listed_method_solves_a_shop_with_all_complications():
         assert check(shop, result.schedule) == result.objective
         assert result.seconds >= 0
         assert result.curve[-1][1] == result.objective
+
+
+def test_a_parsed_method_is_run_as_its_text_is():
+    shop = load("ft06")
+    method = check_method("spt:x3,builder=active")
+    assert check_method(method) is method
+    assert solve(shop, method, seed=1).objective == solve(shop, method.text, seed=1).objective
+    with pytest.raises(InputError, match="'heft' is not one of"):
+        check_method(parse_method("heft"))

@@ -27,7 +27,7 @@ HINTS = ("xla", "all-slow", "hill")
 SPREAD = 0.5  # standard deviation of the noise on logarithms of priorities, of samples
 
 
-def check_method(text: str) -> Method:
+def check_method(text: Method | str) -> Method:
     """Parse a method text and check its options without solving anything.
 
     Raises InputError naming the method, the option and the valid ones.
@@ -45,7 +45,7 @@ def check_method(text: str) -> Method:
     return method
 
 
-def solve(program: MemoryProgram, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(program: MemoryProgram, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
     """Run one method, e.g. "xla", "xla:x64", "hill:10s", "cpsat:60s,workers=2,hint=hill".
 
     `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed

@@ -30,7 +30,7 @@ EXACT = ("branch", "cpsat")
 GOALS = ("capacity", "height")
 
 
-def check_method(text: str) -> Method:
+def check_method(text: Method | str) -> Method:
     """Parse a method text and check its options without solving anything.
 
     Raises InputError naming the method, the option and the valid ones.
@@ -52,7 +52,7 @@ def check_method(text: str) -> Method:
     return method
 
 
-def solve(packing: Packing, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(packing: Packing, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
     """Run one method, e.g. "size:fit=first", "anneal:10s", "branch:60s,goal=height", "cpsat:20s,workers=2".
 
     All but the exact methods want the lowest packing, whatever the capacity is: notes["fits"] says whether theirs keeps it. The

@@ -26,7 +26,7 @@ SAMPLED = ("heft", "cpop", "peft", "lookahead", "random")
 HINTS = tuple(name for name in METHODS if name != "cpsat")
 
 
-def check_method(text: str) -> Method:
+def check_method(text: Method | str) -> Method:
     """Parse a method text and check its options without solving anything.
 
     Raises InputError naming the method, the option and the valid ones.
@@ -42,7 +42,7 @@ def check_method(text: str) -> Method:
     return method
 
 
-def solve(dag: StaticDag, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(dag: StaticDag, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
     """Run one method, e.g. "heft", "heft:x128", "cpsat:20s,workers=2,hint=lookahead".
 
     `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed

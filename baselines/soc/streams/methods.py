@@ -14,7 +14,7 @@ METHODS: dict[str, str] = {
 }
 
 
-def check_method(text: str) -> Method:
+def check_method(text: Method | str) -> Method:
     """Parse a method text and check its options without solving anything.
 
     Raises InputError naming the method, the option and the valid ones.
@@ -31,7 +31,7 @@ def check_method(text: str) -> Method:
     return method
 
 
-def solve(stream: Stream, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(stream: Stream, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
     """Run one method, e.g. "etf", "rolling-cpsat:0.1s,workers=2". The objective is in nanoseconds.
 
     `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed
