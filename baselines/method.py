@@ -37,7 +37,7 @@ class Method:
             raise self.error(f"'{self.name}' is not one of {', '.join(names)}")
 
     def integer(self, key: str, default: int) -> int:
-        """The positive whole number given for option `key`; raises InputError for anything else."""
+        """The positive integer given for option `key`. Raises InputError for other values."""
         value = self.options.get(key)
         if value is None:
             return default
@@ -46,9 +46,9 @@ class Method:
         return int(value)
 
     def budget(self, key: str, *others: str) -> int | None:
-        """The number of moves given as option `key`, None if it is not given; raises InputError if seconds are given too.
+        """The number of steps given as option `key`, None if it is not given.
 
-        Refuses all other options but the keys in `others`.
+        Raises InputError if seconds are given too, and for options other than `key` and `others`.
         """
         self.accept(seconds=True, keys=(key, *others))
         moves = self.integer(key, 1) if key in self.options else None
@@ -64,7 +64,7 @@ class Method:
         return value
 
     def accept(self, *, seconds: bool = False, samples: bool = False, keys: Collection[str] = (), target: bool = False) -> None:
-        """Raise InputError for any option outside those listed, naming the ones that are valid."""
+        """Raise InputError for an option that is not listed; the message names the valid ones."""
         given = [(f"option {k}={v}", k in keys) for k, v in self.options.items()]
         given += [(f"option {self.seconds}s", seconds)] if self.seconds is not None else []
         given += [(f"option x{self.samples}", samples)] if self.samples is not None else []

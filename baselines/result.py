@@ -1,4 +1,4 @@
-"""What every method returns: the common currency of `evaluate.py`."""
+"""The result of a method, the same for all problems."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Point = tuple[float, int | None, int | None]  # (seconds, objective or None, low
 class Result:
     """One method's answer to one instance.
 
-    `objective` is None unless a schedule was found; whoever prints it passes `schedule` through the problem's
-    referee first. `curve` is the anytime record.
+    `objective` is None if no schedule was found. Before it is printed, the problem's referee must check `schedule`. `curve` is
+    the anytime record.
     """
 
     objective: int | None

@@ -1,6 +1,6 @@
-"""Constraint programming: OR-Tools CP-SAT, begun with the best of a few schedules that insert the jobs one after another.
+"""Constraint programming: OR-Tools CP-SAT, which starts from the best of a few insertion schedules.
 
-Interruptions are known to it in advance, so on a trace its optimum is a bound for every method that must not look ahead.
+The model contains all interruptions in advance, so its optimum on a trace is a lower bound for every online method.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from dispatchgym.instances.blocking.instance import BlockingShop, lower_bound
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
-STARTS = 30  # random sequences of jobs that are inserted
-START_SHARE = 0.05  # of the time limit: no further sequence is begun after it
-LATE_SHARE = 0.5  # of the time limit: jobs that are not inserted by then go one after another
+STARTS = 30  # random job sequences for the insertion
+START_SHARE = 0.05  # of the time limit: no further sequence is started after it
+LATE_SHARE = 0.5  # of the time limit: jobs not inserted by then are appended one after another
 
 
 def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
-    """Run "cpsat:10s,workers=2"; `workers` counts unless the text says otherwise."""
+    """Run "cpsat:10s,workers=2"; `workers` is the default of the option."""
     return cpsat(instance, seconds=method.seconds or 10.0, workers=method.integer("workers", workers), seed=seed)
 
 
 def cpsat(instance: BlockingShop, *, seconds: float = 10.0, workers: int = 1, seed: int = 0) -> Result:
-    """Solve with a limit of `seconds` wall seconds, in which the model is built too.
+    """Solve within `seconds` wall seconds, which include building the model.
 
-    There is always a schedule: status optimal or feasible. An interrupt stops the solver and is raised.
+    A schedule is always found: the status is optimal or feasible. An interrupt stops the solver and is raised.
     """
     began = time.perf_counter()
     deadline = began + seconds
@@ -56,7 +56,7 @@ def cpsat(instance: BlockingShop, *, seconds: float = 10.0, workers: int = 1, se
 
 
 def _start(clock: Clock, rng: np.random.Generator, began: float, seconds: float) -> Times:
-    """The best of some schedules by insertion of the jobs in random sequence; at least one, however short the limit."""
+    """The best of several insertion schedules of random job sequences. At least one is built, however short the limit."""
     best: Times | None = None
     for _ in range(STARTS):
         found = left_shift(clock, insertion(clock, rng.permutation(len(clock.route)).tolist(), began + LATE_SHARE * seconds))
@@ -85,8 +85,8 @@ def _search(
 
 def _solver(deadline: float, workers: int, seed: int) -> cp_model.CpSolver:
     solver = new_solver(deadline - time.perf_counter(), workers, seed)
-    # Linear relaxations and probing only cost time (measured on generated shops of 9x5 and 10x8). Two or three workers are one
-    # for proofs and the rest for neighbourhoods; from four on, CP-SAT's own portfolio holds a worker without relaxations.
+    # Linear relaxations and probing only cost time (measured on generated shops of 9x5 and 10x8). With two or three workers,
+    # one proves bounds and the others search neighbourhoods. From four on, CP-SAT's portfolio has a worker without relaxations.
     solver.parameters.cp_model_probing_level = 0
     if workers < 4:
         solver.parameters.linearization_level = 0

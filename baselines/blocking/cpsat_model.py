@@ -1,8 +1,8 @@
-"""The blocking shop as a model of CP-SAT.
+"""The CP-SAT model of the blocking shop.
 
-Mascis & Pacciarelli's alternative graph (EJOR 143, 2002): one literal for each pair of operations on a machine says who is
-first. With swaps the times alone decide. Without, the moves of one instant are ranked, which excludes circles. Down windows
-are known in advance.
+It is Mascis & Pacciarelli's alternative graph (EJOR 143, 2002): a literal for each pair of operations on a machine decides their
+order. With swaps, times suffice. Without swaps, the moves at one instant are ranked, which excludes cycles. Down windows are
+known in advance.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from dispatchgym.baselines.blocking.cpsat_start import Clock, Operation, Orders
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
-MAX_IMPLICATIONS = 1_000_000  # of two literals: they speed the search up, but take memory
+MAX_IMPLICATIONS = 1_000_000  # between two literals: they speed up the search but cost memory
 
-Segment = tuple[int, int, int, int]  # (a, b, constant, slope 0 or 1): who enters in [a, b] ends at constant + slope * entry
+Segment = tuple[int, int, int, int]  # (a, b, constant, slope 0 or 1): an entry in [a, b] ends at constant + slope * entry
 
 
 class OutOfTime(Exception):
@@ -35,7 +35,7 @@ class Model:
 
     cp: cp_model.CpModel
     entry: list[list[cp_model.LinearExpr]]
-    rank: list[list[cp_model.LinearExpr]]  # of the entries of one instant
+    rank: list[list[cp_model.LinearExpr]]  # among the entries at one instant
     horizon: int
 
     def orders(self, clock: Clock, solver: cp_model.CpSolver) -> Orders:
@@ -44,14 +44,14 @@ class Model:
         for j in range(len(clock.route)):
             at = [solver.value(x) for x in self.entry[j]]
             for m, k, last in clock.stays[j]:
-                # Of entries at the same tick only the last one may last; without swaps the ranks say more.
+                # Of entries at the same tick, only the last may have a duration; without swaps, ranks order the others.
                 leave = at[last + 1] if last + 1 < len(at) else clock.end(j, last, at[last])
                 orders[m].append((at[k], solver.value(self.rank[j][k]), leave, [(j, x) for x in range(k, last + 1)]))
         return [[operation for *_, operations in sorted(order) for operation in operations] for order in orders]
 
 
 def build_model(clock: Clock, bound: int, horizon: int, deadline: float) -> Model | None:
-    """The model, whose solutions are the schedules of `bound` to `horizon` ticks; None if there is clearly none.
+    """The model of all schedules of `bound` to `horizon` ticks; None if there is clearly no such schedule.
 
     Raises OutOfTime after `deadline` (time.perf_counter).
     """
@@ -119,7 +119,7 @@ def _after_processing(
 
 
 def _segments_of_job(clock: Clock, j: int, horizon: int) -> list[list[Segment]]:
-    """The possible entries of each operation of job j, cut where the end of processing changes its form."""
+    """The possible entries of each operation of job j, split where the formula of the end of processing changes."""
     earliest = clock.release[j]
     tail = sum(clock.duration[j])
     found: list[list[Segment]] = []
@@ -137,7 +137,7 @@ def _segments(clock: Clock, j: int, k: int, low: int, high: int) -> list[Segment
     free = 0  # the end of the previous window
     for begin, end in zip(clock.down[m], clock.up[m], strict=True):
         cuts |= {begin, end, begin - late, end - late}
-        last = begin - duration  # who begins later is not done when the window begins
+        last = begin - duration  # an operation that begins later is not done when the window begins
         if last < free and not clock.instance.interruptions.restart:
             last = _begin_to_end(clock, m, begin, duration)
         cuts.add(last + 1 - late)
@@ -172,7 +172,7 @@ def _begin_to_end(clock: Clock, m: int, tick: int, duration: int) -> int:
 def _ranks(
     clock: Clock, model: cp_model.CpModel, entry: list[list[cp_model.LinearExpr]], leave: list[list[cp_model.LinearExpr]]
 ) -> list[list[cp_model.LinearExpr]]:
-    """Ranks of the moves of one instant in a shop without swaps, 0 elsewhere. A job moves twice only if it takes no time."""
+    """Ranks of simultaneous moves in a shop without swaps, else 0. Only an operation of duration 0 lets its job move twice."""
     if clock.variant != "bns":
         return [[model.new_constant(0)] * len(row) for row in entry]
     count = _moves_at_once(clock)
@@ -186,7 +186,7 @@ def _ranks(
 
 
 def _moves_at_once(clock: Clock) -> int:
-    """How many moves can be at one instant at most: one of each job, and one more for each operation that takes no time."""
+    """The maximal number of moves at one instant: one for each job, and one more for each operation of duration 0."""
     return sum(1 + row[: len(route)].count(0) for row, route in zip(clock.duration, clock.route, strict=True))
 
 
@@ -198,7 +198,7 @@ def _add_orders(
     rank: list[list[cp_model.LinearExpr]],
     deadline: float,
 ) -> None:
-    """Literals that say of two stays on a machine which is first, and what one says about the others of two jobs."""
+    """Add a literal for the order of each two stays on a machine, and the implications between the literals of two jobs."""
     count = _moves_at_once(clock)
     implications = 0
 
@@ -209,7 +209,7 @@ def _add_orders(
         after: cp_model.LinearExpr | int
         if k + 1 < len(entry[a]):
             after = rank[a][k + 1] + 1
-        else:  # nothing has to happen before an exit but, if it takes no time, the entry
+        else:  # an exit has no predecessor except the entry, and only if the operation has duration 0
             after = 0 if clock.duration[a][k] else rank[a][k] + 1
         model.add(count * leave[a][k] + after <= count * entry[b][q] + rank[b][q]).only_enforce_if(literal)
 
@@ -229,11 +229,11 @@ def _add_orders(
 
 
 def _implied(clock: Clock, a: int, b: int, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """(P, P): whether "job a is first" at pair x of their stays on a machine says the same of pair y.
+    """(P, P) whether "job a is first" at pair x of stays implies the same at pair y.
 
     A pair is (first operation of a, last one, first operation of b, last one). If a leaves k before b enters q, a is first
-    wherever its stay begins up to k + 1 and b's ends from q - 1 on: otherwise the jobs would wait for each other in a circle. A
-    circle is excluded if it takes time, and in a shop without swaps anyway.
+    wherever its stay begins up to k + 1 and b's ends from q - 1 on: otherwise the jobs would wait for each other in a
+    cycle. A cycle is impossible if it contains a positive duration, and always in a shop without swaps.
     """
     begins, k, q, ends = pairs.T
     done_a = np.concatenate(([0], np.cumsum(clock.duration[a])))
@@ -247,7 +247,7 @@ def _implied(clock: Clock, a: int, b: int, pairs: npt.NDArray[np.int64]) -> npt.
 def _without_waiting(
     clock: Clock, model: cp_model.CpModel, makespan: cp_model.IntVar, horizon: int, deadline: float
 ) -> Model | None:
-    """Only the starts of the jobs are free; the difference of two of them must stay out of some open intervals."""
+    """The variables are the starts of the jobs; the difference of two starts must avoid certain open intervals."""
     head = [[0, *np.cumsum(row).tolist()] for row in clock.duration]
     start: list[cp_model.IntVar] = []
     for j, release in enumerate(clock.release):

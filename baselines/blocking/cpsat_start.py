@@ -1,4 +1,4 @@
-"""Schedules for CP-SAT to begin with: jobs inserted one after another, and the earliest schedule of given machine orders."""
+"""Initial schedules for CP-SAT: insertion of jobs one by one, and the earliest schedule of given machine orders."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, stays
 
 Operation = tuple[int, int]  # (job, operation)
-Holding = tuple[int, int, list[Operation]]  # entry, exit, what is done in between
-Orders = list[list[Operation]]  # of each machine: who enters after whom
-Times = list[list[int]]  # of each job: its entries, and at last its exit
+Holding = tuple[int, int, list[Operation]]  # entry, exit, operations in between
+Orders = list[list[Operation]]  # of each machine: its operations in the order of their entries
+Times = list[list[int]]  # of each job: its entries, then its exit
 
 FOREVER = 2**40
 
@@ -66,9 +66,9 @@ def makespan(times: Times) -> int:
 
 
 def left_shift(clock: Clock, orders: Orders) -> Times:
-    """The earliest schedule in which every machine is entered in the given order; it must have one.
+    """The earliest schedule of the given machine orders, which must be feasible.
 
-    Entries and ends only grow with each other, so the smallest fixed point is reached by raising what is too early.
+    Entries and ends are monotone in each other, so raising times that are too early reaches the smallest fixed point.
     """
     times = [[clock.release[j]] * (len(route) + 1) for j, route in enumerate(clock.route)]
     changed = True
@@ -85,7 +85,7 @@ def left_shift(clock: Clock, orders: Orders) -> Times:
 
 
 def _tighten(clock: Clock, j: int, row: list[int]) -> bool:
-    """Raise the times of job j to what its own route asks; whether any has changed."""
+    """Raise the times of job j to satisfy its own route; return whether any has changed."""
     before = row.copy()
     for k, m in enumerate(clock.route[j]):
         row[k] = clock.enter(m, row[k])
@@ -97,9 +97,9 @@ def _tighten(clock: Clock, j: int, row: list[int]) -> bool:
 
 
 def insertion(clock: Clock, sequence: list[int], deadline: float) -> Orders:
-    """Machine orders of a schedule that takes the jobs in `sequence`, each as early as the holes between earlier ones let it.
+    """Machine orders of a schedule that inserts the jobs in `sequence`, each as early as the gaps between earlier jobs permit.
 
-    Jobs do not move once they are placed. After `deadline` (time.perf_counter) the rest goes one after another at the end.
+    Placed jobs do not move. After `deadline` (time.perf_counter) the remaining jobs are appended one after another.
     """
     held: list[list[Holding]] = [[] for _ in range(clock.machines)]  # in order
     last = 0
@@ -125,12 +125,12 @@ def _serial(clock: Clock, j: int, begin: int) -> list[int]:
 
 
 def _insert(clock: Clock, j: int, held: list[list[Holding]]) -> list[int]:
-    """The earliest exit by way of holes: in each hole of each machine on the route only the earliest entry matters.
+    """The earliest exit through gaps: in each gap of each machine on the route, only the earliest entry matters.
 
-    Without swaps a job leaves before the next one enters, never at the same tick: so it can be in no circle of moves.
+    Without swaps a job leaves before the next one enters, never at the same tick, so it cannot be part of a cycle of moves.
     """
     early = 1 if clock.variant == "bns" else 0
-    layers: list[list[tuple[int, int, int, int]]] = []  # of each operation: (entry, end, last tick to leave, hole it came from)
+    layers: list[list[tuple[int, int, int, int]]] = []  # of each operation: (entry, end, last tick to leave, gap it came from)
     for k, m in enumerate(clock.route[j]):
         layer: list[tuple[int, int, int, int]] = []
         for begin, end in _holes(held[m]):
@@ -138,7 +138,7 @@ def _insert(clock: Clock, j: int, held: list[list[Holding]]) -> list[int]:
             found = FOREVER, -1
             for origin, (_, ready, leave, _) in enumerate(layers[-1] if layers else [(0, clock.release[j], FOREVER, -1)]):
                 entry = clock.enter(m, max(ready, begin))
-                if entry <= leave and not (k and m == clock.route[j][k - 1] and leave != latest):  # it stays in its hole
+                if entry <= leave and not (k and m == clock.route[j][k - 1] and leave != latest):  # it stays in its gap
                     found = min(found, (entry, origin))
             if found[1] >= 0 and (done := clock.end(j, k, found[0])) <= latest:
                 layer.append((found[0], done, latest, found[1]))
@@ -158,7 +158,7 @@ def _holes(holdings: list[Holding]) -> list[tuple[int, int]]:
 
 
 def _insert_without_waiting(clock: Clock, j: int, held: list[list[Holding]]) -> list[int]:
-    """The earliest start at which no operation meets a holding on its machine."""
+    """The earliest start at which no operation overlaps a holding on its machine."""
     head = [0]
     for k in range(len(clock.route[j])):
         head.append(head[-1] + clock.duration[j][k])

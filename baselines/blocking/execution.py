@@ -1,4 +1,4 @@
-"""Carry out a sequence of moves on machines that break down, and see of a trace only what has happened."""
+"""Execution of a sequence of moves on machines that break down, and the part of a trace that is known at a given time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Trace:
         return begin + left
 
     def seen(self, now: int, entry: Ticks, entered: np.ndarray, repair: int) -> Trace:
-        """What is known at `now`: failures up to now; a machine that is down is expected back `repair` ticks from now."""
+        """The failures known at `now`; a machine that is down is expected to be up again `repair` ticks later."""
         down = [[(a, b if b <= now else now + repair) for a, b in w[: bisect.bisect_right(w, (now, 2**40))]] for w in self.down]
         breakdown = [0] * len(self.breakdown)
         for x in np.flatnonzero(entered).tolist():
@@ -54,7 +54,7 @@ class Trace:
 
 
 class Done(NamedTuple):
-    """The times of a sequence that was carried out."""
+    """The times of an executed sequence."""
 
     entry: Ticks  # (N,)
     end: Ticks  # (N,) when an operation is processed
@@ -66,7 +66,7 @@ def execute(
 ) -> Done:  # fmt: skip
     """Enter the machines in `order`, each as early as order, blocking and `trace` permit.
 
-    `board` is the empty one; begin[x] is the position of the first operation of x's circle of swaps. The operations in
+    `board` is the empty one; begin[x] is the position of the first operation of x's cycle of swaps. The operations in
     `entered` have entered at `entry` already; the others enter at `floor` or later.
     """
     n, machines = len(shop.job), len(board.free) - 1

@@ -1,6 +1,6 @@
 """Simulated annealing of a blocking shop: sequences of moves with and without swaps, orders of jobs in a no-wait shop.
 
-A shop that breaks down is planned as if it did not; the plan's sequence is then carried out (`execution`).
+An interrupted shop is planned without its interruptions; then the sequence of the plan is executed (`execution.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Anneal = Callable[[int, float], None]  # moves to try, temperature in ticks
 
 
 def mean_duration(instance: BlockingShop) -> float:
-    """Of the operations, in ticks; 1 if none takes any time."""
+    """Mean duration of the operations, in ticks; 1 if all durations are 0."""
     return float(instance.shop.duration[instance.shop.machine >= 0].mean()) or 1.0
 
 
@@ -56,9 +56,10 @@ def cool(
 def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
     """Anneal for `method.seconds` CPU-seconds of one core (1 unless given), or try `iterations=N` moves.
 
-    With `iterations` the seed alone decides the result. The search starts from one job after another, and ends early at the
-    simple lower bound (status optimal). Compiling or loading the compiled code is not counted; notes["load_seconds"] has it.
-    An interrupted shop is planned without its trace, and the curve is that of the plan; notes["plan"] is then "static".
+    With `iterations` the result depends on the seed alone. The first schedule runs the jobs one after another. The search ends
+    early at the simple lower bound (status optimal). The time to compile or load code is not counted; it is
+    notes["load_seconds"]. An interrupted shop is planned without its trace: the curve is that of the plan, and notes["plan"] is
+    "static".
     Raises InputError for other options.
     """
     moves = method.budget("iterations")

@@ -1,7 +1,7 @@
 """Neighbours of a sequence of moves and annealing over them, compiled.
 
-A neighbour moves one operation, or the rest of a job, to another place in the sequence; `play` repairs whatever that breaks.
-Most of the places are chosen to reverse a wait for a machine on a critical path.
+A neighbour moves one operation, or the rest of a job, to another position in the sequence; `play` makes the result feasible.
+Most positions are chosen to reverse a wait for a machine on a critical path.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ANYWHERE = 0.4  # an operation earlier, or the rest of a job later
 ADVANCE = 0.5  # an operation that waits for a machine comes before the one it waits for
 DELAY = 0.6  # that one comes after it
 EARLIER = 0.7  # the rest of the job that waits comes earlier
-LATER = 0.8  # the rest of the job it waits for comes later; otherwise all that is left of either job moves
+LATER = 0.8  # the rest of the job it waits for comes later; otherwise all remaining operations of either job move
 
 NOW = 2  # position in Search.tally, after MOVES and BEST
 _ONE = np.uint32(1)
@@ -46,7 +46,7 @@ class Search(NamedTuple):
     trial: Plan
     best: Plan
     table: Table
-    tokens: Ids  # (N,) work space: what is played after the part that stays
+    tokens: Ids  # (N,) work space: operations to play after the part that is kept
     path: Ids  # (N,) work space: operations that wait for a machine on a critical path
     tally: npt.NDArray[np.int64]  # moves made, makespan of `best`, of `current`
     random: State
@@ -82,7 +82,7 @@ def critical_waits(s, r):  # type: ignore[no-untyped-def]
             break
         i = i + 1 if i + 1 < r.left else 0
     n = 0
-    for _ in range(r.left):  # a swap that waits for a repair has no first operation
+    for _ in range(r.left):  # the waits of a swap that waits for a repair form a cycle
         if x == none or p.place[x] == none:
             break
         before = p.cause[x]
@@ -100,7 +100,7 @@ def critical_waits(s, r):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _advance(s, r, x, a):  # type: ignore[no-untyped-def]
-    """Operation x is played before the one at position a, and before its circle. Returns how much stays and `tokens`' length."""
+    """Play operation x before position a and its cycle of swaps. Return the length of the kept part and of `tokens`."""
     p = r.current
     low = np.int64(p.begin[p.order[a]])
     r.tokens[0] = x
@@ -114,7 +114,7 @@ def _advance(s, r, x, a):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _delay(s, r, x, b):  # type: ignore[no-untyped-def]
-    """Operation x and its job's later ones are played after position b. Returns how much stays and the length of `tokens`."""
+    """Play operation x and the later ones of its job after position b. Return the length of the kept part and of `tokens`."""
     p = r.current
     j = s.job[x]
     low = np.int64(p.begin[x])
@@ -135,7 +135,7 @@ def _delay(s, r, x, b):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _shift(s, r, x, d):  # type: ignore[no-untyped-def]
-    """Operation x and its job's later ones come d positions later, -d earlier. Returns how much stays and `tokens`' length."""
+    """Shift operation x and the later ones of its job by d positions. Return the length of the kept part and of `tokens`."""
     p = r.current
     j = s.job[x]
     a = np.int64(p.place[x])
@@ -154,7 +154,7 @@ def _shift(s, r, x, d):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _propose(s, r):  # type: ignore[no-untyped-def]
-    """Write a random neighbour of the current plan to `tokens`; returns how much of the plan stays before them, their number."""
+    """Write a random neighbour of the current plan to `tokens`; return the length of the kept part and of `tokens`."""
     p = r.current
     kind = fraction(r)
     d = draw(r, r.left // 2 + 1) + 1

@@ -1,7 +1,7 @@
-"""No-wait shops: only the starts of the jobs are free. Annealing over the order in which jobs take their place, compiled.
+"""No-wait shops: only the starts of the jobs are free. Annealing over the order in which jobs are inserted, compiled.
 
 The decomposition into sequencing and timetabling is that of Schuster & Framinan (Operations Research Letters 31, 2003); here
-a job takes the first place that the jobs before it leave, between them too.
+a job is inserted at the earliest feasible start, also between jobs inserted before it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Line(NamedTuple):
     release: Ticks  # (J,)
     low: Ticks  # (J, J, C) job b may not begin more than `low` and less than `high` ticks after job a, for each c
     high: Ticks  # (J, J, C) increasing in c
-    clashes: Ticks  # (J, J) how many c count
-    order: Ticks  # (J,) jobs as they take their place
+    clashes: Ticks  # (J, J) number of clashes
+    order: Ticks  # (J,) jobs in the order of insertion
     trial: Ticks  # (J,)
     best: Ticks  # (J,)
     begin: Ticks  # (J,) work space: start of each job
@@ -75,12 +75,12 @@ def _clashes(machine: np.ndarray, duration: np.ndarray, head: Ticks, a: int, b: 
 
 @numba.njit(**COMPILED)
 def timetable(l, order, limit):  # type: ignore[no-untyped-def]  # noqa: E741
-    """Each job in turn begins as early as those before it let it; the makespan, or 2**40 as soon as it exceeds `limit`."""
+    """Insert the jobs of `order` as early as possible; return the makespan, or 2**40 once it exceeds `limit`."""
     longest = 0
     for n in range(order.size):
         b = order[n]
         t = l.release[b]
-        settled, i = 0, 0  # the jobs before it in a row, cyclically, that t agrees with
+        settled, i = 0, 0  # number of consecutive earlier jobs, cyclically, that t does not clash with
         while settled < n:
             a = order[i]
             delay = t - l.begin[a]
@@ -103,7 +103,7 @@ def timetable(l, order, limit):  # type: ignore[no-untyped-def]  # noqa: E741
 
 @numba.njit(**COMPILED)
 def anneal_orders(l, moves, target, temperature):  # type: ignore[no-untyped-def]  # noqa: E741
-    """Try `moves` random moves at one temperature (ticks): a job to another place in the order, or two jobs swap theirs."""
+    """Try `moves` random moves at one temperature (ticks): move a job to another position, or swap two jobs."""
     jobs = l.order.size
     for _ in range(moves):
         if l.tally[BEST] <= target:

@@ -1,8 +1,8 @@
-"""Plan anew at every failure: what has entered a machine stays, the rest of the sequence is annealed again.
+"""Replanning at every failure: operations that have entered a machine stay, the rest of the sequence is annealed again.
 
-At a failure the planner knows the failures so far and which operations have entered and ended. It expects every machine that
-is down to be back after the mean repair time of the law, and no further failures. It never looks at later windows, nor at
-the end of a repair before it comes.
+At a failure the planner knows all failures so far and which operations have entered and ended. It expects each machine that is
+down to be repaired after the mean repair time of the law, and no further failures. Later windows and the ends of current
+repairs are hidden from it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WARM = 0.1  # mean durations: first temperature of an annealing that improves a 
 
 
 def anneal(shop: Shop, board: Board, search: Search, budget: Budget, share: float, target: int, hot: float, cold: float) -> None:
-    """Improve the plan of `search` with a share of what is left of the budget."""
+    """Improve the plan of `search` with a share of the remaining budget."""
     part = budget.part(share, target)
     if part is not None:
         cool(lambda moves, heat: anneal_moves(shop, board, search, moves, target, heat), search.tally, part, hot, cold)
@@ -36,8 +36,8 @@ def anneal(shop: Shop, board: Board, search: Search, budget: Budget, share: floa
 def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int = 1) -> Result:
     """Use `method.seconds` CPU-seconds of one core (1 unless given), or `iterations=N` moves, for all plans together.
 
-    Half goes to the first plan; a failure gets an equal share of the rest, by the number of failures that the law makes
-    expect. A shop that is not interrupted has one plan. Compiling is not counted. Raises InputError for other options.
+    Half of the budget goes to the first plan. The rest is shared equally among the failures expected under the law. A shop
+    without interruptions has one plan. Compiling is not counted. Raises InputError for other options.
     """
     moves = method.budget("iterations")
     if not instance.interrupted:
@@ -62,7 +62,8 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
         again = new_search(shop, board, suffix, seed + failures)
         share = 1.0 / (2.0 + expected_failures(instance, len(suffix), int(again.tally[BEST]) - now, repair))
         anneal(shop, board, again, budget, share, 0, WARM * mean, COLD * mean)
-        place = np.cumsum(entered[order]) - 1  # of what was at each position; a circle enters whole
+        # Positions of the entered operations once the others are removed; a cycle of swaps enters as a whole.
+        place = np.cumsum(entered[order]) - 1
         begin[prefix] = place[begin[prefix]]
         order = np.concatenate([prefix, again.best.order[: len(suffix)]])
         begin[suffix] = again.best.begin[suffix] + len(prefix)
@@ -90,7 +91,7 @@ def next_failure(trace: Trace, done: Done, now: int) -> int | None:
 
 
 def board_at(shop: Shop, empty: Board, trace: Trace, entry: Ticks, entered: np.ndarray, now: int, repair: int) -> Board:
-    """Where the jobs stand at `now`, and when jobs and machines are expected to be ready; nothing happens before `now`."""
+    """The positions of the jobs at `now`, and when jobs and machines are expected to be ready, `now` at the earliest."""
     known = trace.seen(now, entry, entered, repair)
     jobs, machines = len(empty.ready), len(empty.free) - 1
     board = copied(empty)
@@ -112,7 +113,7 @@ def board_at(shop: Shop, empty: Board, trace: Trace, entry: Ticks, entered: np.n
 
 
 def expected_failures(instance: BlockingShop, operations: int, ticks: int, repair: int) -> float:
-    """How many more failures the law makes expect while `operations` operations enter within `ticks` ticks."""
+    """The expected number of further failures while `operations` operations enter within `ticks` ticks."""
     law = instance.interruptions
     if law.mode == "bernoulli":
         return law.down_share * operations

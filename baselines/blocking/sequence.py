@@ -2,8 +2,8 @@
 
 A schedule is the sequence in which operations enter their machines; played in that order, each as early as it can, it gives
 the earliest schedule of its machine orders (the longest paths in the alternative graph of Mascis & Pacciarelli, EJOR 143,
-2002). Any sequence can be played: whoever holds the machine that a job wants is made to move on first, and so is whoever
-stands in that job's way. If those jobs wait for each other in a circle they swap (bws) or the sequence is refused (bns).
+2002). Any sequence can be played: if a job holds the machine that another job needs, it moves first, and so does, in turn, the
+job that blocks it. If these jobs wait for each other in a cycle, they swap (bws) or the sequence is rejected (bns).
 
 Operations are numbered row by row, in route order; jobs and machines by their ids. One id beyond the last means "none".
 """
@@ -19,11 +19,11 @@ import numpy.typing as npt
 from dispatchgym.baselines.compiled import COMPILED, INLINED
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop
 
-# Unsigned ids: a signed index makes numba test for counting from the end.
+# Unsigned ids: for a signed index numba adds a test for Python's negative indices.
 Ids = npt.NDArray[np.uint32]
 Ticks = npt.NDArray[np.int64]
 
-# Without _nrt=False every access to an array counts a reference, which makes a search ten times slower.
+# Without _nrt=False every array access updates a reference count, which makes a search ten times slower.
 REFUSED = 2**40  # the makespan of a sequence that cannot be played, or passes the limit
 _ONE = np.uint32(1)
 
@@ -45,7 +45,7 @@ class Board(NamedTuple):
     following: Ids  # (J,) next operation; one beyond the job's last if it has entered that
     ready: Ticks  # (J,) when the job can make its next move
     seat: Ids  # (J,) machine that the job holds until its next move; M if none
-    free: Ticks  # (M+1,) when a machine is up, and free if nobody holds it
+    free: Ticks  # (M+1,) when a machine is up and, if no job holds it, free
     holder: Ids  # (M+1,) job that holds a machine until its next move; J if none
     last: Ids  # (M+1,) operation that entered a machine last; N if none
 
@@ -53,9 +53,9 @@ class Board(NamedTuple):
 class Plan(NamedTuple):
     """A sequence of the operations that have not entered on some board, and its times."""
 
-    order: Ids  # (N,) the first operations of it count
+    order: Ids  # (N,) operations; entries beyond their number are unused
     place: Ids  # (N,) position of an operation in `order`
-    begin: Ids  # (N,) position of the first operation of its circle, its own if it does not swap
+    begin: Ids  # (N,) position of the first operation of its cycle of swaps, its own if it does not swap
     entry: Ticks  # (N,) when an operation's job enters its machine
     cause: Ids  # (N,) operation before it on its machine if it waits for the machine; N if for its own job
 
@@ -147,7 +147,7 @@ def copy_plan(source, target, count):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _leave(b, j, t):  # type: ignore[no-untyped-def]
-    """Job j frees what it holds; machine M stands for nothing."""
+    """Job j releases the machine it holds; machine M means none."""
     m = b.seat[j]
     b.free[m] = max(b.free[m], t)  # later than t if the machine is down
     b.holder[m] = b.ready.size
@@ -155,7 +155,7 @@ def _leave(b, j, t):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _enter(s, b, x, j, m, t):  # type: ignore[no-untyped-def]
-    """Job j enters machine m for operation x at t; after its last operation it holds nothing."""
+    """Job j enters machine m for operation x at t; after its last operation it holds no machine."""
     b.following[j] = x + _ONE
     b.last[m] = x
     done = t + s.duration[x]
@@ -170,7 +170,7 @@ def _enter(s, b, x, j, m, t):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _find_chain(s, b, w, j):  # type: ignore[no-untyped-def]
-    """Who must move before job j can: fills `chain`, returns its last position and that of the circle's first job (-1: none)."""
+    """Fill `chain` with the jobs that must move before job j; return its last position and the begin of the cycle (-1: none)."""
     none = b.ready.size
     n, closed = 0, -1
     w.chain[0] = j
@@ -193,7 +193,7 @@ def _find_chain(s, b, w, j):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _swap(s, b, w, p, n, closed, out, limit):  # type: ignore[no-untyped-def]
-    """The jobs of the chain from position `closed` to `n` move in one instant; a bound on their completion, or REFUSED."""
+    """Move the jobs of the chain from position `closed` to `n` at one instant; return a bound on their completion, or REFUSED."""
     t = b.ready[w.chain[n]]
     for c in range(closed, n + 1):
         j = w.chain[c]
@@ -223,7 +223,7 @@ def _swap(s, b, w, p, n, closed, out, limit):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _move(s, b, p, j, out, limit):  # type: ignore[no-untyped-def]
-    """Job j enters its next machine, which nobody else holds, as early as it can; a bound on its completion, or REFUSED."""
+    """Job j enters its next machine, which is free, as early as possible; return a bound on its completion, or REFUSED."""
     x = b.following[j]
     m = s.machine[x]
     t = b.ready[j]
@@ -247,9 +247,9 @@ def _move(s, b, p, j, out, limit):  # type: ignore[no-untyped-def]
 def play(s, board, w, p, known, low, tokens, count, limit):  # type: ignore[no-untyped-def]
     """Play the first `low` operations of plan `known`, then `count` operations of `tokens`, from `board`; plan p records it.
 
-    The part of `known` must not end within a circle. An operation whose job is not there yet has the earlier ones played
-    before it; one that is done is skipped. Returns the makespan; REFUSED as soon as it must exceed `limit`, or at a circle
-    that may not swap.
+    The part of `known` must not end within a cycle of swaps. If earlier operations of a job are still to be played, they are
+    played first; an operation already played is skipped. Returns the makespan, or REFUSED once it must exceed `limit` or
+    a cycle may not swap.
     """
     b = w.board
     copy_board(board, b)
@@ -263,7 +263,7 @@ def play(s, board, w, p, known, low, tokens, count, limit):  # type: ignore[no-u
         p.entry[x] = t
         p.cause[x] = known.cause[x]
         seat = b.seat[j]
-        if b.last[seat] == x - _ONE:  # else a partner of a swap has already come
+        if b.last[seat] == x - _ONE:  # otherwise a partner of a swap has already entered
             b.free[seat] = max(b.free[seat], t)
         if b.holder[seat] == j:
             b.holder[seat] = b.ready.size
@@ -286,7 +286,7 @@ def play(s, board, w, p, known, low, tokens, count, limit):  # type: ignore[no-u
                 continue
             for c in range(n, -1, -1):
                 if c < n and b.holder[s.machine[b.following[w.chain[c]]]] != b.ready.size:
-                    break  # whoever was made to move has its next operation on the same machine
+                    break  # the job that had to move has its next operation on the same machine
                 end = _move(s, b, p, w.chain[c], out, limit)
                 if end == REFUSED:
                     return REFUSED

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def build_model(instance: JobShop, horizon: int, hint: Schedule | None) -> tuple[cp_model.CpModel, list[list[cp_model.IntVar]]]:
     """The model and its start variables [job][operation]; no schedule longer than `horizon` ticks is a solution.
 
-    Operations of duration 0 occupy nothing, so they are in no no-overlap constraint.
+    Operations of duration 0 occupy no machine, so no-overlap constraints leave them out.
     """
     from ortools.sat.python import cp_model
 
@@ -51,7 +51,7 @@ def build_model(instance: JobShop, horizon: int, hint: Schedule | None) -> tuple
 
 
 def cpsat(instance: JobShop, *, seconds: float = 10.0, workers: int = 1, seed: int = 0, hint: Result | None = None) -> Result:
-    """Solve with a limit of `seconds` wall seconds, counting the time that `hint` took.
+    """Solve within `seconds` wall seconds, which include the time of `hint`.
 
     Status optimal, feasible, or timeout when no schedule was found. An interrupt stops the solver and is raised.
     """

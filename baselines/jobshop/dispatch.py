@@ -25,8 +25,8 @@ NOISE = 0.25  # half-width of the factor on a score in randomised runs: the flat
 def build(machine, duration, release, machines, builder, score, factor, arrival, earliest, luck, epsilon, start):  # type: ignore[no-untyped-def]
     """Fill `start` (J, K) and return the makespan.
 
-    The choice with the smallest factor * (score + arrival * ready tick + earliest * start tick) goes first; but at steps
-    where `luck` (one number in [0, 1) a step) is below `epsilon`, every choice has the same chance.
+    The choice with the smallest factor * (score + arrival * ready tick + earliest * start tick) is made; but at steps
+    where `luck` (one number in [0, 1) a step) is below `epsilon`, every choice has the same probability.
     """
     jobs, width = machine.shape
     following = np.zeros(jobs, np.int64)
@@ -82,16 +82,16 @@ def build(machine, duration, release, machines, builder, score, factor, arrival,
 def load() -> None:
     """Compile `build`, or load it from numba's cache."""
     one, number = np.zeros((1, 1), np.int32), np.zeros((1, 1))
-    one.flags.writeable = False  # as an instance's arrays are; to numba that is another type
+    one.flags.writeable = False  # like the arrays of an instance; numba has another type for read-only arrays
     build(one, one, one[0], 1, 0, number, number, 0.0, 0.0, number[0], 0.0, np.zeros((1, 1), np.int64))
 
 
 def dispatch(instance: JobShop, rule: str, *, samples: int = 1, builder: str = "non-delay", seed: int = 0) -> Result:
     """The best of `samples` schedules of `rule`, one of RULES, with `builder`, one of BUILDERS.
 
-    The first is the rule itself; in each further one every operation's score is multiplied by a random factor, uniform in
-    [1 - NOISE, 1 + NOISE]. The rule "random" draws among the choices at every step of every schedule.
-    Compiling is not counted in the seconds.
+    The first schedule follows the rule itself. In each further one, the score of every operation is multiplied by a random
+    factor, uniform in [1 - NOISE, 1 + NOISE]. The rule "random" draws a choice at every step of every schedule. The seconds do
+    not include compilation.
     """
     load()
     began = time.perf_counter()

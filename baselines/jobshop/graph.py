@@ -1,6 +1,6 @@
 """A complete schedule as a directed graph, and the moves of local search on it, compiled.
 
-Only operations of positive duration are nodes: one of duration 0 occupies nothing and starts when its job is ready.
+Only operations of positive duration are nodes: one of duration 0 occupies no machine and starts when its job is ready.
 Nodes 0 ... N-1 are operations, node N stands for "none" and nodes N+1 ... N+J for the releases of the jobs, so that
 every operation has a predecessor and successor on its job and on its machine and no loop needs a branch.
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from dispatchgym.baselines.compiled import COMPILED, INLINED
 from dispatchgym.instances.jobshop.instance import IntArray, JobShop, Schedule
 
-# Node ids are unsigned: a signed index makes numba test for counting from the end, which halves the speed of a search.
+# Node ids are unsigned: for a signed index numba adds a test for Python's negative indices, which halves the speed.
 NodeArray = npt.NDArray[np.uint32]
 
 
@@ -131,7 +131,7 @@ def _link(g, a, b):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def _refresh(g, low, high, first, last):  # type: ignore[no-untyped-def]
-    """Recompute ends and tails between positions `low` and `high`, and beyond as far as changes reach.
+    """Recompute ends and tails between positions `low` and `high`, and beyond them as far as values change.
 
     `first` and `last` are the operations that now come just before and after those moved on their machine (N if none):
     they have new neighbours though they may lie outside.
@@ -163,7 +163,7 @@ def _refresh(g, low, high, first, last):  # type: ignore[no-untyped-def]
 
 @numba.njit(forceinline=True, **COMPILED)
 def insert_after(g, u, v):  # type: ignore[no-untyped-def]
-    """Move u right after v, which stands behind it on its machine. `may_follow(g, u, v)` must hold."""
+    """Move u right after v, a later operation on its machine. `may_follow(g, u, v)` must hold."""
     before, pred, order, place, scratch, mark = g.before, g.prev, g.order, g.place, g.scratch, g.mark
     low, high = place[u], place[v]
     first, last = pred[u], g.next[v]
@@ -171,7 +171,7 @@ def insert_after(g, u, v):  # type: ignore[no-untyped-def]
     _link(g, v, u)
     _link(g, u, last)
     kept, moved = low, 0
-    for i in range(low, high + 1):  # within this window, u and all that must follow it go behind the rest
+    for i in range(low, high + 1):  # within this window, u and its successors move behind the others
         x = order[i]
         if x == u or mark[before[x]] or mark[pred[x]]:
             mark[x] = 1
@@ -191,7 +191,7 @@ def insert_after(g, u, v):  # type: ignore[no-untyped-def]
 
 @numba.njit(forceinline=True, **COMPILED)
 def insert_before(g, v, u):  # type: ignore[no-untyped-def]
-    """Move v right before u, which stands ahead of it on its machine. `may_precede(g, v, u)` must hold."""
+    """Move v right before u, an earlier operation on its machine. `may_precede(g, v, u)` must hold."""
     after, succ, order, place, scratch, mark = g.after, g.next, g.order, g.place, g.scratch, g.mark
     low, high = place[u], place[v]
     first, last = g.prev[u], succ[v]
@@ -199,7 +199,7 @@ def insert_before(g, v, u):  # type: ignore[no-untyped-def]
     _link(g, v, u)
     _link(g, first, v)
     kept, moved = high, 0
-    for i in range(high, low - 1, -1):  # within this window, v and all that must precede it go ahead of the rest
+    for i in range(high, low - 1, -1):  # within this window, v and its predecessors move ahead of the others
         x = order[i]
         if x == v or mark[after[x]] or mark[succ[x]]:
             mark[x] = 1
@@ -222,7 +222,7 @@ def may_follow(after, duration, tail, u, v):  # type: ignore[no-untyped-def]
     """Whether u may move right after v without a cycle: no path leads from u's job successor to v.
 
     A path would make the successor's tail at least its duration longer than v's (Balas & Vazacopoulos, Management
-    Science 44 (1998), proposition 2.2, which compares without the duration and so refuses more).
+    Science 44 (1998), proposition 2.2, which compares without the duration and so rejects more moves).
     """
     s = after[u]
     return s != v and tail[s] < duration[s] + tail[v]
@@ -239,7 +239,7 @@ def may_precede(before, duration, end, v, u):  # type: ignore[no-untyped-def]
 def estimate_after(g, u, v, limit):  # type: ignore[no-untyped-def]
     """Longest path through the moved operations if u moves right after v, tails and heads elsewhere as they are.
 
-    Balas & Vazacopoulos (1998), section 2. Stops early with some value above `limit` once it exceeds that.
+    Balas & Vazacopoulos (1998), section 2. Stops early, with some value above `limit`, once the path exceeds it.
     """
     duration, before, after, pred, succ = g.duration, g.before, g.after, g.prev, g.next
     end, tail, scratch = g.end, g.tail, g.scratch

@@ -34,7 +34,7 @@ from dispatchgym.instances.jobshop.instance import JobShop, Schedule, simple_low
 
 # Tabu search; chosen on generated shops, uniform and two-set, 15x15 to 50x20.
 TENURE = 10  # moves for which a reversed arc stays forbidden,
-SPREAD = 10  # plus a random number below this
+SPREAD = 10  # plus a random integer below this
 PATIENCE = 20_000  # moves without a new best after which the search returns to the best schedule
 KICK = 20  # and makes up to this many random moves from it
 # Simulated annealing: temperatures in mean durations, falling geometrically.
@@ -130,9 +130,9 @@ def search(
 ) -> Result:
     """Improve the schedule of `start` by `name`, one of STEPS.
 
-    Ends after `seconds` CPU-seconds of this thread, which count the time that `start` took, or after `moves` moves if
-    given (then the seed alone decides the result), or when the makespan meets the simple lower bound (status optimal).
-    Compiling or loading the compiled code is not counted; notes["load_seconds"] has it.
+    The search ends after `seconds` CPU-seconds of this thread, which include the time of `start`, or, if given, after `moves`
+    moves. With `moves`, the result depends on the seed alone. It ends early at the simple lower bound (status optimal). The time
+    to compile or load code is not counted; it is notes["load_seconds"].
     """
     load_seconds = load()
     bound = simple_lower_bound(instance)
@@ -154,7 +154,7 @@ def search(
     rebuild(graph, memory.best)
     schedule = to_schedule(instance, graph)
     objective = int(np.where(instance.machine >= 0, schedule.start + instance.duration, 0).max())
-    if objective != curve[-1][1]:  # the start was not shifted to the left, or waited for an operation of duration 0
+    if objective != curve[-1][1]:  # the start was not left-shifted, or waited for an operation of duration 0
         curve.append((time.perf_counter() - began, objective, bound))
     notes = {
         "moves": int(memory.tally[MOVES]),

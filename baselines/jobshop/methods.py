@@ -1,4 +1,4 @@
-"""Every baseline of the job shop behind one call: `solve(instance, "tabu:1s")`."""
+"""The baselines of the job shop, called by name: `solve(instance, "tabu:1s")`."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from dispatchgym.baselines.random import State, draw, new_state
 
 
 class Memory(NamedTuple):
-    """What a search remembers between calls."""
+    """The state of a search that persists between calls."""
 
     best: NodeArray  # (N,) topological order of the best schedule
     tabu: npt.NDArray[np.int64]  # (N, most operations on one machine) move until which x may not be put before y
@@ -39,7 +39,7 @@ IDLE = 2  # position in Memory.tally, after MOVES and BEST
 
 
 def new_memory(graph: Graph, seed: int) -> Memory:
-    """Nothing tabu, and the schedule of `graph` the best so far."""
+    """A memory with an empty tabu list, whose best schedule is that of `graph`."""
     n = len(graph.machine)
     visits = int(graph.local.max()) + 1 if n else 0
     return Memory(
@@ -81,7 +81,7 @@ def critical_path(g, m, length):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def is_tabu(g, m, u, v, forward, now):  # type: ignore[no-untyped-def]
-    """Whether moving u right after v (forward) or v right before u puts back an arc that was reversed lately."""
+    """Whether moving u right after v (forward) or v right before u restores a tabu arc."""
     succ, local = g.next, g.local
     x = u
     if forward:
@@ -113,7 +113,7 @@ def forbid(g, m, u, v, forward, until):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def keep(g, m):  # type: ignore[no-untyped-def]
-    """Note the schedule as the best one."""
+    """Store the schedule as the best one."""
     for i in range(g.order.size):
         m.best[i] = g.order[i]
 
@@ -169,7 +169,7 @@ def candidates(g, m, length):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def pick(g, m, count):  # type: ignore[no-untyped-def]
-    """The listed move with the smallest estimate that is not tabu or promises a new best, ties at random; -1 if none."""
+    """The listed move with the smallest estimate that is not tabu or may be a new best; ties at random; -1 if none."""
     moves, now, record = m.moves, m.tally[MOVES], m.tally[BEST]
     best = np.int64(2**40)
     chosen, ties = -1, 0

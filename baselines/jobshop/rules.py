@@ -1,8 +1,8 @@
-"""Dispatching rules: who goes first when several jobs could.
+"""Dispatching rules: which of several ready jobs goes first.
 
-A rule gives every operation a score; the smallest score is dispatched, ties go to the lower job index. The score is
-a number known beforehand plus, for rules that look at the shop, multiples of the moment the job became ready for the
-operation and of its earliest start. Averages of the rules: Haupt, OR Spektrum 11 (1989) surveys their definitions.
+A rule gives every operation a score. The operation with the smallest score is dispatched; ties go to the lower job index. The
+score has a static part; dynamic rules add multiples of the tick at which the job became ready for the operation and of its
+earliest start. Haupt, OR Spektrum 11 (1989), surveys the definitions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 class Rule(NamedTuple):
-    score: Callable[[JobShop], FloatArray]  # (J, K) part of the score that no decision changes
+    score: Callable[[JobShop], FloatArray]  # (J, K) static part of the score
     arrival: float = 0.0  # weight of the tick at which the job became ready for the operation
     start: float = 0.0  # weight of the tick at which the operation could start
     meaning: str = ""

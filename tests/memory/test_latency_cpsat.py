@@ -200,7 +200,7 @@ def test_a_first_model_without_small_buffers_does_not_change_the_answer(monkeypa
 def test_a_hint_that_breaks_a_rule_is_refused():
     program = dataclasses.replace(small_program(np.random.default_rng(11), pins=False), capacity=2)
     rows = [(n, d, program.instructions, 0, d, -1) for n, d in enumerate(program.define.tolist()) if d >= 0]
-    with pytest.raises(InputError, match="the plan to begin with breaks a rule"):
+    with pytest.raises(InputError, match="the initial plan breaks a rule"):
         plan(program, seconds=20.0, hint=MemoryPlan(np.array(rows)))
 
 

@@ -19,18 +19,18 @@ from dispatchgym.instances.memory.instance import BEGIN, BUFFER, END, OF, OFFSET
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
-EXACT = 2**50  # ticks: beyond it CP-SAT's doubles no longer hold every bound, and times are rounded down
-SMALL = 1000  # the first model leaves small buffers out, as long as their traffic is less than one part in so many
+EXACT = 2**50  # ticks: above it, CP-SAT's doubles cannot represent every bound, so times are rounded down
+SMALL = 1000  # the first model leaves out small buffers whose traffic is below 1/SMALL of the latency
 FIRST_SHARE = 0.6  # of the time limit, for the first model
-FIRST_CUT = 0.1  # of the buffers are small, or there is no first model
-LARGE = 8000  # variables: models in which a single worker tries neighbourhoods
+FIRST_CUT = 0.1  # of the buffers must be small, else there is no first model
+LARGE = 8000  # variables: in larger models a single worker searches neighbourhoods
 
 Moved = dict[tuple[int, int, int], int]  # ticks by buffer, slot that the copy serves (of a write-back -1), and slot
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was found."""
+    """The result of `plan`."""
 
     plan: MemoryPlan | None  # None only if buffers are pinned to fast memory and no plan was given
     objective: int | None
@@ -50,12 +50,12 @@ def plan(
     smallest: int = 0,
     tick: int = 1,
 ) -> Answer:
-    """Minimise the latency within a limit of `seconds` wall seconds, beginning with `hint`, a plan that keeps all rules.
+    """Minimise the latency within `seconds` wall seconds, starting from `hint`, a valid plan.
 
-    Without a hint it begins with slow memory alone if nothing is pinned to fast memory. Free buffers of fewer than `smallest`
-    bytes are left in slow memory, and the model rounds times down to multiples of `tick`: the bound allows for both. If many
-    buffers are so small that they hardly matter, a model without them comes first. The status is "infeasible" if the buffers
-    pinned to fast memory have no plan, and "timeout" if there is none yet.
+    Without a hint, the search starts from slow memory alone if no buffer is pinned to fast memory. Free buffers of fewer than
+    `smallest` bytes stay in slow memory, and times are rounded down to multiples of `tick`; the bound accounts for both. If many
+    buffers are negligibly small, a model without them is solved first. The status is "infeasible" if the buffers pinned to fast
+    memory have no plan, and "timeout" if no plan is known.
 
     An interrupt stops the solver and is raised.
     """
@@ -120,14 +120,14 @@ class _Search:
         outcome = run(solver, model.cp, offer, prove)
         assert outcome != "error", model.cp.validate()
         if outcome == "infeasible" and self.objective is not None:
-            raise InputError(f"{self.program.name}: the plan to begin with breaks a rule")
+            raise InputError(f"{self.program.name}: the initial plan breaks a rule")
         self.infeasible = outcome == "infeasible"
         if outcome in SOLVED:
             prove(solver.best_objective_bound)
 
 
 def small_buffers(program: MemoryProgram, latency: int) -> int:
-    """Bytes below which free buffers hardly matter for a latency: 0 if there are few of them."""
+    """The size in bytes below which free buffers are negligible for a latency; 0 if few are."""
     free = np.flatnonzero(program.pin == PINS.index("free"))
     sizes = np.unique(program.size[free])
     hardly = [int(x) for x in sizes if unseen(program, int(x)) * SMALL <= latency]
@@ -137,17 +137,17 @@ def small_buffers(program: MemoryProgram, latency: int) -> int:
 def unseen(program: MemoryProgram, smallest: int) -> int:
     """Ticks that fast memory can save at most in all accesses of free buffers of fewer than `smallest` bytes.
 
-    Without their stays, a slot gets longer by the slow accesses in it at most, and the rest of a plan can stay as it is.
+    Removing their stays from a plan lengthens a slot by at most its slow accesses; the other stays remain valid.
     """
     left = (program.pin == PINS.index("free")) & (program.size < smallest)
     return int(program.slow_ticks[left[program.access[:, BUFFER]]].sum())
 
 
 def execute(program: MemoryProgram, plan: MemoryPlan) -> tuple[int, Moved, list[int]]:
-    """The latency of a plan, what slow memory carries of its copies in each slot, and the ticks of each slot.
+    """The latency of a plan, the ticks of each copy in each slot, and the ticks of each slot.
 
-    Copies are served by the earliest slot before which they must be done, in what accesses leave; what is then left of one
-    lengthens the last slot of its window.
+    Copies use the time of slow memory that accesses leave free, the earliest deadline first. The remainder of a copy lengthens
+    the last slot of its window.
     """
     rows: list[list[int]] = plan.stay.tolist()
     serves: dict[int, list[tuple[int, int]]] = {}
@@ -188,7 +188,7 @@ def execute(program: MemoryProgram, plan: MemoryPlan) -> tuple[int, Moved, list[
 
 
 def add_hint(model: Model, plan: MemoryPlan) -> None:
-    """Begin with a plan, cut to what the model has: the parts of its stays that are needed."""
+    """Hint the parts of a plan that the model represents."""
     known = [tensor.number for tensor in model.tensors]
     plan = MemoryPlan(plan.stay[np.isin(plan.stay[:, OF], known)])
     rows: list[list[int]] = plan.stay.tolist()
@@ -231,7 +231,7 @@ def _solver(seconds: float, workers: int, seed: int, variables: int) -> cp_model
     # after 30 s of computing time, without 9 %). From four workers on, CP-SAT's own portfolio holds some of either kind.
     if workers < 4:
         solver.parameters.linearization_level = 2
-    # Else a single worker never tries neighbourhoods. Small models are solved sooner without, plans of large ones hardly improve.
+    # Otherwise a single worker never searches neighbourhoods. Small models are solved sooner without, large ones hardly improve.
     solver.parameters.interleave_search = workers == 1 and variables > LARGE
     # Probing takes longer than many a proof (a transformer of 136 instructions: 20 s of computing time before the search).
     solver.parameters.cp_model_probing_level = 0

@@ -1,6 +1,6 @@
 """The CP-SAT model of a memory program: which accesses are fast, where stays lie, and when slow memory carries which copy.
 
-Stays are cut into pieces that are there or not: the slot of a birth, a fetch from its issue to the access it serves, from one
+Stays are divided into optional pieces: the slot of a birth, a fetch from its issue to the access it serves, from one
 access to the next one, and what a write-back needs beyond the last access. A stay that ends later, or that lets an access of
 its buffer be slow, is never better.
 """
@@ -39,7 +39,7 @@ class Tensor:
 
 @dataclass
 class Model:
-    """A model, what it says of each buffer, and the ticks of slow memory that each copy gets in each slot."""
+    """A model, the variables of each buffer, and the ticks of slow memory that each copy uses in each slot."""
 
     cp: cp_model.CpModel
     program: MemoryProgram
@@ -48,10 +48,10 @@ class Model:
     tensors: list[Tensor]
     moved: dict[tuple[int, int, int], Any]  # by buffer, slot that it serves (of a write-back -1), and slot
     elapsed: list[Any]  # of each slot
-    follows: list[tuple[Any, Callable[[Value], int]]]  # other variables, and what they are in view of those before them
+    follows: list[tuple[Any, Callable[[Value], int]]]  # derived variables, and their values as functions of earlier ones
 
     def plan(self, value: Value) -> MemoryPlan:
-        """The plan in which variables have these values."""
+        """The plan of a solution."""
         rows: list[list[int]] = []
         for tensor in self.tensors:
             rows += _stays(self, tensor, value)
@@ -59,9 +59,9 @@ class Model:
 
 
 def build_model(program: MemoryProgram, *, smallest: int = 0, tick: int = 1, most: int | None = None) -> Model:
-    """The model of all plans whose latency is at most `most`, with every time rounded down to whole multiples of `tick`.
+    """The model of all plans whose latency is at most `most`, with times rounded down to multiples of `tick`.
 
-    Free buffers of fewer than `smallest` bytes are left in slow memory.
+    Free buffers of fewer than `smallest` bytes stay in slow memory.
     """
     from ortools.sat.python import cp_model
 
@@ -84,7 +84,7 @@ def build_model(program: MemoryProgram, *, smallest: int = 0, tick: int = 1, mos
 
 
 def _units(program: MemoryProgram) -> tuple[int, int]:
-    """Bytes that all sizes and offsets are whole multiples of, without loss, and how many of them cover the capacity.
+    """A unit in bytes of which all sizes and offsets can be multiples without loss, and the capacity in units, rounded up.
 
     Stays can be moved down until each lies on another one or on scoped bytes, so offsets are sums of sizes.
     """
@@ -134,7 +134,7 @@ def _free(model: Model, n: int, rows: list[int]) -> Tensor:
 
 
 def _add_birth(model: Model, tensor: Tensor) -> None:
-    """A buffer that is born is written back if slow memory needs it later, and only then."""
+    """A buffer born in fast memory is written back if and only if slow memory needs it later."""
     cp, program = model.cp, model.program
     born, define, output = tensor.fast[0], tensor.slots[0], bool(program.output[tensor.number])
     _add_write_back(model, tensor, define + 1, program.instructions if output else tensor.slots[-1])
@@ -185,7 +185,7 @@ def _unite(model: Model) -> None:
                 cp.add_implication(fast, used)
             cp.add_bool_or(~used, *tensor.fast) if tensor.fast else None
             tensor.offset = [group[0].offset[0]] * len(tensor.offset)
-        if len(group) < members[root]:  # one of them has nothing to be fetched for
+        if len(group) < members[root]:  # one of them has no access
             cp.add(used == 0)
         model.follows.append((used, _any([fast for tensor in group for fast in tensor.fast])))
 
@@ -219,7 +219,7 @@ def _add_places(model: Model, capacity: int) -> None:
 
 
 def _pieces(model: Model, tensor: Tensor) -> list[tuple[Any, Any, Any]]:
-    """The pieces of a buffer's stays: slots, offset, and whether they are there."""
+    """The pieces of a buffer's stays: slots, offset, presence literal."""
     cp, program, n = model.cp, model.program, tensor.number
     found: list[tuple[Any, Any, Any]] = []
 
@@ -273,7 +273,7 @@ def _unless(literal: Any, other: Any) -> Callable[[Value], int]:
 
 
 def _single_slots(model: Model, group: list[Tensor]) -> list[tuple[Any, Any, Any]]:
-    """What several buffers of one storage take together, slot by slot: they may be there at the same time."""
+    """The slots that the buffers of one storage occupy together; these buffers may overlap."""
     cp, program = model.cp, model.program
     inside: defaultdict[int, list[Any]] = defaultdict(list)
     for tensor in group:
@@ -301,7 +301,7 @@ def _single_slots(model: Model, group: list[Tensor]) -> list[tuple[Any, Any, Any
 
 
 def _add_times(model: Model, most: int | None) -> None:
-    """Slots are at least as long as their computation, their accesses, and everything that slow memory carries in them."""
+    """A slot is at least as long as its computation, as its accesses, and as its traffic of slow memory."""
     cp, program, tick = model.cp, model.program, model.tick
     slow, quick, compute = (x // tick for x in (program.slow_ticks, program.fast_ticks, program.compute))
     fast: dict[int, Any] = {a: y for tensor in model.tensors for a, y in zip(tensor.rows, tensor.fast, strict=True)}

@@ -1,4 +1,4 @@
-"""Every baseline of memory mapping behind one call: `solve(program, "xla")`."""
+"""The baselines of memory mapping, called by name: `solve(program, "xla")`."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def solve(program: MemoryProgram, method: Method | str, *, seed: int = 0, worker
 
 
 def by_priority(player: Any, factor: npt.NDArray[np.float64] | float = 1.0) -> npt.NDArray[np.int64]:
-    """The storages that could save anything, the highest priority first; ties: as the program has them."""
+    """The storages of positive priority, the highest first; ties in the order of the program."""
     priorities = player.priorities * factor
     return np.argsort(-priorities, kind="stable")[: int((priorities > 0).sum())]
 
@@ -92,7 +92,7 @@ def _search(player: Any, start: npt.NDArray[np.int64], m: Method, seed: int, beg
         latency = int(player.evaluate(start[None])[0])
         return Result(latency, player.plan(), "feasible", time.perf_counter() - began)
     budget = Budget(m.seconds or 1.0, m.budget("evaluations"), player.program.lower_bound)
-    # The searches order 0 to N - 1: these are places in `start`.
+    # The searches permute 0 to N - 1, which are positions in `start`.
     run = {"hill": hill_climb, "anneal": anneal, "brkga": brkga}[m.name]
     found = run(lambda orders: player.evaluate(start[orders]), np.arange(len(start)), budget, seed)
     latency = int(player.evaluate(start[found.order][None])[0])

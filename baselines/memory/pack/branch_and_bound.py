@@ -1,10 +1,10 @@
 """Branch and bound for packings, from the published ideas of MiniMalloc.
 
-After Moffitt, MiniMalloc, ASPLOS 2023: offsets are given in non-decreasing order, each the lowest that the buffers placed
-before leave; none is as high as the lowest possible end of a buffer that is still to be placed; the sections of time bound what
-is left; and where no such buffer spans a moment, the two sides are packed independently. Added here: in each section the
-buffers that are left are queued by their lowest offsets; twins keep their order; and complete searches with several static
-orders take turns with short randomised ones, which begin anew in each independent part.
+After Moffitt, MiniMalloc, ASPLOS 2023: buffers are placed at non-decreasing offsets, each at the lowest one that is free. An
+offset must be below the lowest possible end of every unplaced buffer. Sections of time bound the height. Where no unplaced
+buffer spans a section, the buffers on both sides are packed independently. Additions: in each section unplaced buffers are
+queued by their lowest offsets; identical buffers keep their order; complete searches with several static orders alternate with
+short randomised ones, which restart in each independent part.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from dispatchgym.baselines.memory.pack.greedy import FITS, ORDERS, Placer, best_
 from dispatchgym.baselines.memory.pack.sections import LongArray, divide
 from dispatchgym.instances.memory.instance import Gap, Packing
 
-MOST_BUFFERS = 5000  # the search is not begun with more: its lists grow with the square
-SHARE = 0.1  # of the time, for one try to do much better than the best height
+MOST_BUFFERS = 5000  # no search with more: its lists grow with the square
+SHARE = 0.1  # of the time, for one attempt far below the best height
 Curve = tuple[tuple[float, int | None, int | None], ...]  # (seconds, height, proved bound), bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What the search has found."""
+    """The result of a search."""
 
     offset: LongArray | None  # (N,) bytes
     height: int | None  # of it, bytes
@@ -67,9 +67,9 @@ def search(
 ) -> Answer:
     """Find a packing within `capacity` bytes, or (None) the lowest one, in `seconds` CPU-seconds of this thread.
 
-    `priority` (N,) gives an order to search in first, largest values first, for instance that of a policy. Hints are tried
-    before everything else. Compiling or loading the compiled code is not counted. With more than `MOST_BUFFERS` buffers the
-    answer is the best of the packings that the search would begin with.
+    `priority` (N,) gives the first search order, largest values first, for instance that of a policy. Hints are tried before it.
+    The time to compile or load code is not counted. With more than `MOST_BUFFERS` buffers the answer is the best of the initial
+    packings.
     """
     load()
     run = _Run(packing, seconds, seed, priority)
@@ -129,8 +129,8 @@ class _Run:
         return Answer(None, None, found is False, self.bound, self.nodes, tuple((s, None, b) for s, _, b in self.curve))
 
     def lowest(self) -> Answer:
-        """Halve the distance to the bound as long as that takes little time, then go down by the smallest steps."""
-        hopeful = self.bound  # every height below it has been tried already
+        """Halve the distance to the bound while that succeeds quickly, then lower the height by the smallest steps."""
+        hopeful = self.bound  # every lower height has been tried already
         while self.search and self.height > self.bound and time.thread_time() < self.deadline:
             hopeful = max(hopeful, self.bound)
             step = (self.height - hopeful) // 2 // self.sections.unit * self.sections.unit

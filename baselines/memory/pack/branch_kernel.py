@@ -29,24 +29,24 @@ OPEN, SOLVED, EXHAUSTED, DIVIDED = range(4)
 class Tree(NamedTuple):
     """A search. Buffers are numbered in the order in which they are tried at equal offsets; addresses are in units."""
 
-    twin: LongArray  # (N,) the previous buffer that differs in nothing, -1 = none
+    twin: LongArray  # (N,) the previous identical buffer, -1 = none
     floor: LongArray  # (N,) lowest offset above everything placed
     offset: LongArray  # (N,) -1 = not placed
-    left: LongArray  # (S,) needed by what is not placed
+    left: LongArray  # (S,) needed by unplaced buffers
     arena: IndexArray  # lists of buffers by floor and number, one for each component
     frame: LongArray  # (N+2, FIELDS)
     goal: LongArray  # (N+2, GOAL_FIELDS)
     trail: LongArray  # (Y+1, 2) floors as they were: buffer, floor
     stamp: LongArray  # (N,) the placing that raised the floor last
-    raised: IndexArray  # (N,) what the last placing raised
-    left_over: IndexArray  # (N,) what it left of the component, by floor and number
+    raised: IndexArray  # (N,) buffers whose floor the last placing raised
+    left_over: IndexArray  # (N,) unplaced buffers of the component, by floor and number
     work: LongArray  # (2, S) work space
     tally: LongArray  # (TALLIES,)
 
 
 @numba.njit(**INLINED)
 def undo(p, t, top, bottom):  # type: ignore[no-untyped-def]
-    """Take back what the frames top, top - 1, ..., bottom placed."""
+    """Undo the placings of the frames top, top - 1, ..., bottom."""
     for f in range(top, bottom - 1, -1):
         b = t.frame[f, PLACED]
         if b >= 0:
@@ -132,7 +132,7 @@ def merge(t, begin, length, b):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def overfull(p, t, count, level, first, last, capacity):  # type: ignore[no-untyped-def]
-    """Whether some section cannot hold what is left of it: one buffer after the other, none below its floor."""
+    """Whether the unplaced buffers of some section exceed it: stacked one on another, none below its floor."""
     end, out = t.work[0], t.left_over
     for k in range(first, last + 1):
         end[k] = level
@@ -236,7 +236,7 @@ def candidate(p, t, top):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def divided(t, top, smallest):  # type: ignore[no-untyped-def]
-    """Whether what frame `top` placed has left several components of `smallest` buffers or more."""
+    """Whether the placing of frame `top` has left several components of `smallest` buffers or more."""
     big, g = 0, t.tally[HEAD]
     while g != t.frame[top, GOAL]:
         big += t.goal[g, G_LENGTH] >= smallest
@@ -311,7 +311,7 @@ def new_tree(p: Sections, capacity: int, floor: LongArray, level: int = 0) -> Tr
 
 
 def _twins(p: Sections, floor: LongArray, used: list[int]) -> LongArray:
-    """(N,) the previous buffer that differs in nothing, -1 if there is none."""
+    """(N,) the previous identical buffer, -1 if there is none."""
     twin = np.full(len(p.size), -1, np.int64)
     seen: dict[tuple[int, int, int, int, bytes], int] = {}
     for b in used:

@@ -1,4 +1,4 @@
-"""The decision whether a packing exists in a given capacity: searches with several orders that take turns."""
+"""The decision whether a packing within a capacity exists: alternating searches with several orders."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from dispatchgym.instances.memory.instance import Packing
 # length, O number of conflicts. MiniMalloc has the first three.
 ORDERS = ("TWA", "TAW", "WAT", "TO")
 NOISE = (0.003, 0.01, 0.03, 0.1)  # of the ranks in randomised orders, as a share of the number of buffers
-TURN = 4000  # buffers that a complete search places before it is another one's turn
+TURN = 4000  # buffers that a complete search places before the next search continues
 SHORT = 4000  # buffers that a randomised search places at most
-TRIES = 20  # randomised searches in a part before all the rest is given up, too
-SMALLEST_PART = 20  # buffers; what is smaller is searched as before
-SLICE = 1000  # buffers placed between two looks at the clock
+TRIES = 20  # randomised searches in a part before the whole attempt is abandoned
+SMALLEST_PART = 20  # buffers; smaller parts are not split off
+SLICE = 1000  # buffers placed between two readings of the clock
 
 
 class OutOfTime(Exception):
-    """The time limit is over."""
+    """The time limit has passed."""
 
 
 @dataclass
@@ -57,14 +57,14 @@ class Search:
     offset: LongArray = field(default_factory=lambda: np.zeros(0, np.int64))  # (N,) units
 
     def run(self) -> bool:
-        """Whether there is a packing, which is then left in `offset`. Raises OutOfTime."""
+        """Whether a packing exists; it is stored in `offset`. Raises OutOfTime."""
         p, used = self.sections, np.sort(self.orders[0])
         self.offset = np.zeros(len(p.size), np.int64)
         if max(p.load.max(initial=0), p.size.max()) > self.capacity or not len(used):
             return not len(used)
         floor = np.zeros(len(p.size), np.int64)
         searches = [(order, q := renumber(p, order), new_tree(q, self.capacity, floor[order])) for order in self.orders]
-        # Windows above the lowest address: what is placed above everything below it need not be all that there is.
+        # With windows above the lowest address, placing buffers above all earlier ones does not reach every packing.
         windows = new_window_tree(self.packing) if self.packing.parts[:, 3].any() else None
         while True:
             for order, q, tree in list(searches):
@@ -123,7 +123,7 @@ class Search:
         return OPEN
 
     def parts(self, tree: Tree, order: LongArray, floor: LongArray) -> int:
-        """Keep what a search has placed and search its open parts; SOLVED or OPEN."""
+        """Keep the placed buffers of a search and search its open parts; return SOLVED or OPEN."""
         placed = tree.offset >= 0
         self.offset[order[placed]] = tree.offset[placed]
         floor = floor.copy()

@@ -1,9 +1,9 @@
 """A complete search for packings of buffers that at times need only a window of addresses above their lowest one.
 
-There the lowest offsets need not be those above everything placed before: a buffer may reach under the window of another
-one. But in one of the lowest packings every offset is 0 or the lowest that some other buffer leaves it on one side, and these
-supports form no circle. So buffers are placed in every order, each at every offset that is 0 or rests on a buffer placed
-before. Two that follow each other without the second resting on the first are placed in the order of their numbers.
+Such buffers can lie below the window of another one, so placing each buffer above all earlier ones is not complete. In some
+lowest packing every offset is 0 or the lowest above some other buffer, and this support relation has no cycle. So buffers are
+placed in every order, each at 0 and at every offset that rests on an earlier buffer. Of two consecutive buffers of which the
+second does not rest on the first, the one with the lower number is placed first.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def new_window_tree(packing: Packing) -> WindowTree:
 
 @numba.njit(**INLINED)
 def blocks(t, b, without, into):  # type: ignore[no-untyped-def]
-    """What the placed buffers forbid to b, but for the buffer `without`; return the number of rows."""
+    """Write the offsets of b that placed buffers other than `without` forbid; return the number of rows."""
     rows = 0
     for d in range(t.tally[DEPTH]):
         a = t.buffer[d]
@@ -63,7 +63,7 @@ def aligned(address, alignment):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def allowed(t, b, r, rows, capacity):  # type: ignore[no-untyped-def]
-    """The offset that row r (-1: none) gives b, -1 if it is forbidden, was given by an earlier row or out of turn."""
+    """The offset of b on row r (0 for row -1); -1 if it is forbidden, repeats an earlier row or breaks the order of numbers."""
     alignment = t.parts.alignment[b]
     o = np.int64(0) if r < 0 else aligned(t.blocked[r, 1], alignment)
     if o + t.top[b] > capacity:
@@ -85,7 +85,7 @@ def allowed(t, b, r, rows, capacity):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def next_choice(t, capacity):  # type: ignore[no-untyped-def]
-    """Place the next buffer at the present depth; return whether there was one."""
+    """Place the next buffer at the current depth; return whether there was one."""
     d, n = t.tally[DEPTH], len(t.top)
     b, r = t.tried[d, 0], t.tried[d, 1] + 1
     while b < n:

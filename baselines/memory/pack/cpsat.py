@@ -32,9 +32,9 @@ class Model:
 
 
 def build_model(packing: Packing, least: int, most: int, hint: LongArray, minimise: bool) -> Model:
-    """The packings of at most `most` bytes, which is known to be `least` or more; `hint` (N,) are the offsets to begin with.
+    """The model of packings with a height of `least` to `most` bytes; `hint` (N,) are the initial offsets.
 
-    Times are numbered without those at which nothing begins or ends.
+    Only the times at which a part begins or ends are numbered.
     """
     from ortools.sat.python import cp_model
 
@@ -68,9 +68,9 @@ def build_model(packing: Packing, least: int, most: int, hint: LongArray, minimi
 
 
 def cpsat(packing: Packing, *, goal: str = "height", seconds: float = 10.0, workers: int = 1, seed: int = 0) -> Result:
-    """Find the lowest packing, or (goal "capacity") any within the capacity, in `seconds` wall seconds with the building.
+    """Find the lowest packing, or (goal "capacity") any within the capacity, in `seconds` wall seconds.
 
-    It begins with the best of the greedy packings, which is the answer if nothing lower is found. An interrupt stops the solver
+    The seconds include building the model. The search starts from the best greedy packing. An interrupt stops the solver
     and is raised.
     """
     began = time.perf_counter()
@@ -119,7 +119,7 @@ def _result(
     curve: tuple[Point, ...],
     notes: dict[str, Any],
 ) -> Result:
-    """Without a packing if there is none that counts."""
+    """The result, without a packing if none is within the capacity."""
     if status in ("infeasible", "timeout"):
         return Result(None, None, status, seconds, bound, tuple((s, None, b) for s, _, b in curve), notes)
     return Result(height, PackingPlan(offset), status, seconds, bound, curve, notes)

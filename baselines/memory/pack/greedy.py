@@ -22,7 +22,7 @@ NOISE = 0.05  # of the ranks in a randomised order, as a share of the number of 
 
 
 class Parts(NamedTuple):
-    """What the placing needs of a packing."""
+    """A packing as arrays for the compiled functions."""
 
     parts: LongArray  # (P, 5) as in Packing
     ptr: LongArray  # (N+1,) rows ptr[n]:ptr[n+1] are the parts of buffer n
@@ -107,7 +107,7 @@ def block(p, a, b, o, blocked, rows):  # type: ignore[no-untyped-def]
 
 @numba.njit(**INLINED)
 def sort_rows(blocked, rows):  # type: ignore[no-untyped-def]
-    """Sort by the lower number. By insertion: with the placed buffers by offset, only windows leave anything to do."""
+    """Sort by the lower number. Insertion sort: the placed buffers are sorted by offset, so only windows need to be moved."""
     for x in range(1, rows):
         low, high, y = blocked[x, 0], blocked[x, 1], x - 1
         while y >= 0 and blocked[y, 0] > low:
@@ -139,7 +139,7 @@ def place_many(p, orders, best, offset, blocked, placed, heights):  # type: igno
 
 
 def keys(packing: Packing) -> dict[str, LongArray]:
-    """(N,) for each of ORDERS: what the buffers are sorted by, largest first."""
+    """(N,) for each of ORDERS: the sort keys of the buffers, largest first."""
     life, size = packing.upper - packing.lower, packing.size
     begin, end = np.sort(packing.lower), np.sort(packing.upper)
     # all but itself, those that end before it and those that begin after it

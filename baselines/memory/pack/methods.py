@@ -1,4 +1,4 @@
-"""Every baseline of packing behind one call: `solve(packing, "size")`."""
+"""The baselines of packing, called by name: `solve(packing, "size")`."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def check_method(text: Method | str) -> Method:
 def solve(packing: Packing, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
     """Run one method, e.g. "size:fit=first", "anneal:10s", "branch:60s,goal=height", "cpsat:20s,workers=2".
 
-    All but the exact methods want the lowest packing, whatever the capacity is: notes["fits"] says whether theirs keeps it. The
-    exact methods look for any packing within the capacity if there is one, for the lowest if there is none or the goal is
-    "height"; without an answer their status is "infeasible" (proved) or "timeout". `workers` is the number of CP-SAT's threads
+    Heuristics minimise the height, whatever the capacity is; notes["fits"] tells whether the packing keeps the capacity. Exact
+    methods search for any packing within the capacity, or for the lowest packing if there is no capacity or the goal is
+    "height"; without a packing the status is "infeasible" (proved) or "timeout". `workers` is the number of CP-SAT's threads
     unless the text says otherwise; all other methods use one. The same seed gives the same answer, unless a time limit ends the
     run or CP-SAT has several workers. Raises InputError for a method or option that is not valid, and for a goal "capacity"
     where there is no capacity.
@@ -79,7 +79,7 @@ def solve(packing: Packing, method: Method | str, *, seed: int = 0, workers: int
 
 
 def _fit(m: Method) -> str:
-    """Best fit for a fixed order, first fit where orders are searched or drawn, unless the text says otherwise."""
+    """The option `fit`; the default is best fit for a fixed order, first fit for searched or random orders."""
     return m.choice("fit", FITS if m.name in ORDERS else tuple(reversed(FITS)))
 
 
@@ -96,7 +96,7 @@ def _search(packing: Packing, m: Method, seed: int) -> Result:
 
     placer, fit = Placer(packing), _fit(m)
     start = greedy_order(packing, "size")
-    placer.place(start, fit)  # compiling it is not counted
+    placer.place(start, fit)  # the time of compilation is not counted
     run = {"hill": hill_climb, "anneal": anneal, "brkga": brkga}[m.name]
     budget = Budget(m.seconds or 1.0, m.budget("evaluations", "fit"), packing.lower_bound)
     found = run(partial(placer.heights, fit=fit), start, budget, seed)

@@ -1,4 +1,4 @@
-"""A packing as whole sections of time, in units of the greatest common divisor of its sizes.
+"""A packing as sections of time, in units of the greatest common divisor of its sizes.
 
 A section is a maximal set of buffers that need memory at the same time (Moffitt, MiniMalloc, ASPLOS 2023: cross-sectional
 cuts). Two buffers conflict if and only if they share one.
@@ -16,8 +16,8 @@ from dispatchgym.baselines.compiled import COMPILED
 from dispatchgym.instances.memory.instance import Packing
 
 LongArray = npt.NDArray[np.int64]
-IndexArray = npt.NDArray[np.uint32]  # unsigned: a signed index makes numba test for counting from the end
-# Without _nrt=False every access to an array counts a reference, which makes a search ten times slower.
+IndexArray = npt.NDArray[np.uint32]  # unsigned: for a signed index numba adds a test for Python's negative indices
+# Without _nrt=False every array access updates a reference count, which makes a search ten times slower.
 
 
 class Sections(NamedTuple):
@@ -106,7 +106,7 @@ def _conflicts(buffers, sections, buffer, section, low, high):  # type: ignore[n
         filled[section[x]] += 1
     ptr, place = np.zeros(buffers + 1, np.uint32), np.full(buffers, -1, np.int64)
     other, above = np.zeros(0, np.uint32), np.zeros(0, np.int64)
-    for fill in range(2):  # first they are counted
+    for fill in range(2):  # the first pass counts them
         total = 0
         place[:] = -1
         for a in range(buffers):

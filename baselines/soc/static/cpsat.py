@@ -1,6 +1,6 @@
 """Constraint programming: OR-Tools CP-SAT with one optional interval for each task and PE that can run it.
 
-`plan` answers any request, so it plans a whole static graph as well as what is left of several jobs at some moment.
+`plan` takes a planning request: a whole static graph, or the remaining tasks of several jobs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Plan:
     schedule: StaticSchedule
     objective: int
     lower_bound: int  # proved
-    status: Status  # "optimal" or "feasible": there is always a schedule, that of a heuristic at least
+    status: Status  # "optimal" or "feasible": there is always a schedule, at least that of a heuristic
     seconds: float
     curve: tuple[Point, ...]
 
@@ -50,11 +50,9 @@ class Model:
 
 
 def plan(request: Request, *, seconds: float = 10.0, workers: int = 1, seed: int = 0, hint: str = "heft", bound: int = 0) -> Plan:
-    """Plan within a limit of `seconds` wall seconds, beginning with the schedule of the heuristic `hint`.
+    """Plan within `seconds` wall seconds, starting from the schedule of the heuristic `hint`.
 
-    `bound` is a known lower bound on the objective.
-
-    An interrupt stops the solver and is raised.
+    `bound` is a known lower bound on the objective. An interrupt stops the solver and is raised.
     """
     began = time.perf_counter()
     best = schedule(request, hint)
@@ -82,7 +80,7 @@ def plan(request: Request, *, seconds: float = 10.0, workers: int = 1, seed: int
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """When tasks can be run at all by a schedule that is not worse than a known one."""
+    """Time windows of the tasks in all schedules that are not worse than a known one."""
 
     first: npt.NDArray[np.int64]  # (N, P) no start before
     last: npt.NDArray[np.int64]  # (N, P) no start after
@@ -90,7 +88,7 @@ class Windows:
 
 
 def windows(request: Request, objective: int, known: int = 0) -> Windows:
-    """Windows of the starts in schedules whose objective is at most `objective` and, as is known, at least `known`."""
+    """Windows of the starts in schedules whose objective is at most `objective`; `known` is a lower bound."""
     never = 2**40
     duration = request.duration.astype(np.int64)
     first = np.where(request.allowed, request.begin, never)
@@ -104,9 +102,9 @@ def windows(request: Request, objective: int, known: int = 0) -> Windows:
     if request.weight.size:
         weight = request.weight[: len(jobs)].astype(np.int64)
         bound = int((jobs * weight).sum())
-        # A job cannot be later than what the others leave of the sum.
+        # The earliest ends of the other jobs bound the end of a job.
         latest = np.where(weight > 0, jobs + (objective - bound) // np.maximum(weight, 1), never)
-        # And no schedule has to be longer than the longest chain of everything.
+        # No schedule needs to be longer than all executions and transfers one after another.
         longest = request.transfer.max(axis=(1, 2)).sum() if len(request.edges) else 0
         total = int(request.begin[request.allowed].max() + duration.clip(0).max(axis=1).sum() + longest)
         latest = np.minimum(latest, total)
@@ -124,7 +122,7 @@ def windows(request: Request, objective: int, known: int = 0) -> Windows:
 
 
 def build_model(request: Request, window: Windows, hint: StaticSchedule) -> Model:
-    """The model of all schedules within the windows, which `hint` is one of."""
+    """The model of all schedules within the windows; `hint` must be one of them."""
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
@@ -174,7 +172,7 @@ def _add_edge(
         if longer is not None:
             model.add_implication(literal, longer)
         longer = literal
-        # Each task is on exactly one PE, so "not at a near one" says the same as one of the far ones, in a single clause.
+        # Each task is on exactly one PE, so "on no near PE" is equivalent to "on a far PE", which takes a single clause.
         for p, here in source.items():
             model.add_bool_or(~here, literal, *(x for q, x in target.items() if transfer[p, q] < value))
         for q, there in target.items():
@@ -209,7 +207,7 @@ def _add_objective(
 
 
 def identical_pes(request: Request) -> list[list[int]]:
-    """PEs that can be exchanged without any difference, in groups of two or more."""
+    """Groups of two or more interchangeable PEs."""
     fixed = set(request.fixed_pe[request.fixed_pe >= 0].tolist())
     groups: list[list[int]] = []
     for p in range(request.duration.shape[1]):
@@ -233,7 +231,7 @@ def _same(request: Request, p: int, q: int) -> bool:
 
 
 def relabelled(schedule: StaticSchedule, groups: list[list[int]], order: list[int]) -> StaticSchedule:
-    """The same schedule with the PEs of each group taken into use in their order by the tasks in theirs."""
+    """The same schedule with the PEs of each group renamed: tasks in `order` use them in ascending order."""
     name = {p: p for p in range(int(schedule.pe.max()) + 1)}
     for group in groups:
         used = list(dict.fromkeys(int(schedule.pe[i]) for i in order if schedule.pe[i] in group))

@@ -19,7 +19,7 @@ BY_PAIR = ("min-min", "max-min", "etf")  # codes 0, 1, 2 of `place_by_pair`
 
 @dataclass(frozen=True)
 class Graph:
-    """A request as the compiled functions take it."""
+    """A request as arrays for the compiled functions."""
 
     request: Request
     duration: npt.NDArray[np.int64]  # (N, P)
@@ -54,7 +54,7 @@ class Graph:
         insertion: bool = True,
         lookahead: bool = False,
     ) -> StaticSchedule:
-        """Place the ready task of the highest rank, as `place_by_rank` says."""
+        """A schedule by `place_by_rank`."""
         tasks = len(rank)
         succ = self.succ
         if lookahead:
@@ -68,7 +68,7 @@ class Graph:
         return StaticSchedule(pe, start)
 
     def by_pair(self, kind: int) -> StaticSchedule:
-        """Place the best pair of a ready task and a PE, as `place_by_pair` says."""
+        """A schedule by `place_by_pair`."""
         pe, start = self.placed()
         graph = (self.duration, self.ptr, self.pred, self.succ_ptr, self.succ, self.transfer, self.request.begin)
         place_by_pair(*graph, kind, pe, start)
@@ -78,7 +78,7 @@ class Graph:
 def schedule(request: Request, name: str, *, samples: int = 1, seed: int = 0) -> StaticSchedule:
     """The best of `samples` schedules by the heuristic `name` ("heft", "cpop", ..., "random").
 
-    The first is the heuristic's own; the ranks of the others carry a random factor. Raises KeyError for another name.
+    The first one uses the heuristic's ranks; the others multiply each rank by a random factor. Raises KeyError for another name.
     """
     graph = Graph.of(request)
     rng = np.random.default_rng(seed)
@@ -115,7 +115,7 @@ def _peft(graph: Graph) -> dict[str, Any]:
 
 
 def _cpop(graph: Graph) -> dict[str, Any]:
-    """The tasks of one critical path on the PE that runs most of them and those fastest."""
+    """Pin the tasks of one critical path to the PE that can run most of them; ties: the fastest."""
     request = graph.request
     rank = path_length(request)
     path = [max((i for i in request.order if not request.before[i]), key=lambda i: (rank[i], -i))]

@@ -1,4 +1,4 @@
-"""Every baseline of static task graphs behind one call: `solve(dag, "heft")`."""
+"""The baselines of static task graphs, called by name: `solve(dag, "heft")`."""
 
 from __future__ import annotations
 

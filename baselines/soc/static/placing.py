@@ -70,7 +70,7 @@ def chains(duration, pe, start):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def latest_child(i, duration, ptr, pred, succ_ptr, succ, transfer, begin, pe, start, chain):  # type: ignore[no-untyped-def]
-    """Place the children of task i, each at its earliest finish, return the last of these, and take them back."""
+    """The latest of the earliest finishes of the children of task i, which are placed and removed again."""
     pes = duration.shape[1]
     first = succ_ptr[i]
     count = succ_ptr[i + 1] - first
@@ -98,7 +98,7 @@ def latest_child(i, duration, ptr, pred, succ_ptr, succ, transfer, begin, pe, st
 def place_by_rank(  # type: ignore[no-untyped-def]
     duration, ptr, pred, succ_ptr, succ, transfer, begin, rank, extra, pin, insertion, lookahead, pe, start
 ):
-    """Place the ready task of the highest rank, of equal ones that which has been ready for longest, until none is left.
+    """Place the ready task of the highest rank until none is left; ties: the task that has been ready for longest.
 
     Its PE is `pin`, if that is not -1, or else the first with the smallest finish + `extra` (N, P) (`lookahead`: with the
     smallest last finish of its children, which are listed by rank).
@@ -156,10 +156,10 @@ def place_by_rank(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def place_by_pair(duration, ptr, pred, succ_ptr, succ, transfer, begin, kind, pe, start):  # type: ignore[no-untyped-def]
-    """Place the best pair of a ready task and a PE, behind all others there, until no task is left.
+    """Place the best pair of a ready task and a PE, after all tasks on that PE, until no task is left.
 
     kind 0: smallest finish; 1: the task whose smallest finish is the largest; 2: event by event, of the tasks whose
-    predecessors have ended by then the one with the smallest finish. Of equal ones the smaller task and PE.
+    predecessors have ended by then the one with the smallest finish. Ties: the lower task, then the lower PE.
     """
     n, pes = duration.shape
     free = np.zeros(pes, np.int64)

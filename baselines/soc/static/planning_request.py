@@ -1,4 +1,4 @@
-"""What a planner of the task graphs is asked: a whole static graph, or what is left of several jobs at some moment."""
+"""A planning request for task graphs: a whole static graph, or the remaining tasks of several jobs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _none() -> Ints:
 class Request:
     """Tasks to be placed. Times are whole ticks on any clock, so a plan made at tick t may use t as its first.
 
-    Completed predecessors are no tasks here: what is left of them is in `earliest`. A running task is either given with its
-    place and start, or likewise left out, its end being in `pe_free` and the arrival of its data in `earliest`.
+    Completed predecessors are left out; the arrivals of their data are part of `earliest`. A running task is either given with
+    its PE and start, or left out too: then `pe_free` contains its end and `earliest` the arrival of its data.
     """
 
     duration: Ints  # (N, P) time of each task on each PE, -1 = cannot run there
@@ -32,7 +32,7 @@ class Request:
     earliest: Ints = field(default_factory=_none)  # (N, P) no start of the task on the PE before; empty = 0
     pe_free: Ints = field(default_factory=_none)  # (P,) no start on the PE before; empty = 0
     fixed_pe: Ints = field(default_factory=_none)  # (N,) where a task runs already, -1 = to be planned; empty = -1
-    fixed_start: Ints = field(default_factory=_none)  # (N,) and since when
+    fixed_start: Ints = field(default_factory=_none)  # (N,) start of a running task
     job: Ints = field(default_factory=_none)  # (N,) number of the task's job; empty = 0
     weight: Ints = field(default_factory=_none)  # (J,) >= 0: minimise the weighted sum of job ends; empty = the last end of all
 
@@ -98,5 +98,5 @@ class Request:
 
 
 def whole(dag: StaticDag) -> Request:
-    """All of a static graph from tick 0 on."""
+    """The request to plan a whole static graph from tick 0 on."""
     return Request(dag.duration, dag.edges, dag.transfer)
