@@ -35,8 +35,7 @@ from dispatchgym.instances.memory.trace.module import (
     user_code,
 )
 from dispatchgym.instances.memory.trace.networks import NETWORKS, Network
-
-_UNITS = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+from dispatchgym.instances.names import read_bytes
 
 
 class Standard(NamedTuple):
@@ -196,10 +195,10 @@ def _traced(options: Arguments) -> MemoryProgram:
 
 
 def _bytes(text: str) -> int:
-    found = re.fullmatch(r"([0-9]{1,18})([A-Za-z]*)", text.strip(), re.ASCII)
-    if found is None or found[2] not in _UNITS:
+    size = read_bytes(re.sub(r"(?<=[0-9])B$", "", text.strip()))
+    if size is None:
         raise InputError(f"--capacity {text!r} is not a number of bytes, such as 16777216, 512KiB or 16MiB")
-    return int(found[1]) * _UNITS[found[2]]
+    return size
 
 
 def _constructor(text: str) -> tuple[list[Any], dict[str, Any]]:
