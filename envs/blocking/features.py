@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from dispatchgym.envs.blocking.drain import forecast_drain
 from dispatchgym.envs.blocking.layout import (
     FORECAST_AFTER,
@@ -23,6 +25,28 @@ from dispatchgym.envs.blocking.layout import (
 )
 from dispatchgym.envs.core.arithmetic import clip
 from dispatchgym.envs.core.contract import Array, Observation
+
+
+class OtherJobs(NamedTuple):
+    """What a move of job j onto its target means for other jobs. All but `rivals` and `urgent` count jobs in the shop only."""
+
+    rivals: int  # jobs that wait for the target
+    urgent: int  # the most work of a job that wants the target next
+    coming: int  # jobs that want the target next and are not processed yet
+    arrival: int  # when the first of these is expected to be processed
+    freed: int  # jobs that wait for the machine that job j leaves
+    freed_later: int  # jobs that want it next and are not processed yet
+    freed_urgent: int  # the most work of a job that waits for it
+    delayed: int  # sum of the delays of jobs whose next or next but one operation is on the target
+    worst: int  # the longest of these delays
+    latest: int  # latest end of a delayed job, if it never waits again
+    ahead: int  # jobs that will wait for the machine after the target before job j arrives there
+    work_ahead: int  # their work on it
+    comers: int  # jobs that come to the target later on their routes
+    opposing: int  # of these, jobs on whose machine job j comes later
+    in_the_way: int  # jobs on whose machine job j comes later
+    soonest: int  # when the first of `comers` could be at the target
+    overlap: int  # sum of the ticks by which `comers` could be there before job j leaves
 
 
 def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
@@ -53,9 +77,8 @@ def describe_move(inst: Instances, s: State, b: int, j: int, out: Array) -> None
     # Until when the job would hold the target.
     leaves = max(arrives, opens)
     describe_target(inst, s, b, j, leaves, out)
-    describe_rivals(inst, s, b, j, out)
-    describe_delays(inst, s, b, j, after, opens, out)
-    describe_later_visits(inst, s, b, j, leaves, out)
+    others = other_jobs(inst, s, b, j, after, arrives, leaves)
+    describe_other_jobs(inst, s, b, j, others, opens, arrives, leaves, out)
     describe_route(inst, s, b, j, out)
     out[Candidate.NEXT_ENTRANTS] = s.resource[b, after, Machine.QUEUE] / 4.0 if not last else 0.0
 
@@ -87,143 +110,106 @@ def describe_target(inst: Instances, s: State, b: int, j: int, leaves: int, out:
     out[Candidate.HOLDS_FOR] = clip((leaves - now) * rate, 8.0)
 
 
-def moving_on(s: State, b: int, m: int, j: int) -> int:
-    """The job on machine m if it is not job j and has a next operation, else -1."""
-    other = s.resource[b, m, Machine.HOLDER]
-    return other if other >= 0 and other != j and s.job[b, other, Job.WANTS] >= 0 else -1
+def other_jobs(inst: Instances, s: State, b: int, j: int, after: int, arrives: int, leaves: int) -> OtherJobs:
+    """What the jobs in the shop want next, and what the move of job j onto the target would do to them, in one pass.
 
-
-def done_by(s: State, b: int, j: int) -> int:
-    """When job j in the shop is expected to be processed where it is; now, if it is."""
-    now = s.clock[b, Clock.NOW]
-    return max(s.job[b, j, Job.EXPECTED], now) if s.job[b, j, Job.DONE] == 0 else now
-
-
-def describe_rivals(inst: Instances, s: State, b: int, j: int, out: Array) -> None:
-    """Other jobs that want the target next, and those in the shop that want the machine that job j would leave."""
-    i = s.row[b]
-    now = s.clock[b, Clock.NOW]
-    job = s.job[b, j]
-    k = job[Job.AT] + 1
-    m = job[Job.WANTS]
-    here = job[Job.HOLDS]
-    rate = inst.rate[i]
-    share = 1.0 / max(s.bound[b] - now, 1)
-    # The target's queue counts job j itself if it is outside.
-    rivals = s.resource[b, m, Machine.QUEUE] - (1 if k == 0 else 0)
-    urgent = s.resource[b, m, Machine.URGENT]
-    coming = 0
-    arrival = NEVER
-    freed = 0
-    freed_later = 0
-    freed_urgent = 0
-    for place in range(s.resource.shape[1]):
-        other = moving_on(s, b, place, j)
-        if other < 0:
-            continue
-        wants = s.job[b, other, Job.WANTS]
-        rest = inst.task[i, other * inst.width + s.job[b, other, Job.AT] + 1, Task.REST]
-        due = done_by(s, b, other)
-        if wants == m:
-            if due > now:
-                coming += 1
-                arrival = min(arrival, due)
-            else:
-                rivals += 1
-            urgent = max(urgent, rest)
-        elif wants == here:
-            freed += due == now
-            freed_later += due > now
-            if due == now:
-                freed_urgent = max(freed_urgent, rest)
-    out[Candidate.RIVALS_READY] = rivals / 4.0
-    out[Candidate.RIVALS_COMING] = coming / 4.0
-    out[Candidate.NEXT_RIVAL] = clip((arrival - now) * rate, 8.0)
-    out[Candidate.RIVAL_LEAD] = (urgent - inst.task[i, j * inst.width + k, Task.REST]) * share
-    out[Candidate.OLD_WANTED] = freed / 4.0
-    out[Candidate.OLD_WANTED_LATER] = freed_later / 4.0
-    out[Candidate.OLD_URGENCY] = freed_urgent * share
-
-
-def describe_delays(inst: Instances, s: State, b: int, j: int, after: int, opens: int, out: Array) -> None:
-    """Jobs in the shop that wait while job j holds the target, and those that are on machine `after` before job j.
-
-    Machine `after` follows the target on the route of job j (-1 = none), and is expected to be free at tick `opens`.
+    Job j leaves the target at tick `leaves`; machine `after` follows on its route (-1 = none), and it arrives there at `arrives`.
     """
     i = s.row[b]
     now = s.clock[b, Clock.NOW]
-    bound = s.bound[b]
-    m = s.job[b, j, Job.WANTS]
-    arrives = now + inst.task[i, j * inst.width + s.job[b, j, Job.AT] + 1, Task.DURATION]
-    leaves = max(arrives, opens)
-    rate = inst.rate[i]
-    share = 1.0 / max(bound - now, 1)
-    delayed = 0
-    worst = 0
-    latest = 0
-    ahead_of_me = 0
-    work_ahead = 0
+    job = s.job[b, j]
+    m = job[Job.WANTS]
+    here = job[Job.HOLDS]
+    task = inst.task[i, j * inst.width + job[Job.AT] + 1]
+    # The target's queue counts job j itself if it is outside.
+    rivals = s.resource[b, m, Machine.QUEUE] - (1 if job[Job.AT] < 0 else 0)
+    urgent = s.resource[b, m, Machine.URGENT]
+    coming = freed = freed_later = freed_urgent = 0
+    delayed = worst = latest = ahead = work_ahead = 0
+    comers = opposing = in_the_way = overlap = 0
+    arrival = soonest = NEVER
     for place in range(s.resource.shape[1]):
-        other = moving_on(s, b, place, j)
-        if other < 0:
+        k = s.resource[b, place, Machine.HOLDER]
+        if k < 0 or k == j or s.job[b, k, Job.WANTS] < 0:
             continue
-        wants = s.job[b, other, Job.WANTS]
-        row = other * inst.width + s.job[b, other, Job.AT] + 1
+        other = s.job[b, k]
+        wants = other[Job.WANTS]
+        row = k * inst.width + other[Job.AT] + 1
         rest = inst.task[i, row, Task.REST]
-        due = done_by(s, b, other)
-        delay = 0
-        if wants == m:
-            delay = leaves - due
-        else:
-            if wants == after and due <= arrives:
-                ahead_of_me += 1
-                work_ahead += inst.task[i, row, Task.DURATION]
-            if inst.task[i, row, Task.LAST] == 0 and inst.task[i, row + 1, Task.MACHINE] == m:
-                due = max(due, s.resource[b, wants, Machine.OPENS]) + inst.task[i, row, Task.DURATION]
-                rest -= inst.task[i, row, Task.DURATION]
-                delay = leaves - due
-        if delay > 0:
-            delayed += delay
-            worst = max(worst, delay)
-            latest = max(latest, leaves + rest)
-    out[Candidate.DELAYS] = clip(delayed * rate, 8.0)
-    out[Candidate.LONGEST_DELAY] = clip(worst * rate, 8.0)
-    out[Candidate.DELAYED_SLACK] = (latest - bound) * share if latest > 0 else -1.0
-    out[Candidate.NEXT_QUEUE] = ahead_of_me / 4.0
-    out[Candidate.NEXT_WAIT_IN_QUEUE] = clip((opens + work_ahead - arrives) * rate, 8.0)
-
-
-def describe_later_visits(inst: Instances, s: State, b: int, j: int, leaves: int, out: Array) -> None:
-    """Jobs in the shop that come to the target later on their routes, and jobs on whose machine job j comes later."""
-    i = s.row[b]
-    m = s.job[b, j, Job.WANTS]
-    task = inst.task[i, j * inst.width + s.job[b, j, Job.AT] + 1]
-    head = task[Task.HEAD] + task[Task.DURATION]
-    rate = inst.rate[i]
-    needing = 0
-    opposing = 0
-    in_the_way = 0
-    soonest = NEVER
-    overlap = 0
-    for place in range(s.resource.shape[1]):
-        other = moving_on(s, b, place, j)
-        if other < 0:
-            continue
-        met = inst.visit[i, j, place] >= head
+        due = max(other[Job.EXPECTED], now) if other[Job.DONE] == 0 else now
+        met = inst.visit[i, j, place] >= task[Task.HEAD] + task[Task.DURATION]
         in_the_way += met
-        row = other * inst.width + s.job[b, other, Job.AT] + 1
-        comes = inst.visit[i, other, m] - inst.task[i, row, Task.HEAD]
+        comes = inst.visit[i, k, m] - inst.task[i, row, Task.HEAD]
         if comes >= 0:
-            due = done_by(s, b, other)
-            needing += 1
+            comers += 1
             opposing += met
             soonest = min(soonest, due + comes)
             overlap += max(leaves - due - comes, 0)
-    out[Candidate.COMERS] = needing / 4.0
-    out[Candidate.OPPOSING] = opposing / 4.0
-    out[Candidate.IN_THE_WAY] = in_the_way / 4.0
-    out[Candidate.COMER_OVERLAP] = clip((leaves - soonest) * rate, 8.0)
-    out[Candidate.COMERS_OVERLAP] = clip(overlap * rate, 8.0)
+        if wants == m:
+            coming += due > now
+            rivals += due == now
+            arrival = min(arrival, due if due > now else NEVER)
+            urgent = max(urgent, rest)
+        else:
+            if wants == here:
+                freed += due == now
+                freed_later += due > now
+                freed_urgent = max(freed_urgent, rest if due == now else 0)
+            if wants == after and due <= arrives:
+                ahead += 1
+                work_ahead += inst.task[i, row, Task.DURATION]
+            due = second_visit(inst, s, b, i, row, m, due)
+            rest -= inst.task[i, row, Task.DURATION]
+        if due < leaves:
+            delayed += leaves - due
+            worst = max(worst, leaves - due)
+            latest = max(latest, leaves + rest)
+    # fmt: off
+    return OtherJobs(
+        rivals, urgent, coming, arrival, freed, freed_later, freed_urgent, delayed, worst, latest, ahead, work_ahead,
+        comers, opposing, in_the_way, soonest, overlap,
+    )
+    # fmt: on
+
+
+def second_visit(inst: Instances, s: State, b: int, i: int, row: int, m: int, due: int) -> int:
+    """When a job that is processed at tick `due` could be at machine m, for the operation after its next one.
+
+    The next one is in row `row` of inst.task. NEVER if the operation after it is not on machine m.
+    """
+    task = inst.task[i, row]
+    if task[Task.LAST] == 1 or inst.task[i, row + 1, Task.MACHINE] != m:
+        return NEVER
+    return max(due, s.resource[b, task[Task.MACHINE], Machine.OPENS]) + task[Task.DURATION]
+
+
+def describe_other_jobs(
+    inst: Instances, s: State, b: int, j: int, others: OtherJobs, opens: int, arrives: int, leaves: int, out: Array
+) -> None:
+    """The other jobs, as features. The machine after the target opens at tick `opens`; for the other ticks see `other_jobs`."""
+    i = s.row[b]
+    now = s.clock[b, Clock.NOW]
+    bound = s.bound[b]
+    rest = inst.task[i, j * inst.width + s.job[b, j, Job.AT] + 1, Task.REST]
+    rate = inst.rate[i]
+    share = 1.0 / max(bound - now, 1)
+    out[Candidate.RIVALS_READY] = others.rivals / 4.0
+    out[Candidate.RIVALS_COMING] = others.coming / 4.0
+    out[Candidate.NEXT_RIVAL] = clip((others.arrival - now) * rate, 8.0)
+    out[Candidate.RIVAL_LEAD] = (others.urgent - rest) * share
+    out[Candidate.OLD_WANTED] = others.freed / 4.0
+    out[Candidate.OLD_WANTED_LATER] = others.freed_later / 4.0
+    out[Candidate.OLD_URGENCY] = others.freed_urgent * share
+    out[Candidate.DELAYS] = clip(others.delayed * rate, 8.0)
+    out[Candidate.LONGEST_DELAY] = clip(others.worst * rate, 8.0)
+    out[Candidate.DELAYED_SLACK] = (others.latest - bound) * share if others.latest > 0 else -1.0
+    out[Candidate.NEXT_QUEUE] = others.ahead / 4.0
+    out[Candidate.NEXT_WAIT_IN_QUEUE] = clip((opens + others.work_ahead - arrives) * rate, 8.0)
+    out[Candidate.COMERS] = others.comers / 4.0
+    out[Candidate.OPPOSING] = others.opposing / 4.0
+    out[Candidate.IN_THE_WAY] = others.in_the_way / 4.0
+    out[Candidate.COMER_OVERLAP] = clip((leaves - others.soonest) * rate, 8.0)
+    out[Candidate.COMERS_OVERLAP] = clip(others.overlap * rate, 8.0)
 
 
 def describe_route(inst: Instances, s: State, b: int, j: int, out: Array) -> None:
