@@ -119,7 +119,6 @@ def other_jobs(inst: Instances, s: State, b: int, j: int, after: int, arrives: i
     now = s.clock[b, Clock.NOW]
     job = s.job[b, j]
     m = job[Job.WANTS]
-    here = job[Job.HOLDS]
     task = inst.task[i, j * inst.width + job[Job.AT] + 1]
     # The target's queue counts job j itself if it is outside.
     rivals = s.resource[b, m, Machine.QUEUE] - (1 if job[Job.AT] < 0 else 0)
@@ -151,7 +150,7 @@ def other_jobs(inst: Instances, s: State, b: int, j: int, after: int, arrives: i
             arrival = min(arrival, due if due > now else NEVER)
             urgent = max(urgent, rest)
         else:
-            if wants == here:
+            if wants == job[Job.HOLDS]:
                 freed += due == now
                 freed_later += due > now
                 freed_urgent = max(freed_urgent, rest if due == now else 0)
