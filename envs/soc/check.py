@@ -101,7 +101,7 @@ def replay(stream: Stream, log: StreamLog) -> Replay:
     for run in itertools.chain.from_iterable(rows.values() for rows in runs):
         on_pe[run.pe].append((run.start, run.end, str(run)))
     _exclusive(on_pe)
-    # Whoever completes at the tick that ends the run is among the completed; nobody completes at the horizon.
+    # Jobs that end at the tick that ends the run are completed; no job is completed at the horizon.
     done = [c for c in completion if c[0] < workload.horizon and c <= end]
     counted = [n for n, c in enumerate(completion) if c in done and c[0] >= workload.warmup]
     latency = [completion[n][0] - int(log.arrival[n]) for n in counted]
