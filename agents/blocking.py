@@ -35,6 +35,7 @@ def training(swap: bool = True, down_share: Sequence[float] = ()) -> Training:
         demonstration=demonstration,
         default_sizes=("6x6", "10x5", "15x5", "10x10", "10x10", "15x10", "20x5", "20x10", "15x15"),
         pretrained=f"blocking-{problem.variant}" + ("-interrupted" if swap and max(law.down_share for law in laws) > 0 else ""),
+        run_name="blocking" if swap else "blocking-bns",
         keywords={"swap": swap, "outlook": True},
         options={"swap": swap, "down_shares": tuple(down_share)},
     )

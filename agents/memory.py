@@ -111,6 +111,7 @@ def memory_map(actions: Actions = "map") -> Training:
         else None,  # a plan does not say in what order its buffers were served
         default_sizes=("15", "30", "50", "50", "80"),
         pretrained="memory-map" if actions == "map" else f"memory-map-{actions}",
+        run_name="memory-map" if actions == "map" else f"memory-map-{actions}",
         keywords={"actions": actions},
         options={"actions": actions},
         size=parse_count,

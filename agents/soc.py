@@ -95,6 +95,7 @@ def streams(preset: str = DEFAULT_PRESET) -> Training:
         demonstration=demonstration,
         default_sizes=(),
         pretrained=f"soc-{preset}",
+        run_name=preset,
         keywords={"instance": preset},
         options={"preset": preset},
     )

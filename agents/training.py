@@ -42,6 +42,7 @@ class Training:
     demonstration: Callable[[Any, Any, Sizes], Demonstration] | None
     default_sizes: tuple[str, ...]  # empty = sizes mean nothing here
     pretrained: str  # folder of the shipped policy in agents/pretrained
+    run_name: str = ""  # begins the name of a run's folder; empty = `name`
     keywords: dict[str, Any] = field(default_factory=dict)  # of the environment, that make it this problem
     options: dict[str, Any] = field(default_factory=dict)  # of train.py, that make it this training
     size: Callable[[str], Any] = parse_pair  # reads a size; InputError unless it is one

@@ -27,7 +27,7 @@ class Run:
     """Where a run goes, what it starts from, and what it imitates."""
 
     out: Path | None = None
-    """Folder of the run; runs/FAMILY-LEARNER-SEED by default."""
+    """Folder of the run; runs/NAME-LEARNER-SEED by default. NAME is the family, or its preset or variant."""
     resume: bool = False
     """Go on with the run in --out from its last checkpoint."""
     initial: Path | None = None
@@ -92,7 +92,7 @@ def train(request: Request) -> Path:
     family, run = request.family, request.run
     training = family.trained_by().training(**(dataclasses.asdict(request.options) if request.options else {}))
     config = with_defaults(request.config, imitates=run.imitate is not None)
-    out = run.out or Path("runs") / f"{training.pretrained}-{config.learner}-{config.seed}"
+    out = run.out or Path("runs") / f"{training.run_name or training.name}-{config.learner}-{config.seed}"
     if config.learner == "sb3":
         from dispatchgym.agents.sb3_policy import train as train_sb3
 

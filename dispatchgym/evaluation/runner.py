@@ -156,7 +156,7 @@ def _end_with_parent() -> None:
 
 def attempt(solve: Solve, instance: Any, method: str, *, seed: int, cores: int) -> tuple[Result, float]:
     """The answer of `method` and the CPU seconds it took; an exception becomes a Result with status error."""
-    # a copy that was validated anew has its read-only arrays back, which pickling loses and compiled code tells apart
+    # a re-validated copy has its read-only arrays back, which pickling loses and compiled code tells apart
     copy = dataclasses.replace(instance)
     began, cpu = time.perf_counter(), time.process_time()
     try:

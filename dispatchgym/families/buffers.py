@@ -115,7 +115,9 @@ def read_plan(data: dict[str, Any]) -> MemoryPlan:
     return MemoryPlan(np.asarray(data["stay"], np.int64).reshape(-1, 6))
 
 
-RATIO = Column("height/peak", lambda row: row["metrics"]["ratio"], digits=3, note="height/peak: 1 is optimal, if it can be had.")
+RATIO = Column(
+    "height/peak", lambda row: row["metrics"]["ratio"], digits=3, note="height/peak: 1 is optimal, if a packing reaches it."
+)
 PACKING_COLUMNS = (
     RATIO,
     Column("fits", lambda row: row["metrics"]["fits"], 2, note="fits: share of packings within the instance's capacity."),

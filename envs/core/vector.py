@@ -33,7 +33,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
 
     Keywords as for the single environment, and `num_envs`, `max_episode_steps`, and `copy` as in Gymnasium's own vector
     environments: with copy=False observations and masks are read-only and change at the next step, which makes steps cheaper.
-    The tensors underneath are `self.engine.observation` and `self.engine.episodes`; read the former anew after each step.
+    The tensors underneath are `self.engine.observation` and `self.engine.episodes`; read the former again after each step.
     Reset options are `instance`, as in the single environment, and `reset_mask` (B,) bool, as in Gymnasium's.
     """
 
@@ -151,7 +151,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             self._refuse(row, int(actions[row]))
 
     def _turn(self) -> None:
-        """Let the engine write to arrays that nobody holds: they can be given away without a copy."""
+        """Point the engine at buffers no caller references, so observations are returned without a copy."""
         if self.flat or not self.engine.on_host or not self.copy:
             return
         # An array is held by its tuple, its tensor and the call that counts; anything more is the user's.
@@ -161,7 +161,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             found = place(self.engine.blank(), self.engine.target)
             self._buffers = [*self._buffers[1 - BUFFERS :], found]
         seen, tensors = found
-        # Whoever had them may have changed them. Many rows are cleared faster here than one by one in the kernel.
+        # The previous holder may have modified them. Many rows are cleared faster here than one by one in the kernel.
         if seen.candidates[0].nbytes > CLEARED_HERE:
             seen.mask.fill(0)
             seen.candidates.fill(0.0)

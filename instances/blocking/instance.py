@@ -46,7 +46,7 @@ class Interruptions:
     down_share: float = 0.0  # in [0, 1)
     repair: float = 2.0  # mean time down, in mean durations of an operation, > 0
     mode: Mode = "exponential"
-    restart: bool = False  # an interrupted operation begins anew; otherwise it resumes
+    restart: bool = False  # an interrupted operation starts again from the beginning; otherwise it resumes
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.down_share < 1.0:
@@ -78,7 +78,7 @@ class BlockingShop:
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise InputError(f"{self.name}: variant {self.variant!r} is not one of {', '.join(VARIANTS)}")
-        # Validated anew: read-only arrays lose that mark when they are pickled.
+        # Re-validate: unpickled arrays are writeable again.
         object.__setattr__(self, "shop", dataclasses.replace(self.shop))
         m, (j, k) = self.shop.machines, self.shop.machine.shape
         down = np.asarray(self.down, np.int64) if np.size(self.down) else np.zeros((m, 0, 2), np.int64)

@@ -4,7 +4,7 @@
     python -m tests.core.recorded_episodes --check         compares with it; status 1 if a variant differs
     python -m tests.core.recorded_episodes --trace NAME    one line a step and array, to find the first that differs by `diff`
 
-Whoever changes how an environment is built, but not what it does, leaves the file as it is. Only ids and keywords are used here,
+A change of how an environment is built, but not of what it does, leaves the file as it is. Only ids and keywords are used here,
 so the file runs in an older checkout too: `.venv/bin/python PATH/recorded_episodes.py --check` there.
 
 A hash covers actions, rewards, ends, every array of every observation, and every info with objectives and metrics. Features

@@ -1,4 +1,4 @@
-"""Buffers into fast memory one by one, in the manner of XLA's memory space assignment (`algorithm.cc`; written anew).
+"""Buffers into fast memory one by one, in the manner of XLA's memory space assignment (`algorithm.cc`; own code).
 
 A buffer is served use by use in the order of time: it stays where it is; or it is evicted, if it is in fast memory alone,
 and fetched again; or the use is served from slow memory. A fetch is tried at starts around the preferred one, each with the

@@ -30,7 +30,7 @@ def resource_of(inst: Instances, s: State, b: int, k: int) -> int:
 
 
 def schedule_index(inst: Instances, s: State, b: int, k: int) -> int:
-    """Each access has a deed for fast and one for slow memory, and each a row of starts and offsets."""
+    """Each access has a row of CHOICES positions: slow memory, a longer stay, and every start and offset."""
     return CHOICES * s.cursor[b] + k
 
 
