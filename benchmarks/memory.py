@@ -266,7 +266,7 @@ def _simulator(names: Sequence[str], seconds: float) -> tuple[str, list[Grid], l
     )
     columns = ("program", "instructions", "accesses", "stays", "plans / CPU-s", "allocations / CPU-s")
     notes = [
-        "plans: a given plan, its stays written anew each time, and simulated. allocations: an order of all storages, each of "
+        "plans: a given plan, its stays placed again each time, then simulated. allocations: an order of all storages, each of "
         "which is allocated, and the plan simulated after it.",
         f"One thread; {simulator.COPIES} different plans in turn, the best of three timings of {seconds:g} CPU-seconds. The "
         "referee found the same latency for each plan.",

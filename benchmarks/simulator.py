@@ -37,7 +37,7 @@ class Speed(NamedTuple):
     instructions: int
     accesses: int
     stays: float  # of a plan, mean
-    plans: float  # evaluated in a CPU-second: every stay written anew, then simulated
+    plans: float  # evaluated in a CPU-second: its stays are placed again, then it is simulated
     allocations: float  # whole orders in a CPU-second: each storage allocated, and the plan simulated after it
 
 

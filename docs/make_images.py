@@ -1,10 +1,11 @@
-"""Draws the pictures of the README.
+"""Draws the pictures of the README and of the families' pages.
 
-    python docs/make_images.py                         # the Gantt chart, and the training curve if its data is there
+    python docs/make_images.py                         # the schedules, and the training curve if its data is there
+    python docs/make_images.py --only soc static-dag   # the schedules of these families
     python docs/make_images.py --log runs/ship/log.jsonl    # first copy a run's log to docs/data/training.jsonl
 
-The schedule comes from a tabu search with a fixed seed and number of moves, so every run draws the same one; the referee
-checks it. Writes docs/images/gantt-ft10.png and docs/images/training.png and fills the block `training` of the README.
+Each schedule comes from a method with a fixed seed and no time limit, so every run draws the same one; the referee
+checks it. Writes docs/images/*.png and fills the block `training` of the README.
 """
 
 from __future__ import annotations
@@ -23,15 +24,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks import markdown_blocks as blocks
-from dispatchgym.baselines.jobshop.methods import solve
-from dispatchgym.envs.jobshop.check import check
-from dispatchgym.envs.jobshop.render import draw
+from dispatchgym import families
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_bytes, write_text
-from dispatchgym.instances.jobshop import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
-INSTANCE, METHOD = "ft10", "tabu:moves=500000"
+PICTURES = (  # (file, family, instance, method, title before the objective)
+    ("gantt-ft10", "jobshop", "ft10", "tabu:moves=500000", "ft10, tabu search"),
+    ("gantt-la01-bws", "blocking", "la01/bws/p0.1/t3", "policy", "la01 with swaps and breakdowns, shipped policy"),
+    ("gantt-stream", "soc", "gym-ds3-5,horizon=1500/s0", "policy", "gym-ds3's five applications, shipped policy"),
+    ("gantt-dag", "static-dag", "top-03", "heft", "a graph of Topcuoglu's kind, HEFT"),
+    ("packing-a", "memory-pack", "A", "policy", "MiniMalloc's A, shipped policy"),
+    ("mapping-resnet50", "memory-map", "resnet50-b8", "policy", "ResNet-50, shipped policy"),
+)
 DATA = ROOT / "docs" / "data" / "training.jsonl"
 IMAGES = ROOT / "docs" / "images"
 CAPTION = "Greedy validation gap to the lower bound while the shipped policy was trained ([log](docs/data/training.jsonl))."
@@ -40,12 +45,16 @@ CAPTION = "Greedy validation gap to the lower bound while the shipped policy was
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 2 for bad input."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = sorted({family for _, family, *_ in PICTURES})
+    parser.add_argument("--only", nargs="+", choices=known, default=known, help="families to draw; default: all")
     parser.add_argument("--log", type=Path, help="log.jsonl of the run whose training curve is shown")
     options = parser.parse_args(arguments)
     try:
         log = options.log or (DATA if DATA.exists() else None)
         curve = training(log) if log else None
-        write_bytes(IMAGES / "gantt-ft10.png", png(gantt()), make_folder=True)
+        for file, family, *rest in PICTURES:
+            if family in options.only:
+                write_bytes(IMAGES / f"{file}.png", png(schedule(family, *rest)), make_folder=True)
         if log and curve:
             write_text(DATA, read_text(log))
             write_bytes(IMAGES / "training.png", png(curve), make_folder=True)
@@ -56,11 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def gantt() -> Figure:
-    instance = catalogue.load(INSTANCE)
-    result = solve(instance, METHOD, seed=0)
-    makespan = check(instance, result.schedule)
-    return draw(instance, result.schedule, title=f"{INSTANCE}, tabu search: makespan {makespan}")
+def schedule(family: str, name: str, method: str, title: str) -> Figure:
+    """The schedule that `method` finds, as the family draws it."""
+    card = families.load(family)
+    instance = card.load(name)
+    result = card.solve(instance, method, seed=0)
+    objective = card.check(instance, result.schedule)
+    return card.draw(instance, result.schedule, title=f"{title}: {card.objective} {card.format_objective(objective)} {card.unit}")
 
 
 def training(path: Path) -> Figure:

@@ -29,7 +29,7 @@ def processing_end(instance: BlockingShop, j: int, k: int, start: int) -> int:
     """The tick at which operation k of job j is processed if its job enters the machine at `start`.
 
     Processing begins after the operation's own breakdown, at the end of a down window if that falls into one. A window that
-    begins before all ticks are done stops it until the window's end; then it goes on, or begins anew under `restart`.
+    begins before all ticks are done stops it until the window's end; then it goes on, or starts over under `restart`.
     """
     return _processed(instance, _windows(instance, int(instance.shop.machine[j, k])), j, k, start)
 

@@ -62,7 +62,7 @@ class BlockingShop:
     """One blocking shop with one trace of interruptions (an empty one if nothing breaks).
 
     While machine m is down nothing enters it, processing on it stops, and a circle of swaps through it waits; a job that is
-    done may leave it. Windows are half-open. An operation that is interrupted resumes with what is left, or begins anew
+    done may leave it. Windows are half-open. An operation that is interrupted resumes with what is left, or starts over
     (`interruptions.restart`). A breakdown at the start of operation k of job j (`breakdown`) begins when the job enters.
     """
 

@@ -24,7 +24,7 @@ def random_shop(
 ) -> BlockingShop:
     """2 to `jobs` jobs on 2 to `machines` machines: routes that skip and revisit, zero durations, releases.
 
-    With `windows` machines break down, in windows of time or at the start of operations, and work resumes or begins anew.
+    With `windows` machines break down, in windows of time or at the start of operations, and work resumes or starts over.
     """
     while True:
         j, m = int(rng.integers(2, jobs + 1)), int(rng.integers(2, machines + 1))

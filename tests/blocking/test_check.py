@@ -144,8 +144,8 @@ def interrupted(restart: bool = False, breakdown: tuple[int, int] = (0, 0)) -> B
     return BlockingShop(LINE, "bws", WINDOWS, np.array([breakdown]), Interruptions(0.1, restart=restart))
 
 
-def test_an_interrupted_operation_resumes_or_begins_anew():
-    # Machine 0 works in [0, 2), [5, 7) and from 8 on. It is done as its window [7, 8) begins, or begins anew twice.
+def test_an_interrupted_operation_resumes_or_starts_over():
+    # Machine 0 works in [0, 2), [5, 7) and from 8 on. It is done as its window [7, 8) begins, or starts over twice.
     assert processing_end(interrupted(), 0, 0, 0) == 7
     assert processing_end(interrupted(), 0, 0, 1) == 9
     assert [processing_end(interrupted(restart=True), 0, 0, s) for s in (0, 5, 6, 8)] == [12, 12, 12, 12]

@@ -1,4 +1,4 @@
-"""Plans carried out on machines that break down, and planning anew at failures without looking ahead."""
+"""Plans carried out on machines that break down, and planning again at failures without looking ahead."""
 
 import dataclasses
 
@@ -151,7 +151,7 @@ def test_nothing_that_happens_later_changes_what_has_entered(seed, variant, now)
 
 
 @pytest.mark.parametrize("name", ["la01/bws/p0.1/t0", "la01/bns/p0.1,restart/t1", "la01/bws/p0.2,bernoulli/t2"])
-def test_planning_anew_is_repeatable_and_within_its_moves(name):
+def test_planning_again_is_repeatable_and_within_its_moves(name):
     instance = load(name)
     one, same = roll(instance, 3000, seed=5), roll(instance, 3000, seed=5)
     assert check(instance, one.schedule) == one.objective
@@ -160,7 +160,7 @@ def test_planning_anew_is_repeatable_and_within_its_moves(name):
     assert 2000 < one.notes["moves"] <= 3000
 
 
-def test_planning_anew_lets_another_job_pass_while_a_machine_is_down():
+def test_planning_again_lets_another_job_pass_while_a_machine_is_down():
     shop = JobShop(np.array([[0, 1, 2], [1, -1, -1]]), np.array([[4, 4, 6], [10, 0, 0]]), 3, np.array([0, 4]))
     down = np.array([[[1, 30]], [[-1, -1]], [[-1, -1]]])
     instance = BlockingShop(shop, "bws", down, interruptions=Interruptions(0.1, repair=20.0))

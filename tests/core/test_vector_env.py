@@ -97,7 +97,7 @@ def test_observations_that_are_held_never_change() -> None:
         assert_same(current, before)
 
 
-def test_whoever_spoils_a_dropped_observation_spoils_nothing_else() -> None:
+def test_changing_a_dropped_observation_changes_nothing_else() -> None:
     envs, clean = make(), make()
     observation, info = envs.reset(seed=0)
     expected, _ = clean.reset(seed=0)
