@@ -1,8 +1,7 @@
 """The candidate decoder and whole episodes, as kernel functions around the functions of a problem.
 
-A rollout needs one encoder pass an episode (in torch) and then no framework at all: the decoder scores only the legal
-choices, and a step with a single legal choice costs nothing. `network.Decoder` is the same function in torch; a test
-holds the two together.
+Between two passes of the encoder (in torch) no framework is needed: the decoder scores only the legal choices, and a step
+with a single legal choice costs nothing. `network.Decoder` is the same function in torch; a test compares the two.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def score(
     Two layers: h1 from features + context + embedding of the task, h2 from h1 and the mean h1 of all legal choices.
     """
     width = net.weight_out.shape[0]
-    i = s.row[b]
+    i = emb.graph[b]
     ctx = work.context[b]
     base = work.base[b]
     pool = work.pool[b]
@@ -154,9 +153,11 @@ def log_probabilities(
 
 def apply(b: int, inst: Instances, s: State, work: Workspace, chosen: Actions, r: Record) -> None:
     """Play chosen.action[b] in copy `b`."""
-    legal(inst, s, b, work.choices[b])
+    if legal(inst, s, b, work.choices[b]) > 1:
+        r.decisions[b] += 1
     step(inst, s, b, chosen.action[b])
     if finished(inst, s, b):
+        r.over[b] = 1
         r.objective[b] = objective(inst, s, b)
 
 
@@ -197,24 +198,35 @@ def replay(b: int, inst: Instances, s: State, work: Workspace, r: Record, shown:
     r.length[b] = t
     r.decisions[b] = decisions
     r.rows[b] = rows
+    r.over[b] = 1
     r.objective[b] = objective(inst, s, b)
 
 
 def play(
-    b: int, inst: Instances, s: State, net: DecoderWeights, emb: Embeddings, work: Workspace, r: Record, temperature: float
+    b: int,
+    inst: Instances,
+    s: State,
+    net: DecoderWeights,
+    emb: Embeddings,
+    work: Workspace,
+    r: Record,
+    temperature: float,
+    limit: int,
 ) -> None:
-    """One episode of copy `b` on instance s.row[b] under the policy; actions and counts into `r`.
+    """Go on with the episode of copy `b` for `limit` decisions under the policy; actions and counts into `r`.
 
     A negative seed plays greedily. The first r.prefix[b] actions are taken from r.actions:
     a rollout can continue a given beginning.
     """
-    reset(inst, s, b)
     choices = work.choices[b]
-    t = 0
-    decisions = 0
-    rows = 0
+    t = r.length[b]
+    decisions = r.decisions[b]
+    rows = r.rows[b]
+    last = decisions + limit
     while not finished(inst, s, b):
         count = legal(inst, s, b, choices)
+        if count > 1 and decisions == last:
+            break
         if t < r.prefix[b]:
             action = r.actions[b, t]
         elif count == 1:
@@ -232,28 +244,34 @@ def play(
     r.length[b] = t
     r.decisions[b] = decisions
     r.rows[b] = rows
-    r.objective[b] = objective(inst, s, b)
+    if finished(inst, s, b):
+        r.over[b] = 1
+        r.objective[b] = objective(inst, s, b)
 
 
-def recall(b: int, inst: Instances, s: State, work: Workspace, r: Record, x: Examples) -> None:
-    """Play r.actions of copy `b` again and write what the learner needs of every real decision into `x`."""
-    reset(inst, s, b)
+def recall(b: int, inst: Instances, s: State, work: Workspace, r: Record, x: Examples, limit: int) -> None:
+    """Replay the next `limit` decisions of r.actions of copy `b` and write what the learner needs of each into `x`."""
     choices = work.choices[b]
-    d = x.first_decision[b] - 1
-    q = x.first_row[b]
-    for t in range(r.length[b]):
+    t = x.step[b]
+    d = x.first_decision[b] + x.seen[b] - 1
+    q = x.row[b]
+    last = d + limit
+    while t < r.length[b]:
         count = legal(inst, s, b, choices)
+        if count > 1 and d == last:
+            break
         action = r.actions[b, t]
         if count > 1:
             d += 1
             x.begin[d] = q
             x.copy[d] = b
+            x.graph_of[d] = x.graph[b]
             context(inst, s, b, x.context[d])
             for c in range(count):
                 k = choices[c]
                 candidate(inst, s, b, k, x.features[q])
-                x.task[q] = s.row[b] * x.tasks + task_of(inst, s, b, k)
-                x.resource[q] = s.row[b] * x.resources + resource_of(inst, s, b, k)
+                x.task[q] = x.graph[b] * x.tasks + task_of(inst, s, b, k)
+                x.resource[q] = x.graph[b] * x.resources + resource_of(inst, s, b, k)
                 x.decision[q] = d
                 if k == action:
                     x.chosen[d] = q
@@ -261,11 +279,21 @@ def recall(b: int, inst: Instances, s: State, work: Workspace, r: Record, x: Exa
         gain = step(inst, s, b, action)
         if d >= x.first_decision[b]:
             x.reward[d] += gain
+        t += 1
+    x.step[b] = t
+    x.seen[b] = d + 1 - x.first_decision[b]
+    x.row[b] = q
 
 
 def first_graph(b: int, inst: Instances, s: State, o: Observation) -> None:
     """The graph of instance s.row[b] before its first decision."""
     reset(inst, s, b)
-    legal(inst, s, b, o.candidate_task[b])  # as scratch
+    present_graph(b, inst, s, o)
+
+
+def present_graph(b: int, inst: Instances, s: State, o: Observation) -> None:
+    """The graph of copy `b` as it stands."""
+    if not finished(inst, s, b):
+        legal(inst, s, b, o.candidate_task[b])  # as scratch
     blank(b, o)
     graph(inst, s, b, o)

@@ -22,10 +22,7 @@ class Batch:
 
     rollout: Rollout
     group: int
-
-    @property
-    def instances(self) -> int:
-        return self.rollout.copies // self.group
+    encode_every: int = 0  # decisions, as the policy plays
 
 
 class Stepper(Protocol):
@@ -58,8 +55,7 @@ def ppo(forward: Forward, batch: Batch, step: Stepper, config: PPOConfig, order:
     if keep < group:
         copies = extremes(objective, group, keep)
         advantage = advantage[copies]
-    choices, examples = rollout.recall(copies)
-    graph = rollout.graph()
+    graph, choices, examples = rollout.recall(copies, batch.encode_every)
     decisions = rollout.record.decisions[: len(advantage)].long()
     chosen = examples.chosen
     with torch.no_grad():
@@ -74,9 +70,9 @@ def ppo(forward: Forward, batch: Batch, step: Stepper, config: PPOConfig, order:
     adv = (adv - adv.mean()) / (adv.std() + 1e-6)
 
     log: dict[str, float] = {}
-    owner = examples.copy // keep  # instance of each decision
+    graphs = graph.tasks.shape[0] // examples.tasks
     for _ in range(config.epochs):
-        for nodes, part, rows, at in minibatches(graph, choices, chosen, owner, batch.instances, config.minibatches, order):
+        for nodes, part, rows, at in minibatches(graph, choices, chosen, examples.graph_of, graphs, config.minibatches, order):
             logp, guess = forward(nodes, part)
             new = logp[at]
             ratio = (new - before[rows]).exp()
@@ -99,16 +95,19 @@ def ppo(forward: Forward, batch: Batch, step: Stepper, config: PPOConfig, order:
 
 
 def minibatches(
-    graph: Graph, choices: Choices, chosen: Tensor, owner: Tensor, instances: int, parts: int, order: torch.Generator
+    graph: Graph, choices: Choices, chosen: Tensor, owner: Tensor, graphs: int, parts: int, order: torch.Generator
 ) -> Iterator[tuple[Graph, Choices, Tensor, Tensor]]:
-    """Split decisions by whole instances: (graphs and choices of the part, its decisions, its chosen rows within the part)."""
+    """Split decisions by whole graphs: (graphs and choices of the part, its decisions, its chosen rows within the part).
+
+    `owner` (D,) is the graph of each decision.
+    """
     if parts <= 1:
         yield graph, choices, torch.arange(len(chosen), device=chosen.device), chosen
         return
-    tasks, resources = graph.tasks.shape[0] // instances, graph.resources.shape[0] // instances
-    shuffled = torch.randperm(instances, generator=order).to(owner.device)
+    tasks, resources = graph.tasks.shape[0] // graphs, graph.resources.shape[0] // graphs
+    shuffled = torch.randperm(graphs, generator=order).to(owner.device)
     for block in shuffled.chunk(parts):
-        place = torch.full_like(shuffled, -1)  # of the instances within the part
+        place = torch.full_like(shuffled, -1)  # of the graphs within the part
         place[block] = torch.arange(len(block), device=owner.device)
         decisions = (place[owner] >= 0).nonzero().squeeze(1)
         rank = torch.full_like(owner, -1)
@@ -131,8 +130,8 @@ def self_label(forward: Forward, batch: Batch, step: Stepper) -> dict[str, float
     rollout, group = batch.rollout, batch.group
     best = rollout.record.objective.view(-1, group).argmin(dim=1)
     copies = best + torch.arange(0, rollout.copies, group, device=best.device)
-    choices, examples = rollout.recall(copies)
-    return imitate(forward, rollout.graph(), choices, examples, step)
+    graph, choices, examples = rollout.recall(copies, batch.encode_every)
+    return imitate(forward, graph, choices, examples, step)
 
 
 def imitate(forward: Forward, graph: Graph, choices: Choices, examples: Any, step: Stepper) -> dict[str, float]:

@@ -57,12 +57,13 @@ class Choices(NamedTuple):
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """Everything that fixes the shapes of the weights."""
+    """Everything that fixes the shapes of the weights, and how often the graph is encoded."""
 
     features: Features
     width: int = 64  # of the encoder
     layers: int = 3
     hidden: int = 64  # of the decoder
+    encode_every: int = 0  # decisions after which the present graph is encoded again; 0 = once an episode
 
 
 class MeanMessages(MessagePassing):

@@ -8,8 +8,11 @@ from dispatchgym.envs.core.contract import Array
 
 
 class Embeddings(NamedTuple):
+    """The encoder's vectors of G graphs: of the loaded instances, or of what the copies had before them when it ran."""
+
     task: Array  # (G, N, H) float32
     resource: Array  # (G, R, H) float32
+    graph: Array  # (B,) int64 the graph of each copy
 
 
 class Workspace(NamedTuple):
@@ -33,6 +36,7 @@ class Record(NamedTuple):
     length: Array  # (B,) int32
     decisions: Array  # (B,) int32 steps with more than one legal choice
     rows: Array  # (B,) int32 legal choices in those
+    over: Array  # (B,) int32 1 = the episode has ended
     objective: Array  # (B,) int64
 
 
@@ -54,12 +58,16 @@ class Demonstration(NamedTuple):
 class Examples(NamedTuple):
     """Every real decision of the recalled episodes: D decisions, Q choices in all."""
 
-    tasks: int  # N, so that task = instance * N + node
+    tasks: int  # N, so that task = graph * N + node
     resources: int  # R
+    graph: Array  # (B,) int64 the graph that the copy's next decisions refer to
+    step: Array  # (B,) int32 how far the copy has been recalled: steps,
+    seen: Array  # (B,) int64 decisions,
+    row: Array  # (B,) int64 and its next row
     first_decision: Array  # (B,) int64
-    first_row: Array  # (B,) int64
     begin: Array  # (D,) int64 first row of the decision
     copy: Array  # (D,) int64
+    graph_of: Array  # (D,) int64 graph of the decision
     chosen: Array  # (D,) int64 row that was played
     reward: Array  # (D,) float64 from this decision up to the next
     context: Array  # (D, Fx) float32

@@ -1,7 +1,8 @@
-"""Playing whole episodes with a policy: encode once in torch, then one compiled call for all copies.
+"""Playing whole episodes with a policy: encode in torch, then play all copies in one compiled call.
 
-`Rollout` owns the arrays for B copies of one padded size; `play` writes actions and objectives, `recall` turns played
-actions (the policy's, or any schedule's) into what the learners need.
+A policy encodes the graph once an episode, or again after every `encode_every` decisions on the graph as it stands. `Rollout`
+owns the arrays for B copies of one padded size; `play` writes actions and objectives, `recall` turns played actions (the
+policy's, or any schedule's) into what the learners need.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dispatchgym.envs.core.targets import compile_entries, place
 
 ENTRIES = (
     decode.first_graph,
+    decode.present_graph,
     decode.play,
     decode.recall,
     decode.log_probabilities,
@@ -30,13 +32,15 @@ ENTRIES = (
     decode.start_over,
 )
 RELAXED = frozenset({decode.__name__})  # a network may be summed in any order; a problem's rules may not
+ALL = 2**30  # more decisions than an episode has
 
 
 class Rollout:
     """Arrays and kernels for `copies` episodes of `problem` at the padded `sizes`."""
 
     def __init__(self, problem: Problem, sizes: Sizes, copies: int, hidden: int, device: Device = "cpu") -> None:
-        self.problem, self.sizes, self.copies = problem, sizes, copies
+        self.problem, self.sizes, self.copies, self.hidden = problem, sizes, copies, hidden
+        self._seen: tuple[Any, Any] | None = None  # observations of the graphs of all copies
         self.target = check_device(device)
         self.torch_device = "cuda" if device == "cuda" and torch.cuda.is_available() else "cpu"
         self._launch = compile_entries(ENTRIES, self.target, kernel=problem.kernel, relaxed=RELAXED)
@@ -49,7 +53,7 @@ class Rollout:
         work = Workspace(*floats, np.zeros((copies, k), np.int64))
         self._work, _ = place(work, self.target)
         self._state, self.state = place(problem.state(sizes, copies), self.target)
-        counts = {name: np.zeros(copies, np.int32) for name in ("prefix", "length", "decisions", "rows")}
+        counts = {name: np.zeros(copies, np.int32) for name in ("prefix", "length", "decisions", "rows", "over")}
         long = {name: np.zeros(copies, np.int64) for name in ("seed", "objective")}
         record = Record(actions=np.zeros((copies, sizes.steps), np.int32), **counts, **long)
         self._record, self.record = place(record, self.target)
@@ -68,32 +72,70 @@ class Rollout:
         self._launch["first_graph"](g, self._instances, state, seen)
         return flatten(o)
 
+    def present(self, copies: Tensor) -> Graph:
+        """The typed graphs of these copies as they stand."""
+        if self._seen is None:
+            self._seen = place(observation(self.problem.features, self.sizes, self.copies, graph=True), self.target)
+        seen, o = self._seen
+        self._launch["present_graph"](int(copies.max()) + 1, self._instances, self._state, seen)
+        return flatten(o, copies)
+
     def play(self, policy: Policy, rows: Any, seeds: Any, temperature: float = 1.0, embeddings: Embeddings | None = None) -> Any:
         """One episode of every copy on instance rows[b]; temperature 0 is greedy. Returns the record."""
         self.state.row.copy_(torch.as_tensor(rows))
         self.record.seed.copy_(torch.as_tensor(seeds))
-        if embeddings is None:
-            embeddings = self.embed(policy)
-        emb, _ = self._share(embeddings)
         net, _ = self._share(policy.decoder.weights())
-        self._launch["play"](self.copies, self._instances, self._state, net, emb, self._work, self._record, float(temperature))
+        self._start_over()
+        every = policy.config.encode_every
+        if embeddings is None:
+            embeddings = self._no_embeddings() if every else self.embed(policy)
+        limit = 0 if every else ALL  # up to the first decision, then so many at a time
+        while not bool(self.record.over.all()):
+            emb, _ = self._share(embeddings)
+            arrays = (self._instances, self._state, net, emb, self._work, self._record)
+            self._launch["play"](self.copies, *arrays, float(temperature), limit)
+            if every:
+                embeddings, limit = self._embed_present(policy), every
         return self.record
 
-    @torch.no_grad()
     def embed(self, policy: Policy) -> Embeddings:
-        """The encoder's vectors for every loaded instance."""
-        tasks, resources = policy.encoder(self.graph())
-        g = self._instances.pool
-        return Embeddings(tasks.float().view(g, self.sizes.tasks, -1), resources.float().view(g, self.sizes.resources, -1))
+        """The encoder's vectors for every loaded instance before its first decision."""
+        return self._embed(policy, self.graph(), self.state.row.long())
+
+    def _embed_present(self, policy: Policy) -> Embeddings:
+        """The encoder's vectors for the present graph of every copy whose episode goes on."""
+        going = (self.record.over == 0).nonzero().squeeze(1)
+        if not len(going):
+            return self._no_embeddings()
+        return self._embed(policy, self.present(going), position(going, self.copies))
+
+    def _no_embeddings(self) -> Embeddings:
+        """Zeros, one graph for each copy."""
+        tasks, resources = (
+            torch.zeros(self.copies, nodes, self.hidden, device=self.torch_device)
+            for nodes in (self.sizes.tasks, self.sizes.resources)
+        )
+        return Embeddings(tasks, resources, torch.arange(self.copies, device=self.torch_device))
+
+    @torch.no_grad()
+    def _embed(self, policy: Policy, graph: Graph, which: Tensor) -> Embeddings:
+        tasks, resources = policy.encoder(graph)
+        n, r = self.sizes.tasks, self.sizes.resources
+        return Embeddings(tasks.float().view(-1, n, tasks.shape[1]), resources.float().view(-1, r, resources.shape[1]), which)
 
     def expand(self, policy: Policy) -> Iterator[Tensor]:
         """Step all copies of instance 0 in lockstep: yields log-probabilities (B, K); `branch` plays before the next."""
-        emb, _ = self._share(self.embed(policy))
         net, _ = self._share(policy.decoder.weights())
         table, logp = place(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
         self.state.row.zero_()
-        self._launch["start_over"](self.copies, self._instances, self._state)
+        self._start_over()
+        every = policy.config.encode_every
+        # Copies have embeddings of their own if they are to be encoded again.
+        self._embeddings = self._no_embeddings() if every else self.embed(policy)
         for _ in range(self.sizes.steps):
+            if every:
+                self._renew(policy, every)
+            emb, _ = self._share(self._embeddings)
             self._launch["log_probabilities"](self.copies, self._instances, self._state, net, emb, self._work, table)
             if not torch.isfinite(logp.logp).any():
                 return
@@ -101,10 +143,21 @@ class Rollout:
 
     def branch(self, parents: Tensor, actions: Tensor) -> None:
         """Copy b becomes a copy of parents[b] and plays actions[b]."""
-        for tensor in self.state:
+        for tensor in (*self.state, self.record.decisions, self.record.over):
             tensor.copy_(tensor[parents.to(tensor.device)])
+        if len(self._embeddings.task) == self.copies:
+            own = torch.arange(self.copies, device=self.torch_device)
+            of = self._embeddings.graph[parents.to(own.device)]
+            self._embeddings = Embeddings(self._embeddings.task[of], self._embeddings.resource[of], own)
         chosen, _ = place(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
         self._launch["apply"](self.copies, self._instances, self._state, self._work, chosen, self._record)
+
+    def _renew(self, policy: Policy, every: int) -> None:
+        """Encode the present graph of the copies in `expand` that have made `every` decisions since the last time."""
+        due = ((self.record.decisions % every == 0) & (self.record.over == 0)).nonzero().squeeze(1)
+        if len(due):
+            new = self._embed(policy, self.present(due), due)
+            self._embeddings.task[due], self._embeddings.resource[due] = new.task, new.resource
 
     def replay(self, rows: Any, demonstrations: Sequence[Demonstration]) -> Any:
         """Play copy b on instance rows[b] like demonstrations[b], whose arrays have no first axis. Returns the record."""
@@ -114,10 +167,11 @@ class Rollout:
         self._launch["replay"](self.copies, self._instances, self._state, self._work, self._record, shown)
         return self.record
 
-    def recall(self, copies: Tensor | None = None) -> tuple[Choices, Any]:
-        """Decisions of the recorded episodes as network input, and the Examples (torch).
+    def recall(self, copies: Tensor | None = None, encode_every: int = 0) -> tuple[Graph, Choices, Any]:
+        """The recorded episodes as network input: graphs, decisions, and the Examples (torch).
 
-        With `copies` (their indices) only those: they are moved to the front first, so the record changes.
+        With `copies` (their indices) only those: they are moved to the front first, so the record changes. Every
+        `encode_every` decisions a copy gets a graph as it stands then; 0 = its instance's first graph.
         """
         count = self.copies
         if copies is not None:
@@ -128,8 +182,25 @@ class Rollout:
         decisions, rows = self.record.decisions[:count].long(), self.record.rows[:count].long()
         examples = self._examples(decisions.cpu(), rows.cpu())
         raw, x = place(examples, self.target)
-        self._launch["recall"](count, self._instances, self._state, self._work, self._record, raw)
-        return Choices(x.features, x.task, x.resource, x.decision, x.context), x
+        self._launch["start_over"](count, self._instances, self._state)
+        x.graph.copy_(self.state.row[:count])
+        arrays = (self._instances, self._state, self._work, self._record, raw)
+        self._launch["recall"](count, *arrays, 0 if encode_every else ALL)
+        graphs: list[Graph] = []
+        shown = 0
+        while len(going := (x.step < self.record.length[:count]).nonzero().squeeze(1)):
+            graphs.append(self.present(going))
+            x.graph[going] = shown + torch.arange(len(going), device=going.device)
+            shown += len(going)
+            self._launch["recall"](count, *arrays, encode_every)
+        graph = union(graphs, self.sizes) if graphs else self.graph()
+        return graph, Choices(x.features, x.task, x.resource, x.decision, x.context), x
+
+    def _start_over(self) -> None:
+        """All copies in their first state, with an empty record."""
+        self._launch["start_over"](self.copies, self._instances, self._state)
+        for counter in (self.record.length, self.record.decisions, self.record.rows, self.record.over):
+            counter.zero_()
 
     def _examples(self, decisions: Tensor, rows: Tensor) -> Examples:
         d, q, f = int(decisions.sum()), int(rows.sum()), self.problem.features
@@ -137,13 +208,20 @@ class Rollout:
         def integers(count: int) -> Array:
             return np.zeros(count, np.int64)
 
+        copies = len(decisions)
+        first_row = (rows.cumsum(0) - rows).numpy()
+
         return Examples(
             tasks=self.sizes.tasks,
             resources=self.sizes.resources,
+            graph=integers(copies),
+            step=np.zeros(copies, np.int32),
+            seen=integers(copies),
+            row=first_row,
             first_decision=(decisions.cumsum(0) - decisions).numpy(),
-            first_row=(rows.cumsum(0) - rows).numpy(),
             begin=integers(d),
             copy=integers(d),
+            graph_of=integers(d),
             chosen=integers(d),
             reward=np.zeros(d),
             context=np.zeros((d, f.context), np.float32),
@@ -161,8 +239,30 @@ class Rollout:
         return type(tensors)(*(t.contiguous().numpy() for t in tensors)), tensors
 
 
-def flatten(o: Any) -> Graph:
-    """Observation tensors (G, ...) as one disjoint union; padded edges dropped."""
+def position(copies: Tensor, of: int) -> Tensor:
+    """(of,): where each copy stands in `copies`, -1 if it does not."""
+    where = torch.full((of,), -1, dtype=torch.int64, device=copies.device)
+    where[copies] = torch.arange(len(copies), device=copies.device)
+    return where
+
+
+def union(graphs: Sequence[Graph], sizes: Sizes) -> Graph:
+    """Disjoint unions as one, in order."""
+    precedes, runs_on = [], []
+    shown = 0
+    for graph in graphs:
+        precedes.append(graph.precedes + shown * sizes.tasks)
+        runs_on.append(graph.runs_on + shown * torch.tensor([[sizes.tasks], [sizes.resources]], device=graph.runs_on.device))
+        shown += graph.tasks.shape[0] // sizes.tasks
+    tasks, resources, features = (torch.cat([g[i] for g in graphs]) for i in (0, 1, 4))
+    return Graph(tasks, resources, torch.cat(precedes, dim=1), torch.cat(runs_on, dim=1), features)
+
+
+def flatten(o: Any, copies: Tensor | None = None) -> Graph:
+    """Observation tensors (G, ...), of these copies if given, as one disjoint union; padded edges dropped."""
+    if copies is not None:
+        kept = ("tasks", "resources", "precedes", "runs_on", "runs_on_features")
+        o = o._replace(**{name: getattr(o, name)[copies] for name in kept})
     n, r = o.tasks.shape[1], o.resources.shape[1]
     shift = torch.arange(o.tasks.shape[0], device=o.tasks.device).view(-1, 1)
     chain = (o.precedes + (shift * n).unsqueeze(-1))[o.precedes[..., 0] >= 0]

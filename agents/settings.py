@@ -69,6 +69,8 @@ class TrainConfig:
     """Rounds of message passing."""
     hidden: int = 64
     """Width of the decoder."""
+    encode_every: int = 0
+    """Decisions after which the encoder runs again, on the graph as it stands; 0 = once an episode (fastest)."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the update; bfloat16 helps on GPUs."""
     compile: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Trainer:
         self.sizes = training_sizes(self.training, config.sizes)
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
-        shape = PolicyConfig(self.training.problem.features, config.width, config.layers, config.hidden)
+        shape = PolicyConfig(self.training.problem.features, config.width, config.layers, config.hidden, config.encode_every)
         self.policy = Policy(shape).to(self.device)
         self.average = Policy(shape).to(self.device)
         if initial is not None:
@@ -100,7 +100,7 @@ class Trainer:
         rollout = Rollout(self.training.problem, self.training.problem.sizes(pool), 2, self.config.hidden, self.config.device)
         rollout.load(pool)
         rollout.play(self.policy, np.arange(2), np.arange(2))
-        rollout.recall()
+        rollout.recall(encode_every=self.config.encode_every)
 
     def progress(self) -> float:
         """Share of the budget that is spent."""
@@ -121,7 +121,7 @@ class Trainer:
         rows = np.repeat(np.arange(c.instances), c.samples)
         rollout.play(self.policy, rows, rng.integers(2**62, size=rollout.copies))
         self.episodes += rollout.copies
-        batch = Batch(rollout, c.samples)
+        batch = Batch(rollout, c.samples, c.encode_every)
         if c.learner == "self-label":
             return self_label(self.forward, batch, step)
         order = torch.Generator().manual_seed(int(rng.integers(2**31)))
@@ -144,8 +144,8 @@ class Trainer:
             rollout.load(shops)
             rollout.record.seed.copy_(torch.from_numpy(rng.integers(2**62, size=len(shops))))
             rollout.replay(np.arange(len(shops)), demonstrations)
-            choices, examples = rollout.recall()
-            losses = imitate(self.forward, rollout.graph(), choices, examples, step)
+            graph, choices, examples = rollout.recall(encode_every=self.config.encode_every)
+            losses = imitate(self.forward, graph, choices, examples, step)
         return losses
 
     def rollout(self, sizes: Sizes, copies: int) -> Rollout:
@@ -212,7 +212,7 @@ class Trainer:
 
     def _start_from(self, where: Path) -> None:
         other, _ = checkpoint.load_policy(where, self.training.name)
-        if other.config != self.policy.config:
+        if replace(other.config, encode_every=self.config.encode_every) != self.policy.config:
             raise InputError(f"{where}: its network ({other.config}) is not the one asked for")
         self.policy.load_state_dict(other.state_dict())
 

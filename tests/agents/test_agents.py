@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,30 @@ def played(policy: Policy, pool: list[JobShop], copies: int, temperature: float 
     return rollout
 
 
+def encoding_again(policy: Policy, every: int) -> Policy:
+    """The same weights, encoding again after so many decisions."""
+    other = Policy(dataclasses.replace(policy.config, encode_every=every)).eval()
+    other.load_state_dict(policy.state_dict())
+    return other
+
+
+def test_encoding_again_shows_the_graph_that_the_environment_shows(policy: Policy) -> None:
+    rollout = played(encoding_again(policy, 2), shops()[:1], 1, temperature=0.0)
+    actions, length = rollout.record.actions[0].tolist(), int(rollout.record.length[0])
+    graph, _, _ = rollout.recall(encode_every=2)
+    env = gymnasium.make("dispatchgym:dispatchgym/JobShop-v0", instance=shops()[0])
+    observation, info = env.reset(seed=0)
+    shown = []
+    decisions = 0
+    for action in actions[:length]:
+        if info["action_mask"].sum() > 1:
+            if decisions % 2 == 0:
+                shown.append(observation["tasks"])
+            decisions += 1
+        observation, _, _, _, info = env.step(action)
+    np.testing.assert_array_equal(graph.tasks.numpy(), np.concatenate(shown))
+
+
 def shops() -> list[JobShop]:
     ragged = JobShop([[0, 1, 0], [1, 2, -1]], [[3, 0, 2], [4, 5, 0]], release=np.array([0, 7]))
     return [
@@ -68,11 +94,15 @@ def test_every_episode_of_the_policy_is_a_valid_schedule_of_its_instance(policy:
         assert check(instance, KIND.schedule(instance, rollout.state, b)) == rollout.record.objective[b]
 
 
-def test_the_compiled_decoder_equals_the_network(policy: Policy) -> None:
+@pytest.mark.parametrize("every", [0, 1, 3])
+def test_the_compiled_decoder_equals_the_network(policy: Policy, every: int) -> None:
     pool = shops()
+    policy = encoding_again(policy, every)
     rollout = played(policy, pool, 4)
-    choices, examples = rollout.recall()
-    expected, _ = policy(rollout.graph(), choices)
+    graph, choices, examples = rollout.recall(encode_every=every)
+    encodings = [-(-d // every) if every else 1 for d in rollout.record.decisions.tolist()]
+    assert graph.tasks.shape[0] == sum(encodings) * rollout.sizes.tasks
+    expected, _ = policy(graph, choices)
     found = []
     rollout.play(policy, np.arange(4), np.arange(4))
     lengths, actions = rollout.record.length.clone(), rollout.record.actions.clone()
@@ -105,7 +135,7 @@ def test_the_interpreted_and_the_compiled_kernels_play_the_same_episodes(policy:
 def test_rewards_of_an_episode_sum_to_the_rise_over_the_bound(policy: Policy) -> None:
     pool = [generate(6, 5, seed=s) for s in range(4)]
     rollout = played(policy, pool, 4)
-    _, x = rollout.recall()
+    _, _, x = rollout.recall()
     for b in range(4):
         bound = simple_lower_bound(pool[b])
         # Forced moves before the first decision belong to no decision, hence the inequality.
@@ -196,8 +226,7 @@ def test_extremes_are_the_best_and_the_worst_of_each_group() -> None:
 def test_minibatches_cut_between_instances_and_lose_nothing(policy: Policy) -> None:
     pool = [generate(4, 4, seed=s) for s in range(6)]
     rollout = played(policy, pool, 6)
-    choices, x = rollout.recall()
-    graph = rollout.graph()
+    graph, choices, x = rollout.recall()
     logp, _ = policy(graph, choices)
     seen = []
     for nodes, part, decisions, at in minibatches(graph, choices, x.chosen, x.copy, 6, 3, torch.Generator().manual_seed(0)):

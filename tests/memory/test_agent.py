@@ -57,8 +57,8 @@ def test_every_episode_of_the_policy_passes_the_referee_and_is_what_the_network_
     for b in range(8):
         assert referee(pool[b % 2], kind.schedule(pool[b % 2], rollout.state, b)) == rollout.record.objective[b]
     assert len(set(rollout.record.objective.tolist())) > 2
-    choices, examples = rollout.recall()
-    logp, _ = policy(rollout.graph(), choices)
+    graph, choices, examples = rollout.recall()
+    logp, _ = policy(graph, choices)
     greedy = examples.copy[: len(examples.chosen)] < 2
     best = torch.full((len(examples.chosen),), -torch.inf).scatter_reduce(0, choices.decision, logp.detach(), "amax")
     # What was played greedily is the network's first choice, up to rounding.

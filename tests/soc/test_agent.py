@@ -53,8 +53,8 @@ def test_the_compiled_decoder_equals_the_network(policy: Policy, name: str) -> N
     rollout.load(pool)
     rollout.play(policy, np.arange(2), np.arange(2))
     actions, lengths = rollout.record.actions.clone(), rollout.record.length.clone()
-    choices, examples = rollout.recall()
-    expected, _ = policy(rollout.graph(), choices)
+    graph, choices, examples = rollout.recall()
+    expected, _ = policy(graph, choices)
     found = []
     for b in range(2):
         single = Rollout(kind.problem, rollout.sizes, 1, policy.config.hidden)
