@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from dispatchgym.envs.blocking import features, rules
+from dispatchgym.envs.blocking import features, graph, rules
 from dispatchgym.envs.blocking.arrays import pad, padding, refuse, room, rows_of_operations
 from dispatchgym.envs.blocking.layout import (
     NO_BUDGET,
@@ -58,7 +58,7 @@ class BlockingProblem:
     repairs_known: bool = False
     outlook: bool | None = None
 
-    kernel: ClassVar[Kernel] = Kernel((rules, features))
+    kernel: ClassVar[Kernel] = Kernel((rules, features, graph))
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dispatchgym.envs.core.contract import Array
+from dispatchgym.envs.soc.events import next_event
 from dispatchgym.envs.soc.layout import (
     ASSIGN,
     DONE,
@@ -27,7 +28,7 @@ from dispatchgym.envs.soc.layout import (
     State,
     TaskData,
 )
-from dispatchgym.envs.soc.rules import is_wait, next_event, ready_of
+from dispatchgym.envs.soc.rules import is_wait, ready_of
 
 
 def legal(inst: Instances, s: State, b: int, choices: Array) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dispatchgym.envs.core.arithmetic import clip, limit
 from dispatchgym.envs.core.contract import Array, Observation
 from dispatchgym.envs.soc.choices import data_at
+from dispatchgym.envs.soc.events import at_level
 from dispatchgym.envs.soc.layout import (
     ASSIGNED,
     NEVER,
@@ -39,7 +40,7 @@ from dispatchgym.envs.soc.layout import (
     TaskNode,
     Worth,
 )
-from dispatchgym.envs.soc.rules import at_level, is_wait, place_of, ready_of
+from dispatchgym.envs.soc.rules import is_wait, place_of, ready_of
 
 
 def task_of(inst: Instances, s: State, b: int, k: int) -> int:

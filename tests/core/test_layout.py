@@ -184,6 +184,8 @@ def kernel_modules() -> list[Path]:
         "choices",
         "deadlock",
         "drain",
+        "events",
+        "interruptions",
         "simulator",
         "space",
         "allocator",
