@@ -133,7 +133,7 @@ def scatter(engine: Engine, waits: bool = False) -> None:
     ]
     for into, out in pairs:
         into.copy_(out[rows])
-    engine.observation.mask.fill_(-1)  # it shows other choices than those
+    engine.episodes.dirty.fill_(1)  # the observation shows other choices than those
 
 
 def episode_length(engine: Engine, picker: Picker) -> int:

@@ -97,14 +97,14 @@ def written(value: object, digits: int = 12) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(int(value) if isinstance(value, bool) else value)
 
 
-def read_bytes(text: str) -> int | None:
+def parse_size(text: str) -> int | None:
     """A size in bytes, as in 1048576, 512KiB or 4MiB; None for a text that is none."""
     parts = re.fullmatch(r"([0-9]{1,16})(KiB|MiB|GiB)?", text)
     return int(parts[1]) * _UNITS.get(parts[2], 1) if parts is not None else None
 
 
-def write_bytes(size: int) -> str:
-    """A size in bytes as `read_bytes` reads it, in the largest unit that divides it."""
+def format_size(size: int) -> str:
+    """A size in bytes as `parse_size` reads it, in the largest unit that divides it."""
     unit = next((x for x, each in _UNITS.items() if size and size % each == 0), None)
     return f"{size // _UNITS[unit]}{unit}" if unit else str(size)
 

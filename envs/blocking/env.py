@@ -13,6 +13,7 @@ import numpy.typing as npt
 from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
+from dispatchgym.envs.core.keywords import count_of, flag, seed_of
 from dispatchgym.envs.jobshop.env import JobShopKeywords
 from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, Interruptions, Variant, interrupt
@@ -36,21 +37,21 @@ class BlockingKeywords:
     metrics: tuple[str, ...] = ()
 
     def problem(self, words: dict[str, Any]) -> BlockingProblem | NoWaitProblem:
-        swap, no_wait = self._flag(words, "swap", True), self._flag(words, "no_wait", False)
+        swap, no_wait = flag(words, "swap", True), flag(words, "no_wait")
         self._variant: Variant = "nwt" if no_wait else "bws" if swap else "bns"
         budget = words.pop("mask_budget", None)
         if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool)):
             raise InputError(f"mask_budget={budget!r} is not a whole number")
-        known = self._flag(words, "repairs_known", False)
-        outlook = self._flag(words, "outlook", False) if "outlook" in words else None
+        known = flag(words, "repairs_known")
+        outlook = flag(words, "outlook") if "outlook" in words else None
         return NoWaitProblem() if no_wait else BlockingProblem(swap, budget, known, outlook)
 
     def pool(self, words: dict[str, Any]) -> list[BlockingShop]:
         law = interruptions(words.pop("interruptions", None))
-        traces, seed = words.pop("traces", 16), words.get("pool_seed", 0)
-        if not isinstance(traces, int) or traces < 1:
-            raise InputError(f"traces={traces!r} is not a positive whole number")
+        traces, seed = count_of(words, "traces", 16), seed_of(words)
         named = words.get("instance") is not None
+        if not named:
+            words["pool_seed"] = seed
         given = words.pop("instance") if named else JobShopKeywords().pool(words)
         shops = [self.load(x) for x in (given if isinstance(given, (list, tuple)) else [given])]
         if law.down_share == 0.0:
@@ -78,13 +79,6 @@ class BlockingKeywords:
 
     def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         return np.zeros((len(copies), 0))
-
-    @staticmethod
-    def _flag(words: dict[str, Any], name: str, default: bool) -> bool:
-        value = words.pop(name, default)
-        if not isinstance(value, bool):
-            raise InputError(f"{name}={value!r} is neither True nor False")
-        return value
 
 
 def interruptions(given: Any) -> Interruptions:

@@ -21,7 +21,10 @@ Device = Literal["cpu", "cuda", "python"]
 DEVICES = ("cpu", "cuda", "python")
 ENTRIES = (episode.restart, episode.advance)
 PLACED = ("_launch", "_instances", "instances", "_state", "state", "_episodes", "episodes", "_observation", "observation")
-ILLEGAL_PENALTY = -0.01
+# Rewards are shares of an instance's lower bound or a like scale, of which one decision rarely costs more. An episode is
+# truncated only after more illegal actions than it has decisions, so that is never better than to finish it.
+ILLEGAL_PENALTY = -1.0
+CLEARED_HERE = 2048  # bytes of a copy's candidates
 
 
 class Engine:
@@ -115,11 +118,14 @@ class Engine:
         return observation(self.problem.features, self.sizes, self.copies, self.graph)
 
     def show(self, seen: Observation, tensors: Observation) -> None:
-        """From the next call on, write observations to `seen` (on the host) and its torch views.
-
-        Masks and candidates must be zero there, or as the last call left them; or every mask is -1, and they may hold anything.
-        """
+        """From the next call on, write observations to `seen` (on the host), which may hold anything, and its torch views."""
         self._observation, self.observation = seen, tensors
+        # Many rows are cleared faster here than one by one in the kernel.
+        if seen.candidates[0].nbytes > CLEARED_HERE:
+            seen.mask.fill(0)
+            seen.candidates.fill(0.0)
+        else:
+            self._episodes.dirty.fill(1)
 
     def reset(self) -> Observation:
         """Start a new episode in every copy."""
@@ -206,7 +212,7 @@ def _episodes(copies: int, actions: int) -> Episodes:
         np.int64: ("seed", "episode", "action", "final_objective", "count"),
         np.int32: ("fixed", "length", "final_length"),
         np.float64: ("reward", "total", "final_return"),
-        np.int8: ("terminated", "truncated", "illegal"),
+        np.int8: ("terminated", "truncated", "illegal", "dirty"),
     }
     of_choices = {np.int8: ("legal",), np.int64: ("choices", "shown")}
     arrays: dict[str, Array] = {}

@@ -8,7 +8,8 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.envs.core.face import Face
+from dispatchgym.envs.core.face import Face, seed_number
+from dispatchgym.envs.core.keywords import whole
 
 
 class DispatchEnv(Face, gymnasium.Env[Any, Any]):
@@ -17,7 +18,8 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
     Further keywords: those of the family, and `observation`, `reward`, `illegal`, `device`, `render_mode`.
 
     `reset(options={"instance": ...})` plays a name, file or object in the coming episode; it must fit the spaces.
-    An episode is truncated after twice as many steps as it has decisions. Raises InputError for unknown keywords or
+    An episode is truncated after twice as many steps as it has decisions. If there is nothing to decide, the mask is zero and
+    the first step ends the episode with reward 0, whatever the action. Raises InputError for unknown keywords or
     values, and with illegal="raise" for illegal actions.
     """
 
@@ -28,6 +30,8 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         self.observation_space, self.action_space = self._spaces()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        seed = seed_number(seed)
+        self._begin()
         super().reset(seed=seed)
         self._streams([seed])
         guest = self._invite(options, slice(None))
@@ -38,12 +42,13 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         return self._rows(0), self._info(False, -1)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        chosen = int(action)
-        if self.illegal == "raise":
-            legal = self.engine.arrays[1].legal
-            if not (0 <= chosen < legal.shape[1] and legal[0, chosen]):
-                self._refuse(0, chosen)
-        self.engine.step((chosen,), autoreset=False)
+        self._must_run("step")
+        chosen = whole(action, "the action")
+        e = self.engine.arrays[1]
+        inside = 0 <= chosen < e.legal.shape[1]
+        if self.illegal == "raise" and e.count[0] > 0 and not (inside and e.legal[0, chosen]):
+            self._refuse(0, chosen)
+        self.engine.step((chosen if inside else -1,), autoreset=False)
         e = self.engine.arrays[1]
         over = bool(e.terminated[0])
         info = self._info(bool(e.illegal[0]), int(e.final_objective[0]) if over else -1)
@@ -58,10 +63,14 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
 
     def schedule(self) -> Any:
         """The schedule so far: of the running episode, or of the one that just ended."""
+        self._must_run("schedule")
         return self._played(0)[1]
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        return self._picture(0) if self.render_mode == "rgb_array" else None
+        if self.render_mode != "rgb_array":
+            return None
+        self._must_run("render")
+        return self._picture(0)
 
     def _info(self, illegal: bool, objective: int) -> dict[str, Any]:
         return {

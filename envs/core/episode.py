@@ -26,15 +26,16 @@ GRAPH = True  # setting: observations have the graph
 def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation) -> None:
     """Write mask, features and (if its arrays have rows) the graph of copy `b`.
 
-    Only rows of choices that were or are legal are touched: a step costs what it shows, not what it could. A mask of -1 says
-    that all of them may hold anything.
+    Only rows of choices that were or are legal are touched: a step costs what it shows, not what it could. All rows are
+    cleared first if they are dirty.
     """
     legal_now = e.legal[b]
     choices = e.choices[b]
     shown = e.shown[b]
     mask = o.mask[b]
     rows = o.candidates[b]
-    if mask[0] < 0:
+    if e.dirty[b] == 1:
+        e.dirty[b] = 0
         for k in range(rows.shape[0]):
             mask[k] = 0
             for f in range(rows.shape[1]):
@@ -122,10 +123,12 @@ def advance(b: int, inst: Instances, s: State, e: Episodes, o: Observation, opti
     cut = length >= options.max_steps and not over
     if options.terminal_reward == 1:
         gained = total if over else 0.0
-    e.reward[b] = gained if ok else options.penalty
+    # Where there is nothing to decide, no action is wrong, and the episode ends with the first.
+    fine = ok or (over and length == 1)
+    e.reward[b] = gained if fine else options.penalty
     e.total[b] = total
     e.length[b] = length
-    e.illegal[b] = 0 if ok else 1
+    e.illegal[b] = 0 if fine else 1
     e.terminated[b] = 1 if over else 0
     e.truncated[b] = 1 if cut else 0
     if over or cut:

@@ -12,7 +12,8 @@ from gymnasium import spaces
 from dispatchgym.envs.core.contract import Observation, Problem
 from dispatchgym.envs.core.dotted import resolve
 from dispatchgym.envs.core.engine import Device, Engine
-from dispatchgym.instances.errors import InputError
+from dispatchgym.envs.core.keywords import choose, errors_name, is_whole, whole
+from dispatchgym.instances.errors import InputError, UnexpectedKeyword
 
 GRAPH_ONLY = ("candidate_task", "candidate_resource", "tasks", "resources", "precedes", "runs_on", "runs_on_features")
 LIMIT = np.float32(1e6)  # features are ratios; no instance comes near
@@ -61,19 +62,17 @@ class Face:
     ) -> None:
         if render_mode not in (None, "rgb_array"):
             raise InputError(f"render_mode={render_mode!r} is not one of None, rgb_array")
-        if limit is not None and limit < 1:
-            raise InputError(f"max_episode_steps={limit!r} is not positive")
+        for name, value in (("num_envs", copies), ("max_episode_steps", limit)):
+            if value is not None and (not is_whole(value) or value < 1):
+                raise InputError(f"{name}={value!r} is not a positive whole number")
         # `problem()` and `pool()` store options on it, so each environment has its own.
         self.family, self.flat = resolve(family)(), flat
         kind = choose(words, "observation", ("graph", "candidates"))
         reward = choose(words, "reward", ("dense", "terminal"))
         self.illegal = choose(words, "illegal", ("ignore", "raise"))
         device: Device = words.pop("device", "cpu")
-        problem = self.family.problem(words)
-        pool = self.family.pool(words)
-        if words:
-            known = (*self.family.words, *FACE_WORDS)
-            raise InputError(f"unknown keyword {next(iter(words))!r}; known are {', '.join(known)}")
+        with errors_name(words.copy()):
+            problem, pool = self._problem(words)
         self.render_mode = render_mode
         self.graph = kind == "graph" and not self.flat
         sizes = problem.sizes(pool)
@@ -90,7 +89,39 @@ class Face:
         self.fields = [f for f in Observation._fields if self.graph or f not in GRAPH_ONLY]
         self._keys = ["action_mask" if f == "mask" else f for f in self.fields]
         self._seeded = False
+        self._phase = "new"
         self._name_rows()
+
+    def _problem(self, words: dict[str, Any]) -> tuple[Problem, list[Any]]:
+        """The problem and the pool that all of `words` ask for."""
+        known = (*self.family.words, *FACE_WORDS)
+        unknown = next((word for word in words if word not in known), None)
+        if unknown is not None:
+            raise UnexpectedKeyword(f"got an unexpected keyword argument {unknown!r}; known are {', '.join(known)}")
+        given = words.get("instance", True)
+        if isinstance(given, (list, tuple)) and not given:
+            raise InputError(f"instance={given!r} is empty: give at least one instance")
+        asked = list(words)
+        problem, pool = self.family.problem(words), self.family.pool(words)
+        if words:
+            raise InputError(f"{next(iter(words))} means nothing beside {', '.join(x for x in asked if x not in words)}")
+        return problem, pool
+
+    def close(self, **options: Any) -> None:
+        """No step or reset is possible afterwards."""
+        super().close(**options)  # type: ignore[misc]
+        self._phase = "closed"
+
+    def _begin(self) -> None:
+        """Called by every reset; InputError after `close`."""
+        if self._phase == "closed":
+            raise InputError("reset: the environment is closed")
+        self._phase = "running"
+
+    def _must_run(self, call: str) -> None:
+        """InputError unless there is an episode."""
+        if self._phase != "running":
+            raise InputError(f"{call}: " + ("call reset first" if self._phase == "new" else "the environment is closed"))
 
     def _spaces(self) -> tuple[spaces.Space[Any], spaces.Discrete]:
         z, o = self.engine.sizes, self.engine.observation
@@ -132,8 +163,6 @@ class Face:
 
     def _streams(self, seeds: Sequence[int | None]) -> None:
         """Seed the copies; None keeps a copy's stream, except at the first reset."""
-        if any(s is not None and s < 0 for s in seeds):
-            raise InputError(f"seed {min(s for s in seeds if s is not None)} is negative")
         fresh = -1 if self._seeded else int(self.np_random.integers(2**60))  # type: ignore[attr-defined]
         self._seeded = True
         every = [s & (2**63 - 1) if s is not None else fresh if fresh < 0 else fresh + b for b, s in enumerate(seeds)]
@@ -180,9 +209,11 @@ class Face:
         return np.array(canvas.buffer_rgba())[..., :3]
 
 
-def choose(words: dict[str, Any], name: str, values: Sequence[str]) -> str:
-    """Take keyword `name` out of `words`; the first of `values` is the default. InputError for another value."""
-    value = words.pop(name, values[0])
-    if value not in values:
-        raise InputError(f"{name}={value!r} is not one of {', '.join(values)}")
-    return str(value)
+def seed_number(seed: Any) -> int | None:
+    """A seed as Gymnasium's `reset` takes it; InputError for another one."""
+    if seed is None:
+        return None
+    number = whole(seed, "seed")
+    if number < 0:
+        raise InputError(f"seed {number} is negative")
+    return number

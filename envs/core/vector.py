@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -11,15 +10,11 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from dispatchgym.envs.core.contract import Observation
-from dispatchgym.envs.core.face import Face
-from dispatchgym.envs.core.targets import place
+from dispatchgym.envs.core.buffers import Buffers
+from dispatchgym.envs.core.face import Face, seed_number
 from dispatchgym.instances.errors import InputError
 
 Step = tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]
-
-CLEARED_HERE = 2048  # bytes of a copy's candidates
-BUFFERS = 4  # observations handed out earlier that are kept for reuse
 
 
 def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -33,6 +28,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
 
     Keywords as for the single environment, and `num_envs`, `max_episode_steps`, and `copy` as in Gymnasium's own vector
     environments: with copy=False observations and masks are read-only and change at the next step, which makes steps cheaper.
+    Infos hold numbers alone, as some libraries need; with names=True they hold the names of the instances, too.
     The tensors underneath are `self.engine.observation` and `self.engine.episodes`; read the former again after each step.
     Reset options are `instance`, as in the single environment, and `reset_mask` (B,) bool, as in Gymnasium's.
     """
@@ -53,38 +49,40 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
         copy: bool = True,
+        names: bool = False,
         **words: Any,
     ) -> None:
-        self.num_envs, self.copy = num_envs, copy
+        self.copy, self.names = copy, names
         self._build(family, flat, num_envs, words, render_mode, max_episode_steps)
+        self.num_envs = num_envs
         self.single_observation_space, self.single_action_space = self._spaces()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._buffers: list[tuple[Observation, Observation]] = []
+        self._buffers = Buffers(self.engine, self.fields)
         self._shared: dict[str, npt.NDArray[Any]] | None = None  # what is shown if copy=False
         self._everyone = np.ones(num_envs, np.bool_)  # every `_key` of an info about all copies
-        known = ("action_mask", "illegal", "objective", "instance", "lower_bound", *self.family.metrics)
-        self._all_known = {f"_{key}": self._everyone for key in known}
         self._nothing = np.full(num_envs, -1)  # the objective while no episode ends
         unmeasured = np.full(num_envs, -1.0)
         for array in (self._everyone, self._nothing, unmeasured):
             array.flags.writeable = False
         self._no_metrics = dict.fromkeys(self.family.metrics, unmeasured)
-        self._known: dict[str, npt.NDArray[Any]] = {}
         self._note_rows()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_buffers": [], "_shared": None}
+        return self.__dict__ | {"_buffers": Buffers(self.engine, self.fields), "_shared": None}
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        one = None if seed is None or isinstance(seed, Sequence) else int(seed)
-        super().reset(seed=one)
-        seeds = seed if isinstance(seed, Sequence) else [None if one is None else one + b for b in range(self.num_envs)]
+        one = None if isinstance(seed, (Sequence, np.ndarray)) else seed_number(seed)
+        seeds: list[int | None] = [None if one is None else one + b for b in range(self.num_envs)]
+        if isinstance(seed, (Sequence, np.ndarray)):
+            seeds = [seed_number(s) for s in seed]
         if len(seeds) != self.num_envs:
             raise InputError(f"{len(seeds)} seeds for {self.num_envs} copies")
         mask = self._reset_mask(options)
+        self._begin()
+        super().reset(seed=one)
         self._streams(seeds if mask is None else [s if m else None for s, m in zip(seeds, mask, strict=True)])
         guest = self._invite(options, slice(None) if mask is None else mask)
         self._turn()
@@ -98,6 +96,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         return self._show(), self._infos(mask, np.zeros(self.num_envs, np.bool_), self._nothing)
 
     def step(self, actions: Any) -> Step:
+        self._must_run("step")
         chosen = np.asarray(actions)
         if chosen.shape != (self.num_envs,) or chosen.dtype.kind not in "iu":
             raise InputError(f"actions must be {self.num_envs} whole numbers, not {chosen.dtype} of shape {chosen.shape}")
@@ -119,7 +118,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             return self._show(), reward, terminated, truncated, self._infos(None, illegal, self._nothing)
         infos = self._final(rows, over, illegal, np.where(terminated, e.final_objective, self._nothing))
         self.engine.restart()
-        self._note_rows(rows)
+        self._note_rows()
         infos |= self._infos(None, illegal & ~over, self._nothing)
         return self._show(), reward, terminated, truncated, infos
 
@@ -129,10 +128,18 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
 
     def schedule(self, copy: int) -> Any:
         """The schedule of a copy's running episode."""
+        self._must_run("schedule")
         return self._played(copy)[1]
 
     def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
-        return tuple(self._picture(b) for b in range(self.num_envs)) if self.render_mode == "rgb_array" else None
+        if self.render_mode != "rgb_array":
+            return None
+        self._must_run("render")
+        return tuple(self._picture(b) for b in range(self.num_envs))
+
+    def instance_names(self) -> npt.NDArray[np.object_]:
+        """(B,) the names of the instances that the copies play."""
+        return np.array(self._names.take(self.engine.rows()))
 
     def _reset_mask(self, options: dict[str, Any] | None) -> npt.NDArray[np.bool_] | None:
         mask = (options or {}).get("reset_mask")
@@ -140,34 +147,23 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             return None
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,) or not mask.any():
             raise InputError(f"reset_mask must be a bool array of shape ({self.num_envs},) with at least one True")
+        if self._phase == "new" and not mask.all():
+            raise InputError("reset_mask: the first reset starts every copy")
         return mask
 
     def _check(self, actions: npt.NDArray[Any]) -> None:
-        legal = self.engine.arrays[1].legal
-        inside = (actions >= 0) & (actions < legal.shape[1])
-        wrong = ~inside | (legal[np.arange(self.num_envs), np.where(inside, actions, 0)] == 0)
+        e = self.engine.arrays[1]
+        inside = (actions >= 0) & (actions < e.legal.shape[1])
+        legal = inside & (e.legal[np.arange(self.num_envs), np.where(inside, actions, 0)] == 1)
+        wrong = ~legal & (e.count > 0)
         if wrong.any():
             row = int(np.argmax(wrong))
             self._refuse(row, int(actions[row]))
 
     def _turn(self) -> None:
-        """Point the engine at buffers no caller references, so observations are returned without a copy."""
-        if self.flat or not self.engine.on_host or not self.copy:
-            return
-        # An array is held by its tuple, its tensor and the call that counts; anything more is the user's.
-        free = (x for x in self._buffers if all(sys.getrefcount(getattr(x[0], f)) <= 3 for f in self.fields))
-        found = next(free, None)
-        if found is None:
-            found = place(self.engine.blank(), self.engine.target)
-            self._buffers = [*self._buffers[1 - BUFFERS :], found]
-        seen, tensors = found
-        # The previous holder may have modified them. Many rows are cleared faster here than one by one in the kernel.
-        if seen.candidates[0].nbytes > CLEARED_HERE:
-            seen.mask.fill(0)
-            seen.candidates.fill(0.0)
-        else:
-            seen.mask.fill(-1)
-        self.engine.show(seen, tensors)
+        """Give the observation that was returned last to the caller, unless observations are copied or shared."""
+        if self.copy and not self.flat and self.engine.on_host:
+            self._buffers.turn()
 
     def _show(self) -> Any:
         if self.flat:
@@ -201,21 +197,17 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             blank[rows] = value.take(rows, 0)
             infos[key] = blank
         infos |= metrics or {name: np.where(where, -1.0, 0.0) for name in self.family.metrics}
-        return infos | dict.fromkeys(self._all_known, read_only(where.copy()))
+        return infos | dict.fromkeys(self._marks, read_only(where.copy()))
 
-    def _note_rows(self, which: npt.NDArray[np.intp] | None = None) -> None:
-        """After a reset (of the copies `which`): names and bounds of the instances being played, as read-only arrays until the
-        next."""
+    def _note_rows(self) -> None:
+        """After a reset: what every info says about the instances being played, as read-only arrays until the next."""
         row = self.engine.rows()
-        if which is None:
-            names, bounds = self._names.take(row), self._bounds.take(row)
-        else:
-            names, bounds = self._known["instance"].copy(), self._known["lower_bound"].copy()
-            names[which], bounds[which] = self._names.take(row[which]), self._bounds.take(row[which])
-        for array in (names, bounds):
-            array.flags.writeable = False
-        self._known = {"instance": names, "lower_bound": bounds}
-        self._same = self._known | self._no_metrics | self._all_known
+        self._known = {"lower_bound": read_only(self._bounds.take(row))}
+        if self.names:
+            self._known["instance"] = read_only(self._names.take(row))
+        known = ("action_mask", "illegal", "objective", *self._known, *self.family.metrics)
+        self._marks = [f"_{key}" for key in known]
+        self._same = self._known | self._no_metrics | dict.fromkeys(self._marks, self._everyone)
 
     def _final(
         self, rows: npt.NDArray[np.intp], over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]

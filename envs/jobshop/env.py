@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.face import choose
+from dispatchgym.envs.core.keywords import choose, count_of, seed_of
 from dispatchgym.envs.jobshop.problem import ActionSet, JobShopProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
@@ -32,13 +32,11 @@ class JobShopKeywords:
     def pool(self, words: dict[str, Any]) -> list[JobShop]:
         given = words.pop("instance", None)
         generator = {name: words.pop(name) for name in GENERATOR if name in words}
-        count, seed = words.pop("pool", 256), words.pop("pool_seed", 0)
+        count, seed = count_of(words, "pool", 256), seed_of(words)
         if given is not None:
             if generator:
                 raise InputError(f"give either instance or generator words, not both ({', '.join(generator)})")
             return [self.load(x) for x in (given if isinstance(given, (list, tuple)) else [given])]
-        if not isinstance(count, int) or count < 1:
-            raise InputError(f"pool={count!r} is not a positive whole number")
         sizes = {"jobs": 10, "machines": 10, **generator}
         return [generate(**sizes, seed=seed + i) for i in range(count)]
 

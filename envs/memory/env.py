@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.face import choose
+from dispatchgym.envs.core.keywords import choose
 from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem, plan_of
 from dispatchgym.envs.memory.pack.problem import GOALS, PackProblem
 from dispatchgym.instances.errors import InputError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.face import choose
+from dispatchgym.envs.core.keywords import choose, count_of, flag, seed_of
 from dispatchgym.envs.soc.layout import App, Clock, Element
 from dispatchgym.envs.soc.problem import GOALS, MODES, SocProblem, log_of
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.names import split_number
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc.generate import topcuoglu
 from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, Workload, stream
@@ -27,20 +27,10 @@ GENERATOR = ("tasks", "ccr", "alpha", "out_degree", "beta", "pes")
 
 def options(words: dict[str, Any], **fixed: Any) -> SocProblem:
     """The problem that the keywords in OPTIONS ask for."""
-    for name in ("dvfs", "hidden_speeds", "online"):
-        if not isinstance(words.get(name, False), bool):
-            raise InputError(f"{name}={words[name]!r} is neither True nor False")
     mode: Any = choose(words, "mode", MODES)
     goal: Any = choose(words, "goal", GOALS)
-    flags = {name: words.pop(name, False) for name in ("dvfs", "hidden_speeds", "online")}
+    flags = {name: flag(words, name) for name in ("dvfs", "hidden_speeds", "online")}
     return SocProblem(mode, goal, **flags, **fixed)
-
-
-def count_of(words: dict[str, Any], name: str, default: int) -> int:
-    value = words.pop(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{name}={value!r} is not a positive whole number")
-    return value
 
 
 class StreamKeywords:
@@ -69,7 +59,7 @@ class StreamKeywords:
     def pool(self, words: dict[str, Any]) -> list[Stream]:
         given = words.pop("instance", "gym-ds3-5")
         self._changes = {name: words.pop(name) for name in WORKLOAD if name in words}
-        count, seed = count_of(words, "pool", 64), words.pop("pool_seed", 0)
+        count, seed = count_of(words, "pool", 64), seed_of(words)
         pool: list[Stream] = []
         for x in given if isinstance(given, (list, tuple)) else [given]:
             found = self._find(x)
@@ -83,20 +73,16 @@ class StreamKeywords:
     def _find(self, instance: Any) -> Stream | Workload:
         """A drawn stream as it is, or a workload with the keywords' changes."""
         if isinstance(instance, (str, Path)):
-            drawn = re.search(r"/s\d+$", str(instance)) is not None
+            drawn = split_number(str(instance))[1] is not None
             instance = soc_catalogue.load_stream(instance) if drawn else soc_catalogue.workload(instance)
         if isinstance(instance, Stream):
-            if self._changes:
-                raise InputError(
-                    f"{instance.name}: {next(iter(self._changes))} cannot be changed in a stream that is drawn already"
-                )
+            other = next((name for name, value in self._changes.items() if getattr(instance.workload, name) != value), None)
+            if other is not None:
+                raise InputError(f"{instance.name}: {other} cannot be changed in a stream that is drawn already")
             return instance
         if not isinstance(instance, Workload):
             raise InputError(f"instance {instance!r} is not a name, a file, a Workload or a Stream")
-        try:
-            return dataclasses.replace(instance, **self._changes)
-        except TypeError as error:
-            raise InputError(f"{instance.name}: {error}") from None
+        return dataclasses.replace(instance, **self._changes)
 
     def schedule(self, instance: Stream, state: Any, copy: int) -> StreamLog:
         return log_of(state, instance, copy)
@@ -154,7 +140,7 @@ class StaticKeywords:
     def pool(self, words: dict[str, Any]) -> list[StaticDag]:
         given = words.pop("instance", None)
         generator = {name: words.pop(name) for name in GENERATOR if name in words}
-        count, seed = count_of(words, "pool", 256), words.pop("pool_seed", 0)
+        count, seed = count_of(words, "pool", 256), seed_of(words)
         if given is not None:
             if generator:
                 raise InputError(f"give either instance or generator words, not both ({', '.join(generator)})")

@@ -46,6 +46,8 @@ def generate(
     _check_range("release", release)
     if seed < 0:
         raise InputError(f"seed {seed} is negative")
+    if not isinstance(recirculation, bool):
+        raise InputError(f"recirculation={recirculation!r} is neither True nor False")
     if recirculation and routing == "two-set":
         raise InputError("two-set routing has no recirculation; choose uniform or flow")
     if length > machines and not recirculation:
@@ -78,6 +80,8 @@ def generate_arrays(
 
 def _check(jobs: int, machines: int, duration: tuple[int, int], routing: str, length: int) -> None:
     for what, value in (("jobs", jobs), ("machines", machines), ("operations", length)):
+        if not isinstance(value, (int, np.integer)):
+            raise InputError(f"{what}={value!r} is not a whole number")
         if value < 1:
             raise InputError(f"{what} must be positive, found {value}")
     if jobs * max(length, machines) > MAX_OPERATIONS:
@@ -90,6 +94,9 @@ def _check(jobs: int, machines: int, duration: tuple[int, int], routing: str, le
 
 
 def _check_range(what: str, ticks: tuple[int, int]) -> None:
+    whole = isinstance(ticks, (tuple, list)) and all(isinstance(x, (int, np.integer)) for x in ticks)
+    if not whole or len(ticks) != 2:
+        raise InputError(f"{what}={ticks!r} is not a range (low, high) of whole numbers")
     low, high = ticks
     if low < 0:
         raise InputError(f"{what} {low} is negative")

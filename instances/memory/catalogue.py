@@ -29,15 +29,15 @@ from dispatchgym.instances.names import (
     Generator,
     Parameter,
     each_once,
+    format_size,
     generator_of,
     name_range,
     number_range,
+    parse_size,
     printable,
-    read_bytes,
     read_parameters,
     split_options,
     unknown,
-    write_bytes,
 )
 
 _MIB = 2**20
@@ -207,7 +207,7 @@ def _capacity(name: str, options: tuple[str, ...]) -> int | None:
     if len(options) > 1:
         raise InputError(f"{printable(name)}: option {options[1][:40]!r} is one too many")
     word, _, value = options[0].partition("=")
-    capacity = read_bytes(value)
+    capacity = parse_size(value)
     if word != "capacity" or capacity is None:
         raise InputError(f"{printable(name)}: option {options[0][:40]!r} is not of the form capacity=BYTES or capacity=4MiB")
     return capacity
@@ -216,7 +216,7 @@ def _capacity(name: str, options: tuple[str, ...]) -> int | None:
 def _resized(instance: Packing | MemoryProgram, capacity: int | None) -> Packing | MemoryProgram:
     if capacity is None or capacity == instance.capacity:
         return instance
-    name = f"{instance.name},capacity={write_bytes(capacity)}"
+    name = f"{instance.name},capacity={format_size(capacity)}"
     if isinstance(instance, Packing):
         return dataclasses.replace(instance, capacity=capacity, name=name)
     return dataclasses.replace(instance, capacity=capacity, name=name, lower_bound=None, best_known=None)
@@ -279,4 +279,4 @@ def _full(spec: str) -> str:
     name = read_parameters(base, _GENERATED)[2] if generator_of(base, _GENERATED) else base
     if capacity is None:
         return name
-    return f"{name},capacity={write_bytes(capacity)}" if _kind(spec) == "file" else _load(spec).name
+    return f"{name},capacity={format_size(capacity)}" if _kind(spec) == "file" else _load(spec).name

@@ -278,7 +278,7 @@ def test_both_faces_pass_the_checkers_and_agree(words: dict[str, Any]) -> None:
         ({"swap": "yes"}, "swap='yes'"),
         ({"mask_budget": 0, "swap": False}, "mask_budget=0"),
         ({"traces": 0}, "traces=0"),
-        ({"swop": True}, "unknown keyword 'swop'"),
+        ({"swop": True}, "unexpected keyword argument 'swop'"),
         ({"instance": "la01/bws", "swap": False}, "la01/bws is a bws shop"),
         ({"instance": "la01/xyz"}, "la01/xyz"),
         ({"instance": 7}, "instance 7 is not a name"),

@@ -19,6 +19,25 @@ def same(left: Any, right: Any) -> bool:
     return bool(np.array_equal(left, right))
 
 
+def assert_same(left: Any, right: Any, where: str = "") -> None:
+    """Observations, infos or parts of them are equal: keys, types, shapes and every bit."""
+    assert type(left) is type(right), where
+    if isinstance(left, dict):
+        assert list(left) == list(right) or sorted(left) == sorted(right), where
+        for key in left:
+            assert_same(left[key], right[key], f"{where}.{key}")
+    elif isinstance(left, tuple) or (isinstance(left, np.ndarray) and left.dtype == object):
+        assert len(left) == len(right), where
+        for i, (a, b) in enumerate(zip(left, right, strict=True)):
+            assert_same(a, b, f"{where}[{i}]")
+    elif isinstance(left, np.ndarray):
+        assert left.dtype == right.dtype, where
+        assert left.shape == right.shape, where
+        assert left.tobytes() == right.tobytes(), where
+    else:
+        assert left == right, where
+
+
 def live_alike(env: gymnasium.Env[Any, Any], clone: Callable[[Any], Any], steps: int) -> gymnasium.Env[Any, Any]:
     """Play `steps`, clone, and play the same to the end of the episode in both; they see the same. Returns the clone."""
     _, info = env.reset(seed=2)

@@ -85,10 +85,10 @@ def test_numbers_are_written_as_they_are_read(value: names.Value, text: str) -> 
     [(0, "0"), (1, "1"), (1024, "1KiB"), (1536, "1536"), (3 * 2**20, "3MiB"), (2**40, "1024GiB")],
 )
 def test_sizes_are_read_and_written(size: int, text: str) -> None:
-    assert names.write_bytes(size) == text
-    assert names.read_bytes(text) == size
+    assert names.format_size(size) == text
+    assert names.parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "4MB", "-4", "4 MiB", "MiB", "1" * 17, "٤MiB", "4.5MiB", "4MiB\n"])
 def test_sizes_that_are_none(text: str) -> None:
-    assert names.read_bytes(text) is None
+    assert names.parse_size(text) is None

@@ -378,7 +378,7 @@ def test_an_instance_asked_for_at_reset_is_played_once() -> None:
     ("words", "message"),
     [
         ({"actions": "all"}, "actions='all' is not one of map, order"),
-        ({"goal": "height", "pool": 1}, "unknown keyword 'goal'; known are instance, instructions"),
+        ({"goal": "height", "pool": 1}, "unexpected keyword argument 'goal'; known are instance, instructions"),
         ({"instructions": 0}, "instructions=0 is not a positive whole number"),
         ({"pool": 0}, "pool=0 is not a positive whole number"),
         ({"memory_bound": 1.5}, "memory-bound share 1.5 is not between 0 and 1"),

@@ -249,7 +249,7 @@ LOOSE = Packing(np.zeros(2, int), np.ones(2, int), np.ones(2, int), name="loose"
     ("words", "message"),
     [
         ({"goal": "speed"}, "goal='speed' is not one of height, capacity"),
-        ({"actions": "map", "pool": 1}, "unknown keyword 'actions'; known are instance, buffers"),
+        ({"actions": "map", "pool": 1}, "unexpected keyword argument 'actions'; known are instance, buffers"),
         ({"buffers": 0}, "buffers=0 is not a positive whole number"),
         ({"buffers": True}, "buffers=True is not a positive whole number"),
         ({"buffers": 2.5}, "buffers=2.5 is not a positive whole number"),

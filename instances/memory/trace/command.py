@@ -35,7 +35,7 @@ from dispatchgym.instances.memory.trace.module import (
     user_code,
 )
 from dispatchgym.instances.memory.trace.networks import NETWORKS, Network
-from dispatchgym.instances.names import read_bytes
+from dispatchgym.instances.names import parse_size
 
 
 class Standard(NamedTuple):
@@ -195,7 +195,7 @@ def _traced(options: Arguments) -> MemoryProgram:
 
 
 def _bytes(text: str) -> int:
-    size = read_bytes(re.sub(r"(?<=[0-9])B$", "", text.strip()))
+    size = parse_size(re.sub(r"(?<=[0-9])B$", "", text.strip()))
     if size is None:
         raise InputError(f"--capacity {text!r} is not a number of bytes, such as 16777216, 512KiB or 16MiB")
     return size
