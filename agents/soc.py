@@ -10,26 +10,17 @@ import numpy as np
 
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.records import Demonstration
-from dispatchgym.agents.training import Agent, Training, parse_pair
+from dispatchgym.agents.soc_draws import draw_chips, draw_graphs, draw_streams, fixed_chips, fixed_graphs
+from dispatchgym.agents.training import Agent, Training
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.envs.soc.env import StaticKeywords, StreamKeywords
 from dispatchgym.envs.soc.layout import NEVER
 from dispatchgym.envs.soc.problem import SocProblem, SocSizes
 from dispatchgym.instances.soc import catalogue as soc_catalogue
-from dispatchgym.instances.soc.generate import topcuoglu
-from dispatchgym.instances.soc.instance import (
-    StaticDag,
-    StaticSchedule,
-    Stream,
-    StreamLog,
-    Workload,
-    lower_bound,
-    on_platform,
-    stream,
-    topological,
-)
+from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, topological
 
 DEFAULT_PRESET = "gym-ds3-5"
+ANY_CHIP = "chips"  # as a preset: random chips, drawn anew for every batch
 ANY_STREAM = "soc-gym-ds3-5"  # shipped folder of the policy that plays the presets without one of their own
 
 
@@ -63,28 +54,13 @@ def left_shifted(dag: StaticDag, schedule: StaticSchedule) -> StaticSchedule:
     return StaticSchedule(pe, start)
 
 
-def chain_of(load: Workload) -> float:
-    """Mean of the applications' longest chains of fastest executions."""
-    return float(np.mean([lower_bound(on_platform(a, load.platform)) for a in load.applications]))
-
-
 @lru_cache(maxsize=8)
 def streams(preset: str = DEFAULT_PRESET) -> Training:
-    """Streams of a preset's workload: its gaps, caps and noise vary, so that one policy serves them all."""
-    base = soc_catalogue.workload(preset)
-    # Short episodes tell sooner which decisions were good.
-    horizon = min(base.horizon, int(12 * chain_of(base) + 6 * base.scale))
+    """Streams of a preset's workload (its gaps, caps and noise vary, so that one policy serves them all), or of random chips."""
+    base = None if preset == ANY_CHIP else soc_catalogue.workload(preset)
 
     def draw(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[Stream]:
-        load = dataclasses.replace(
-            base,
-            scale=base.scale * float(rng.choice((1.0, 1.0, 2.0, 4.0))),
-            cap=base.cap + int(rng.choice((0, 0, 1, 2))),
-            noise=float(rng.choice((0.0, 0.0, 0.3))),
-            horizon=horizon,
-            warmup=0,
-        )
-        return [stream(load, tuple(rng.integers(2**31, size=4).tolist())) for _ in range(count)]
+        return draw_chips(rng, count) if base is None else draw_streams(rng, count, base)
 
     return Training(
         name="soc",
@@ -98,19 +74,9 @@ def streams(preset: str = DEFAULT_PRESET) -> Training:
         run_name=preset,
         keywords={"instance": preset},
         options={"preset": preset},
+        fixed=fixed_chips if preset == ANY_CHIP else None,
+        kept_shapes=2 if preset == ANY_CHIP else 24,
     )
-
-
-def draw_graphs(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[StaticDag]:
-    """Topcuoglu's random graphs of one size TASKSxPES with all their other parameters drawn; `hard`: share with costly data."""
-    tasks, pes = parse_pair(sizes[int(rng.integers(len(sizes)))])
-    found = []
-    for _ in range(count):
-        ccr = float(rng.choice((5.0, 10.0) if rng.random() < hard else (0.1, 0.5, 1.0, 2.0)))
-        alpha, beta = float(rng.choice((0.5, 1.0, 2.0))), float(rng.choice((0.1, 0.25, 0.5, 0.75, 1.0)))
-        degree = int(rng.integers(1, 6))
-        found.append(topcuoglu(rng, tasks, ccr=ccr, alpha=alpha, out_degree=degree, beta=beta, pes=pes))
-    return found
 
 
 STATIC_DAG = Training(
@@ -122,6 +88,7 @@ STATIC_DAG = Training(
     demonstration=demonstration,
     default_sizes=("20x8", "40x8", "60x8", "40x4", "30x3"),
     pretrained="static-dag",
+    fixed=fixed_graphs,
 )
 
 

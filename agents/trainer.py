@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from dispatchgym.instances.files import write_text
 
 VALIDATION_SEED = 2**31  # far from every training stream
 KEPT_DEMONSTRATIONS = 200  # pools whose expert schedules are kept
-ROLLOUTS = 24  # sizes whose buffers are kept
 
 
 Expert = Callable[[Any], Any]  # instance -> a schedule worth imitating
@@ -149,26 +149,33 @@ class Trainer:
         return losses
 
     def rollout(self, sizes: Sizes, copies: int) -> Rollout:
-        """Buffers for this size, the last ROLLOUTS of them kept: there are few sizes and many iterations."""
+        """Buffers for this size, the last ones kept: there are few sizes and many iterations."""
         key = (sizes, copies)
         if key not in self._rollouts:
-            while len(self._rollouts) >= ROLLOUTS:
+            while len(self._rollouts) >= self.training.kept_shapes:
                 del self._rollouts[next(iter(self._rollouts))]
             self._rollouts[key] = Rollout(self.training.problem, sizes, copies, self.config.hidden, self.config.device)
         return self._rollouts[key]
 
     def validate(self) -> float:
         """Mean objective over lower bound of the averaged weights, greedy, on fixed generated instances; percent above."""
-        rng = np.random.default_rng(VALIDATION_SEED)
         gaps = []
-        for size in dict.fromkeys(self.sizes):
-            pool = self.training.draw(rng, 8, [size], 0.0)
+        for pool in self._fixed_pools:
             rollout = self.rollout(self.training.problem.sizes(pool), len(pool))
             rollout.load(pool)
             record = rollout.play(self.average, np.arange(len(pool)), np.zeros(len(pool), np.int64), 0.0)
             bound = torch.as_tensor(np.asarray(rollout.instances.bound.cpu()))
-            gaps.append((record.objective.cpu() / bound - 1.0).mean())
-        return float(100.0 * torch.stack(gaps).mean())
+            gaps.append(record.objective.cpu() / bound - 1.0)
+        return float(100.0 * torch.cat(gaps).mean())
+
+    @cached_property
+    def _fixed_pools(self) -> list[list[Any]]:
+        """The instances to validate on, in pools that are played together."""
+        if self.training.fixed is not None:
+            found = self.training.fixed()
+            return [found[i : i + 8] for i in range(0, len(found), 8)]
+        rng = np.random.default_rng(VALIDATION_SEED)
+        return [self.training.draw(rng, 8, [size], 0.0) for size in dict.fromkeys(self.sizes)]
 
     def save(self) -> None:
         """Write the averaged policy, then the training state: each file is whole or old."""

@@ -29,6 +29,9 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
+Draw = Callable[[np.random.Generator, int, Sequence[str], float], list[Any]]  # (rng, count, sizes, hard share)
+
+
 @dataclass(frozen=True)
 class Training:
     """One problem as the trainer and the policy methods see it."""
@@ -36,7 +39,7 @@ class Training:
     name: str  # of the family
     problem: Problem
     gymnasium_id: str
-    draw: Callable[[np.random.Generator, int, Sequence[str], float], list[Any]]  # (rng, count, sizes, hard share)
+    draw: Draw
     schedule: Callable[[Any, Any, int], Any]  # (instance, state tensors, copy) -> the family's schedule
     # (instance, schedule, sizes) -> start and resource of each operation in the schedule to imitate
     demonstration: Callable[[Any, Any, Sizes], Demonstration] | None
@@ -46,6 +49,8 @@ class Training:
     keywords: dict[str, Any] = field(default_factory=dict)  # of the environment, that make it this problem
     options: dict[str, Any] = field(default_factory=dict)  # of train.py, that make it this training
     size: Callable[[str], Any] = parse_pair  # reads a size; InputError unless it is one
+    fixed: Callable[[], list[Any]] | None = None  # instances to validate on; None = drawn, some of each size
+    kept_shapes: int = 24  # padded sizes whose buffers are kept; fewer where hardly two batches have the same
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def expand_streams(specs: Iterable[str], options: Any = None) -> list[str]:
     """Full names of streams by workload and number, of every workload those that its name says, or s0 to s(N-1)."""
     asked: StreamOptions = options or StreamOptions()
     names: dict[str, None] = {}
-    for spec in specs:
+    for spec in itertools.chain.from_iterable(map(soc_catalogue.workloads, specs)):
         workload, numbers = soc_catalogue.split_stream(spec)
         numbers = numbers or f"/s0..s{asked.streams - 1}"
         for options in asked.options():
@@ -186,4 +186,4 @@ class StreamTraining:
     """Which streams a policy is trained for."""
 
     preset: str = "gym-ds3-5"
-    """The workload to train for; gaps, caps and noise are varied."""
+    """The workload to train for; gaps, caps and noise are varied. `chips`: random chips, others in every batch."""

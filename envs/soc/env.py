@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def options(words: dict[str, Any], **fixed: Any) -> SocProblem:
 class StreamKeywords:
     """Keywords
 
-    instance   a preset (`gym-ds3-5`), a file, a Workload or a Stream, or a list of them; default `gym-ds3-5`
+    instance   a preset (`gym-ds3-5`), a random chip (`chips/n7`), a file, a Workload or a Stream, or a list of them;
+               default `gym-ds3-5`
     pool       how many streams to draw of each workload (default 64); with `pool_seed`
     scale, cap, when_full, ...    fields of `Workload` that replace those of the instances
     mode, goal, dvfs, hidden_speeds, online    as in `SocProblem`
@@ -61,7 +63,8 @@ class StreamKeywords:
         self._changes = {name: words.pop(name) for name in WORKLOAD if name in words}
         count, seed = count_of(words, "pool", 64), seed_of(words)
         pool: list[Stream] = []
-        for x in given if isinstance(given, (list, tuple)) else [given]:
+        asked = given if isinstance(given, (list, tuple)) else [given]
+        for x in itertools.chain.from_iterable(soc_catalogue.workloads(x) if isinstance(x, str) else (x,) for x in asked):
             found = self._find(x)
             pool += [found] if isinstance(found, Stream) else [stream(found, (seed, n)) for n in range(count)]
         return pool

@@ -13,11 +13,11 @@ from typing import Any
 from dispatchgym.instances.soc import files as soc_files
 from dispatchgym.instances.soc.instance import Application, Platform, StaticDag, Workload
 
-_OWN = ("wifi-tx", "wifi-rx", "range-detection", "single-carrier-tx", "single-carrier-rx", "temporal-mitigation")
+OWN = ("wifi-tx", "wifi-rx", "range-detection", "single-carrier-tx", "single-carrier-rx", "temporal-mitigation")
 _TOP_OPTIMA = (73, 81, 80, 87, 85, 80, 72, 65, 72, 74)  # of top-01 to top-10, proved by CP-SAT
 TOP = tuple(f"top-{i:02d}" for i in range(1, len(_TOP_OPTIMA) + 1))
 APPLICATIONS = {
-    **{name: f"own/jobs/{name.replace('-', '_')}.json" for name in _OWN},
+    **{name: f"own/jobs/{name.replace('-', '_')}.json" for name in OWN},
     **{name: f"mit-gym-ds3/jobs/{name.replace('-', '_')}.json" for name in TOP},
 }
 PLATFORMS = {
@@ -31,7 +31,7 @@ STATIC = {"topcuoglu-10": "static/topcuoglu_10.json", "peft-10": "static/peft_10
 SETS: dict[str, tuple[str, ...]] = {
     "worked": tuple(STATIC),
     "top": TOP,
-    "own": tuple(f"{job}@{chip}" for chip in PLATFORMS if chip != "gym-ds3" for job in _OWN),
+    "own": tuple(f"{job}@{chip}" for chip in PLATFORMS if chip != "gym-ds3" for job in OWN),
 }
 
 _GYM_DS3: dict[str, Any] = {"scale": 25.0, "cap": 3, "when_full": "redraw", "prefill": True, "horizon": 5000}
@@ -45,10 +45,10 @@ _DS3: dict[str, Any] = {
 }
 _PRESETS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {  # platform, applications, other fields of the workload
     **{f"gym-ds3-{n}": ("gym-ds3", TOP[:n], _GYM_DS3) for n in (1, 5, 10)},
-    "wireless-16-tx": ("wireless-16", _OWN[:2], {**_DS3, "probabilities": (0.8, 0.2)}),
-    "wireless-16-rx": ("wireless-16", _OWN[:2], {**_DS3, "probabilities": (0.2, 0.8)}),
-    "wireless-16-six": ("wireless-16", _OWN, _DS3),
-    "wireless-8-six": ("wireless-8", _OWN, _DS3),
+    "wireless-16-tx": ("wireless-16", OWN[:2], {**_DS3, "probabilities": (0.8, 0.2)}),
+    "wireless-16-rx": ("wireless-16", OWN[:2], {**_DS3, "probabilities": (0.2, 0.8)}),
+    "wireless-16-six": ("wireless-16", OWN, _DS3),
+    "wireless-8-six": ("wireless-8", OWN, _DS3),
 }
 PRESETS: tuple[str, ...] = tuple(_PRESETS)
 

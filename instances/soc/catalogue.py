@@ -2,9 +2,11 @@
 
 Static graphs: the bundled ones (`top-01`, `topcuoglu-10`, `wifi-rx@wireless-16`), an application on a platform where each is a
 bundled name or a file (`my_job.json@wireless-16`), generated ones (`topcuoglu/v40/ccr1/alpha1/out3/beta0.5/p8/s7`,
-`gauss/n6/ccr1/p4/s1`, `fft/n8/ccr1/p4/s1`, `cholesky/n4/p2+2`, `lu/n4/p2+2`, `qr/n4/p2+2/c5`: see `generate.py`), and files.
+`gauss/n6/ccr1/p4/s1`, `fft/n8/ccr1/p4/s1`, `cholesky/n4/p2+2`, `lu/n4/p2+2`, `qr/n4/p2+2/c5`: see `generate.py`;
+`fork-join/v60/ccr0.5/p4/s1` and other workflows: see `shapes.py`), and files.
 
-Streams: a preset or a `soc-workload/1` file, then options, then the number of the stream: `gym-ds3-5,queue=4,noise=0.3/s3`.
+Streams: a preset, a random chip (`chips/n7`, `chips/n7/load0.8`: see `chips.py`) or a `soc-workload/1` file, then options, then
+the number of the stream: `gym-ds3-5,queue=4,noise=0.3/s3`.
 The n-th streams of a preset at any queue, noise or way of admission have the same gaps (at another scale the same up to
 that factor), so comparisons are paired.
 """
@@ -16,7 +18,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ from dispatchgym.instances.names import (
     unknown,
     write_options,
 )
+from dispatchgym.instances.soc import chips as soc_chips
 from dispatchgym.instances.soc import files as soc_files
 from dispatchgym.instances.soc import generate as soc_generate
 from dispatchgym.instances.soc.bundled import (
@@ -57,6 +60,7 @@ from dispatchgym.instances.soc.bundled import (
     static,
 )
 from dispatchgym.instances.soc.instance import Application, Platform, StaticDag, Stream, Workload, on_platform, stream
+from dispatchgym.instances.soc.shapes import SHAPES, shaped
 
 _NAMES = tuple(name for members in SETS.values() for name in members) + PRESETS
 
@@ -97,12 +101,27 @@ _REGULAR = {
     "s": _SEED,
 }
 _TILED = {"n": _COUNT, "p": Parameter("pes", str, required=True), "c": Parameter("transfer", int, 0, named=False)}
+_SHAPED = {
+    "v": Parameter("v", int, required=True),
+    "ccr": Parameter("ccr", float, 0.5),
+    "beta": Parameter("beta", float, 0.5),
+    "con": Parameter("consistent", float, 1.0),
+    "fast": Parameter("fast", int, 0),
+    "p": Parameter("pes", int, 4),
+    "w": Parameter("mean_cost", float, 100.0, named=False),
+    "s": _SEED,
+}
 _GENERATORS: dict[str, Generator] = {
     "topcuoglu": Generator(soc_generate.topcuoglu, _RANDOM, "v40/s0"),
     "gauss": Generator(soc_generate.gauss, _REGULAR, "n6/s0"),
     "fft": Generator(soc_generate.fft, _REGULAR, "n8/s0"),
     **{x: Generator(partial(soc_generate.tiled, x), _TILED, "n4/p2+2") for x in ("cholesky", "lu", "qr")},
+    **{x: Generator(partial(shaped, x), _SHAPED, "v40/s0") for x in SHAPES},
 }
+_CHIPS: dict[str, Generator] = {
+    "chips": Generator(soc_chips.named, {"n": _COUNT, "load": Parameter("load", float)}, "n0"),
+}
+WORKLOAD_SETS = soc_chips.SETS
 
 
 def names() -> tuple[str, ...]:
@@ -162,6 +181,11 @@ def name_of(base: str, number: int = 0, **fields: Any) -> str:
     return f"{base}{write_options(plain, dataclasses.replace(plain, **fields), _OPTIONS)}/s{number}"
 
 
+def workloads(spec: str) -> tuple[str, ...]:
+    """The workloads that a set of them stands for (`chips`, `chips-test`); any other text is one."""
+    return WORKLOAD_SETS.get(spec, (spec,))
+
+
 def split_stream(spec: str) -> tuple[str, str]:
     """The workload, and the numbers of its streams as `spec` says them: "/s3", "/s0..s9" or ""."""
     return split_numbers(spec)
@@ -187,12 +211,29 @@ def kind_of(name: str) -> tuple[str, str] | None:
 
 
 def _with(base: str, fields: Mapping[str, Any]) -> Workload:
-    plain = preset(base) if base in PRESETS else soc_files.read_workload(base)
+    plain = _plain(base)
     try:
         changed = dataclasses.replace(plain, **fields)
     except InputError as error:
         raise InputError(str(error).replace(plain.name, base, 1)) from None
     return dataclasses.replace(changed, name=plain.name + write_options(plain, changed, _OPTIONS))
+
+
+def _plain(base: str) -> Workload:
+    """The workload of a preset, a random chip or a file as it is without options."""
+    if base in PRESETS:
+        return preset(base)
+    return _chip(base) if generator_of(base, _CHIPS) and not os.path.isfile(base) else soc_files.read_workload(base)
+
+
+@lru_cache(maxsize=64)
+def _chip(base: str) -> Workload:
+    family, arguments, name = read_parameters(base, _CHIPS)
+    try:
+        load: Workload = _CHIPS[family].make(**arguments, name=name)
+    except InputError as error:
+        raise InputError(f"{printable(base)}: {error}") from None
+    return load
 
 
 def _split(what: str | Path) -> tuple[str, dict[str, Any], int]:
@@ -202,7 +243,9 @@ def _split(what: str | Path) -> tuple[str, dict[str, Any], int]:
         return text, {}, 0
     stem, number = split_number(text)
     base, options = split_options(stem)
-    if base not in PRESETS and not os.path.isfile(base):
+    if generator_of(base, _CHIPS) and not os.path.isfile(base):
+        base = read_parameters(base, _CHIPS)[2]
+    elif base not in PRESETS and not os.path.isfile(base):
         raise _unknown(text)
     return base, read_options(text, options, _OPTIONS), number or 0
 
@@ -211,8 +254,10 @@ def _unknown(text: str) -> InputError:
     """The error about a name that is not a stream's, or about a file that is not there."""
     if text in _NAMES or generator_of(text, _GENERATORS) or "@" in text:
         return InputError(f"{printable(text)}: is a static graph, not a stream")
-    known = f"sets are {', '.join(SETS)}; streams are {', '.join(PRESETS)}; generated are {', '.join(_GENERATORS)}"
-    return unknown(text, (*_NAMES, *SETS), known, _GENERATORS, suffixes=(".json",))
+    generators = {**_GENERATORS, **_CHIPS}
+    sets = (*SETS, *WORKLOAD_SETS)
+    known = f"sets are {', '.join(sets)}; streams are {', '.join(PRESETS)}; generated are {', '.join(generators)}"
+    return unknown(text, (*_NAMES, *sets), known, generators, suffixes=(".json",))
 
 
 def _pair(what: str) -> StaticDag:
@@ -265,6 +310,8 @@ def expand(specs: Iterable[str]) -> list[str]:
 def _members(spec: str) -> Iterable[str]:
     if spec in SETS:
         return SETS[spec]
+    if spec in WORKLOAD_SETS:
+        return map(_full, WORKLOAD_SETS[spec])
     if os.path.isfile(spec):
         return (spec,)
     numbered = number_range(spec)
