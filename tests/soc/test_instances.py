@@ -137,7 +137,7 @@ def test_ranges_and_sets_expand_in_order_without_repetition() -> None:
 UNKNOWN = [
     ("top-11", "unknown instance 'top-11'; did you mean 'top-10'"),
     ("gym-ds3-2/s1", "did you mean 'gym-ds3-1' or 'gym-ds3-10' or 'gym-ds3-5'"),
-    ("something", "sets are worked, top, own; streams are gym-ds3-1"),
+    ("something", "sets are worked, top, own, chips, chips-test; streams are gym-ds3-1"),
     ("cholesky", "cholesky: parameters are missing, as in cholesky/n4/p2[+]2"),
     ("topcuoglu/s1", "'v' is missing, as in topcuoglu/v40/s0"),
     ("topcuoglu/v40/q3", "'q3' is not one of vN, ccrN"),
