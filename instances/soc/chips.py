@@ -140,7 +140,7 @@ def _shaped(rng: np.random.Generator, shape: str, tasks: int, name: str) -> Appl
     kind = rng.integers(0, KINDS, stages + 1)
     sends = rng.integers(0, 41, stages + 1)
     stage = np.concatenate(([stages], found.stage))
-    edges = np.column_stack((pairs, sends[stage[pairs[:, 0]]]))
+    edges = np.column_stack((pairs, sends[stage[pairs[:, 0]]])).astype(np.int32)
     return Application(tuple(f"k{k}" for k in kind[stage]), edges, name)
 
 
@@ -164,9 +164,9 @@ def _platform(rng: np.random.Generator, names: Sequence[str], applications: Sequ
         Cluster(f"cluster{i}", size, {n: max(1, round(float(t))) for n, t in zip(names, table, strict=True) if t < math.inf})
         for i, (size, table) in enumerate(zip(sizes, tables, strict=True))
     )
-    volumes = np.concatenate([x.edges[:, 2] for x in applications if len(x.edges)] or [np.ones(1)])
+    volumes = np.concatenate([x.edges[:, 2] for x in applications])
     share = math.exp(rng.uniform(math.log(0.01), math.log(1.5)))  # of a transfer in a mean time on the first cluster
-    bandwidth = max(float(volumes.mean()), 1.0) / (share * float(tables[0].mean()))
+    bandwidth = max(float(volumes.sum()) / max(len(volumes), 1), 1.0) / (share * float(tables[0].mean()))
     between = bandwidth * rng.uniform(0.5, 2.0, (len(sizes), len(sizes)))
     return Platform(clusters, (between + between.T) / 2, name="random")
 
