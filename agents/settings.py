@@ -52,7 +52,7 @@ class TrainConfig:
     sizes: tuple[str, ...] = ()
     """Training sizes in the family's own units, drawn with equal probability; a standard mixture if empty."""
     hard: float = 0.25
-    """Share of batches with the family's hard instances (job shop: two-set routing)."""
+    """Share of batches with the family's hard instances, if it has some."""
     instances: int = 16
     """Instances a batch."""
     samples: int = 32

@@ -6,6 +6,9 @@ import os
 import signal
 
 import hypothesis
+import pytest
+
+from tests.slow import is_slow
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Tests are many small calls; threads that wait for each other would make them many times slower on a busy machine.
@@ -18,3 +21,10 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 # A shell starts background jobs with SIGINT ignored, and children inherit that: tests of interrupts need it back.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that tests/slow.py lists."""
+    for item in items:
+        if is_slow(item.nodeid):
+            item.add_marker(pytest.mark.slow)

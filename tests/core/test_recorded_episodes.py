@@ -7,9 +7,20 @@ import pytest
 
 from tests.core.recorded_episodes import INTERPRETED, VARIANTS, record, recorded
 
+FIRST = tuple(next(name for name, variant in VARIANTS.items() if variant.id == x) for x in {v.id: 0 for v in VARIANTS.values()})
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_the_episodes_are_the_recorded_ones(name: str) -> None:
+
+@pytest.mark.parametrize("name", FIRST)
+def test_the_first_episodes_of_an_id_are_the_recorded_ones(name: str) -> None:
+    compare(name)
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in FIRST])
+def test_further_episodes_are_the_recorded_ones(name: str) -> None:
+    compare(name)
+
+
+def compare(name: str) -> None:
     assert record(VARIANTS[name]) == recorded()[name], f"python -m tests.core.recorded_episodes --trace '{name}' shows the steps"
 
 
