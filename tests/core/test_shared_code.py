@@ -12,7 +12,7 @@ from dispatchgym import families
 ROOT = Path(__file__).resolve().parents[2]
 CARDS = [families.load(name) for name in families.NAMES]
 FOLDERS = sorted(path.parent.name for path in (ROOT / "envs").glob("*/__init__.py") if path.parent.name != "core")
-ROOMS = ("agents", "baselines", "instances")  # the top level of each is shared, but for the agents that cards name
+ROOMS = ("agents", "baselines", "instances")  # the top level of each is shared, but for files named after a folder
 COMMAND_OF_OLD = "instances/trace.py"  # `python -m dispatchgym.instances.trace` goes on to the family's folder
 
 
@@ -29,14 +29,18 @@ def patterns() -> list[re.Pattern[str]]:
 
 
 def shared_files() -> list[Path]:
-    agents = {ROOT / "agents" / f"{card.agent.path.split(':')[0].split('.')[-1]}.py" for card in CARDS if card.agent}
     found = [
         *(ROOT / "dispatchgym").glob("*.py"),
         *(ROOT / "dispatchgym" / "evaluation").rglob("*.py"),
         *(ROOT / "envs" / "core").rglob("*.py"),
         *(path for room in ROOMS for path in (ROOT / room).glob("*.py")),
     ]
-    return [path for path in sorted(found) if path not in agents and str(path.relative_to(ROOT)) != COMMAND_OF_OLD]
+    return [path for path in sorted(found) if not is_of_a_family(path) and str(path.relative_to(ROOT)) != COMMAND_OF_OLD]
+
+
+def is_of_a_family(path: Path) -> bool:
+    """Whether the file is named after a family's folder: `agents/NAME.py`, `agents/NAME_draws.py`."""
+    return any(path.stem == folder or path.stem.startswith(f"{folder}_") for folder in FOLDERS)
 
 
 def named(text: str) -> list[str]:
