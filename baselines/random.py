@@ -5,11 +5,10 @@ A search keeps the state of its generator in a field `random`; the functions her
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.compiled import INLINED
+from dispatchgym.baselines.compiled import inlined
 
 State = npt.NDArray[np.uint64]  # (1,)
 
@@ -19,7 +18,7 @@ def new_state(seed: int) -> State:
     return np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
 
 
-@numba.njit(**INLINED)
+@inlined
 def draw(search, n):  # type: ignore[no-untyped-def]
     """A random integer in [0, n)."""
     search.random[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -30,7 +29,7 @@ def draw(search, n):  # type: ignore[no-untyped-def]
     return np.int64(((z >> np.uint64(33)) * np.uint64(n)) >> np.uint64(31))
 
 
-@numba.njit(**INLINED)
+@inlined
 def fraction(search):  # type: ignore[no-untyped-def]
     """A random number in [0, 1), a multiple of 2**-31."""
     return draw(search, 2**31) / 2.0**31

@@ -23,6 +23,7 @@ if not __package__:  # run as a script: import the project from the folder above
 from benchmarks import results_file as results
 from benchmarks import trees
 from benchmarks.results_file import Grid
+from dispatchgym import families
 from dispatchgym.instances.errors import InputError
 
 OBSERVATIONS = ("graph", "candidates")
@@ -54,20 +55,13 @@ class Mode(NamedTuple):
     words: Mapping[str, Any]
 
 
-SHOP = {"jobs": 4, "machines": 3, "pool": 2}
-MODES = (
-    Mode("jobshop", "", "JobShop-v0", SHOP),
-    Mode("blocking", "bws", "BlockingJobShop-v0", SHOP),
-    Mode("blocking", "bws, interruptions", "BlockingJobShop-v0", {**SHOP, "interruptions": 0.1}),
-    Mode("blocking", "bns", "BlockingJobShop-v0", {**SHOP, "swap": False}),
-    Mode("blocking", "no-wait", "BlockingJobShop-v0", {**SHOP, "no_wait": True}),
-    Mode("soc", "", "SoC-v0", {"instance": "gym-ds3-1", "horizon": 200, "pool": 1}),
-    Mode("static-dag", "", "StaticDag-v0", {"tasks": 6, "pes": 2, "pool": 2}),
-    Mode("memory-pack", "", "MemoryPack-v0", {"buffers": 8, "pool": 2}),
-    Mode("memory-map", "map", "MemoryMap-v0", {"instructions": 5, "pool": 2}),
-    Mode("memory-map", "order", "MemoryMap-v0", {"instructions": 5, "pool": 2, "actions": "order"}),
+MODES = tuple(
+    Mode(name, variant, env_id, keywords)
+    for name in families.NAMES
+    for env_id in families.load(name).ids
+    for variant, keywords in families.load(name).variants.items()
 )
-FAMILIES = tuple(dict.fromkeys(mode.family for mode in MODES))
+FAMILIES = families.NAMES
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ def start(tree: Path, text: str, arguments: Sequence[str], **variables: str) -> 
     """Run the program `text` in `tree`, with pipes for its input and output; errors go to this process's own."""
     # A path to this checkout's modules would be searched before those of the other.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
+    environment["DISPATCHGYM_QUIET"] = "1"  # what is compiled shows in the figures
     command = [str(interpreter(tree)), "-W", "ignore", "-c", text, *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=tree.resolve(), env=environment, stdin=pipe, stdout=pipe, text=True)

@@ -109,6 +109,7 @@ class Family:
     draw: Callable[..., Figure]  # (instance, schedule, title=)
     schedule: Callable[[dict[str, Any]], Any]  # the schedule that `fields` of one gave
     examples: tuple[tuple[str, str], ...]  # for the help: (what it does, the command after `evaluate.py NAME`)
+    variants: Mapping[str, Mapping[str, Any]]  # of the environment, each with machine code of its own: name -> keywords, tiny
     agent: Lazy | None = None  # Agent: how the family is trained and how its policies play
     policy_help: str = POLICY_HELP
     refine: tuple[str, Callable[..., Result]] | None = None  # (method option, how it goes on)

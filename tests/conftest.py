@@ -13,6 +13,8 @@ from tests.slow import is_slow
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Tests are many small calls; threads that wait for each other would make them many times slower on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What a command prints must not depend on whether its machine code is in the cache.
+os.environ.setdefault("DISPATCHGYM_QUIET", "1")
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)

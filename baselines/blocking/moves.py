@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -25,7 +24,7 @@ from dispatchgym.baselines.blocking.sequence import (
     play,
 )
 from dispatchgym.baselines.budget import BEST, MOVES
-from dispatchgym.baselines.compiled import COMPILED, INLINED
+from dispatchgym.baselines.compiled import compiled, inlined
 from dispatchgym.baselines.random import State, draw, fraction, new_state
 
 # Shares of the kinds of moves, cumulated; chosen on generated shops, 10x10 to 25x10.
@@ -68,7 +67,7 @@ def new_search(shop: Shop, board: Board, order: Ids, seed: int) -> Search:
     return search
 
 
-@numba.njit(**INLINED)
+@inlined
 def critical_waits(s, r):  # type: ignore[no-untyped-def]
     """Fill `path` with the operations on one critical path that wait for a machine, last first; return their number."""
     p = r.current
@@ -98,7 +97,7 @@ def critical_waits(s, r):  # type: ignore[no-untyped-def]
     return n
 
 
-@numba.njit(**INLINED)
+@inlined
 def _advance(s, r, x, a):  # type: ignore[no-untyped-def]
     """Play operation x before position a and its cycle of swaps. Return the length of the kept part and of `tokens`."""
     p = r.current
@@ -112,7 +111,7 @@ def _advance(s, r, x, a):  # type: ignore[no-untyped-def]
     return low, n
 
 
-@numba.njit(**INLINED)
+@inlined
 def _delay(s, r, x, b):  # type: ignore[no-untyped-def]
     """Play operation x and the later ones of its job after position b. Return the length of the kept part and of `tokens`."""
     p = r.current
@@ -133,7 +132,7 @@ def _delay(s, r, x, b):  # type: ignore[no-untyped-def]
     return low, n
 
 
-@numba.njit(**INLINED)
+@inlined
 def _shift(s, r, x, d):  # type: ignore[no-untyped-def]
     """Shift operation x and the later ones of its job by d positions. Return the length of the kept part and of `tokens`."""
     p = r.current
@@ -152,7 +151,7 @@ def _shift(s, r, x, d):  # type: ignore[no-untyped-def]
     return low, n
 
 
-@numba.njit(**INLINED)
+@inlined
 def _propose(s, r):  # type: ignore[no-untyped-def]
     """Write a random neighbour of the current plan to `tokens`; return the length of the kept part and of `tokens`."""
     p = r.current
@@ -181,7 +180,7 @@ def _propose(s, r):  # type: ignore[no-untyped-def]
     return _shift(s, r, x, d if draw(r, 2) else -d)
 
 
-@numba.njit(**COMPILED)
+@compiled
 def anneal_moves(s, board, r, moves, target, temperature):  # type: ignore[no-untyped-def]
     """Try `moves` random moves at one temperature (ticks), fewer once the best makespan is `target` or below."""
     for _ in range(moves):

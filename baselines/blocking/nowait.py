@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.baselines.budget import BEST, MOVES
-from dispatchgym.baselines.compiled import COMPILED
+from dispatchgym.baselines.compiled import compiled
 from dispatchgym.baselines.random import State, draw, fraction, new_state
 from dispatchgym.instances.blocking.instance import BlockingShop, stay_ticks
 
@@ -73,7 +72,7 @@ def _clashes(machine: np.ndarray, duration: np.ndarray, head: Ticks, a: int, b: 
     return merged
 
 
-@numba.njit(**COMPILED)
+@compiled
 def timetable(l, order, limit):  # type: ignore[no-untyped-def]  # noqa: E741
     """Insert the jobs of `order` as early as possible; return the makespan, or 2**40 once it exceeds `limit`."""
     longest = 0
@@ -101,7 +100,7 @@ def timetable(l, order, limit):  # type: ignore[no-untyped-def]  # noqa: E741
     return longest
 
 
-@numba.njit(**COMPILED)
+@compiled
 def anneal_orders(l, moves, target, temperature):  # type: ignore[no-untyped-def]  # noqa: E741
     """Try `moves` random moves at one temperature (ticks): move a job to another position, or swap two jobs."""
     jobs = l.order.size

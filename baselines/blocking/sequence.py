@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.compiled import COMPILED, INLINED
+from dispatchgym.baselines.compiled import compiled, inlined
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop
 
 # Unsigned ids: for a signed index numba adds a test for Python's negative indices.
@@ -122,7 +121,7 @@ def to_schedule(instance: BlockingShop, entry: Ticks) -> BlockingSchedule:
     return BlockingSchedule(start)
 
 
-@numba.njit(**INLINED)
+@inlined
 def copy_board(source, target):  # type: ignore[no-untyped-def]
     for j in range(source.ready.size):
         target.following[j] = source.following[j]
@@ -134,7 +133,7 @@ def copy_board(source, target):  # type: ignore[no-untyped-def]
         target.last[m] = source.last[m]
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def copy_plan(source, target, count):  # type: ignore[no-untyped-def]
     for i in range(count):
         x = source.order[i]
@@ -145,7 +144,7 @@ def copy_plan(source, target, count):  # type: ignore[no-untyped-def]
         target.cause[x] = source.cause[x]
 
 
-@numba.njit(**INLINED)
+@inlined
 def _leave(b, j, t):  # type: ignore[no-untyped-def]
     """Job j releases the machine it holds; machine M means none."""
     m = b.seat[j]
@@ -153,7 +152,7 @@ def _leave(b, j, t):  # type: ignore[no-untyped-def]
     b.holder[m] = b.ready.size
 
 
-@numba.njit(**INLINED)
+@inlined
 def _enter(s, b, x, j, m, t):  # type: ignore[no-untyped-def]
     """Job j enters machine m for operation x at t; after its last operation it holds no machine."""
     b.following[j] = x + _ONE
@@ -168,7 +167,7 @@ def _enter(s, b, x, j, m, t):  # type: ignore[no-untyped-def]
         b.seat[j] = m
 
 
-@numba.njit(**INLINED)
+@inlined
 def _find_chain(s, b, w, j):  # type: ignore[no-untyped-def]
     """Fill `chain` with the jobs that must move before job j; return its last position and the begin of the cycle (-1: none)."""
     none = b.ready.size
@@ -191,7 +190,7 @@ def _find_chain(s, b, w, j):  # type: ignore[no-untyped-def]
     return n, closed
 
 
-@numba.njit(**INLINED)
+@inlined
 def _swap(s, b, w, p, n, closed, out, limit):  # type: ignore[no-untyped-def]
     """Move the jobs of the chain from position `closed` to `n` at one instant; return a bound on their completion, or REFUSED."""
     t = b.ready[w.chain[n]]
@@ -221,7 +220,7 @@ def _swap(s, b, w, p, n, closed, out, limit):  # type: ignore[no-untyped-def]
     return longest
 
 
-@numba.njit(**INLINED)
+@inlined
 def _move(s, b, p, j, out, limit):  # type: ignore[no-untyped-def]
     """Job j enters its next machine, which is free, as early as possible; return a bound on its completion, or REFUSED."""
     x = b.following[j]
@@ -243,7 +242,7 @@ def _move(s, b, p, j, out, limit):  # type: ignore[no-untyped-def]
     return end
 
 
-@numba.njit(**COMPILED)
+@compiled
 def play(s, board, w, p, known, low, tokens, count, limit):  # type: ignore[no-untyped-def]
     """Play the first `low` operations of plan `known`, then `count` operations of `tokens`, from `board`; plan p records it.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 
-import numba
 import numpy as np
 
+from dispatchgym.baselines.compiled import compiled
 from dispatchgym.baselines.jobshop.rules import RULES
 from dispatchgym.baselines.result import Result
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
@@ -21,7 +21,7 @@ BUILDERS: dict[str, int] = {
 NOISE = 0.25  # half-width of the factor on a score in randomised runs: the flat optimum on generated shops 15x15 to 30x20
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def build(machine, duration, release, machines, builder, score, factor, arrival, earliest, luck, epsilon, start):  # type: ignore[no-untyped-def]
     """Fill `start` (J, K) and return the makespan.
 

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.compiled import COMPILED, INLINED
+from dispatchgym.baselines.compiled import compiled, inlined
 from dispatchgym.instances.jobshop.instance import IntArray, JobShop, Schedule
 
 # Node ids are unsigned: for a signed index numba adds a test for Python's negative indices, which halves the speed.
@@ -85,12 +84,12 @@ def to_schedule(instance: JobShop, graph: Graph) -> Schedule:
     return Schedule(np.where(instance.machine < 0, -1, np.where(positive, begin, ready)))
 
 
-@numba.njit(**INLINED)
+@inlined
 def _latest(a, b):  # type: ignore[no-untyped-def]
     return a if a > b else b
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def makespan(g):  # type: ignore[no-untyped-def]
     latest = 0
     for x in g.final:
@@ -98,7 +97,7 @@ def makespan(g):  # type: ignore[no-untyped-def]
     return latest
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def rebuild(g, sequence):  # type: ignore[no-untyped-def]
     """Make the schedule whose machines follow `sequence`, a topological order of all operations; return its makespan."""
     machine, duration, before, after = g.machine, g.duration, g.before, g.after
@@ -123,13 +122,13 @@ def rebuild(g, sequence):  # type: ignore[no-untyped-def]
     return makespan(g)
 
 
-@numba.njit(**INLINED)
+@inlined
 def _link(g, a, b):  # type: ignore[no-untyped-def]
     g.next[a] = b
     g.prev[b] = a
 
 
-@numba.njit(**INLINED)
+@inlined
 def _refresh(g, low, high, first, last):  # type: ignore[no-untyped-def]
     """Recompute ends and tails between positions `low` and `high`, and beyond them as far as values change.
 
@@ -161,7 +160,7 @@ def _refresh(g, low, high, first, last):  # type: ignore[no-untyped-def]
         i -= 1
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def insert_after(g, u, v):  # type: ignore[no-untyped-def]
     """Move u right after v, a later operation on its machine. `may_follow(g, u, v)` must hold."""
     before, pred, order, place, scratch, mark = g.before, g.prev, g.order, g.place, g.scratch, g.mark
@@ -189,7 +188,7 @@ def insert_after(g, u, v):  # type: ignore[no-untyped-def]
     _refresh(g, low, high, first, last)
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def insert_before(g, v, u):  # type: ignore[no-untyped-def]
     """Move v right before u, an earlier operation on its machine. `may_precede(g, v, u)` must hold."""
     after, succ, order, place, scratch, mark = g.after, g.next, g.order, g.place, g.scratch, g.mark
@@ -217,7 +216,7 @@ def insert_before(g, v, u):  # type: ignore[no-untyped-def]
     _refresh(g, low, high, first, last)
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def may_follow(after, duration, tail, u, v):  # type: ignore[no-untyped-def]
     """Whether u may move right after v without a cycle: no path leads from u's job successor to v.
 
@@ -228,14 +227,14 @@ def may_follow(after, duration, tail, u, v):  # type: ignore[no-untyped-def]
     return s != v and tail[s] < duration[s] + tail[v]
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def may_precede(before, duration, end, v, u):  # type: ignore[no-untyped-def]
     """Whether v may move right before u without a cycle: no path leads from u to v's job predecessor."""
     p = before[v]
     return p != u and end[p] < duration[p] + end[u]
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def estimate_after(g, u, v, limit):  # type: ignore[no-untyped-def]
     """Longest path through the moved operations if u moves right after v, tails and heads elsewhere as they are.
 
@@ -266,7 +265,7 @@ def estimate_after(g, u, v, limit):  # type: ignore[no-untyped-def]
     return longest
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def estimate_before(g, v, u, limit):  # type: ignore[no-untyped-def]
     """The mirror image: longest path through the moved operations if v moves right before u."""
     duration, before, after, pred, succ = g.duration, g.before, g.after, g.prev, g.next

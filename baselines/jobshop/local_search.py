@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 
-import numba
 import numpy as np
 
 from dispatchgym.baselines.budget import BEST, MOVES, Budget, run_chunks
-from dispatchgym.baselines.compiled import COMPILED
+from dispatchgym.baselines.compiled import compiled
 from dispatchgym.baselines.jobshop.graph import Graph, build_graph, makespan, rebuild, to_schedule
 from dispatchgym.baselines.jobshop.moves import (
     IDLE,
@@ -42,7 +41,7 @@ HOT = 1.0
 COLD = 0.05
 
 
-@numba.njit(**COMPILED)
+@compiled
 def tabu_moves(g, m, moves, target, tenure, spread, patience, kick):  # type: ignore[no-untyped-def]
     """Make up to `moves` moves, fewer once the best makespan is `target` or below."""
     length = makespan(g)
@@ -75,7 +74,7 @@ def tabu_moves(g, m, moves, target, tenure, spread, patience, kick):  # type: ig
                     length = makespan(g)
 
 
-@numba.njit(**COMPILED)
+@compiled
 def anneal_moves(g, m, moves, target, temperature):  # type: ignore[no-untyped-def]
     """Try `moves` random moves at one temperature (ticks), fewer once the best makespan is `target` or below."""
     length = makespan(g)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.baselines.budget import BEST, MOVES
-from dispatchgym.baselines.compiled import INLINED
+from dispatchgym.baselines.compiled import inlined
 from dispatchgym.baselines.jobshop.graph import (
     Graph,
     NodeArray,
@@ -52,7 +51,7 @@ def new_memory(graph: Graph, seed: int) -> Memory:
     )
 
 
-@numba.njit(**INLINED)
+@inlined
 def critical_path(g, m, length):  # type: ignore[no-untyped-def]
     """Write a critical path, branches chosen at random, into m.path[first:]; return first."""
     pred, before, end, duration = g.prev, g.before, g.end, g.duration
@@ -79,7 +78,7 @@ def critical_path(g, m, length):  # type: ignore[no-untyped-def]
     return first
 
 
-@numba.njit(**INLINED)
+@inlined
 def is_tabu(g, m, u, v, forward, now):  # type: ignore[no-untyped-def]
     """Whether moving u right after v (forward) or v right before u restores a tabu arc."""
     succ, local = g.next, g.local
@@ -97,7 +96,7 @@ def is_tabu(g, m, u, v, forward, now):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(**INLINED)
+@inlined
 def forbid(g, m, u, v, forward, until):  # type: ignore[no-untyped-def]
     succ, local = g.next, g.local
     x = u
@@ -111,14 +110,14 @@ def forbid(g, m, u, v, forward, until):  # type: ignore[no-untyped-def]
             x = succ[x]
 
 
-@numba.njit(**INLINED)
+@inlined
 def keep(g, m):  # type: ignore[no-untyped-def]
     """Store the schedule as the best one."""
     for i in range(g.order.size):
         m.best[i] = g.order[i]
 
 
-@numba.njit(**INLINED)
+@inlined
 def apply_move(g, u, v, forward):  # type: ignore[no-untyped-def]
     if forward:
         insert_after(g, u, v)
@@ -126,12 +125,12 @@ def apply_move(g, u, v, forward):  # type: ignore[no-untyped-def]
         insert_before(g, v, u)
 
 
-@numba.njit(**INLINED)
+@inlined
 def estimate(g, u, v, forward, limit):  # type: ignore[no-untyped-def]
     return estimate_after(g, u, v, limit) if forward else estimate_before(g, v, u, limit)
 
 
-@numba.njit(**INLINED)
+@inlined
 def candidates(g, m, length):  # type: ignore[no-untyped-def]
     """List the moves (u, v, forward) in the blocks of a random critical path in m.moves; return their number."""
     machine, before, after, duration, end, tail = g.machine, g.before, g.after, g.duration, g.end, g.tail
@@ -167,7 +166,7 @@ def candidates(g, m, length):  # type: ignore[no-untyped-def]
     return count
 
 
-@numba.njit(**INLINED)
+@inlined
 def pick(g, m, count):  # type: ignore[no-untyped-def]
     """The listed move with the smallest estimate that is not tabu or may be a new best; ties at random; -1 if none."""
     moves, now, record = m.moves, m.tally[MOVES], m.tally[BEST]

@@ -27,6 +27,12 @@ FAMILY = Family(
             '--instances "la01..la20" --down-share 0 0.05 0.1 --methods spt mwkr\n      --compare-with mwkr --out results/down',
         ),
     ),
+    variants={
+        "bws": {"jobs": 4, "machines": 3, "pool": 2},
+        "bws, interruptions": {"jobs": 4, "machines": 3, "pool": 2, "interruptions": 0.1},
+        "bns": {"jobs": 4, "machines": 3, "pool": 2, "swap": False},
+        "no-wait": {"jobs": 4, "machines": 3, "pool": 2, "no_wait": True},
+    },
     agent=Lazy("dispatchgym.agents.blocking:AGENT"),
     options=Lazy("dispatchgym.families.shops:BlockingOptions"),
     train_options=Lazy("dispatchgym.families.shops:BlockingTraining"),

@@ -28,6 +28,7 @@ FAMILY = Family(
             "      --workers 4 --plot --resume",
         ),
     ),
+    variants={"": {"jobs": 4, "machines": 3, "pool": 2}},
     agent=Lazy("dispatchgym.agents.jobshop:AGENT"),
     policy_help=POLICY_HELP.removesuffix("]")
     + ", direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)]",

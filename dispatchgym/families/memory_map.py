@@ -27,6 +27,10 @@ FAMILY = Family(
             "--instances resnet50-b8 --capacity 4MiB 16MiB 64MiB --methods xla policy:x64 --out results/sizes --plot",
         ),
     ),
+    variants={
+        "map": {"instructions": 5, "pool": 2},
+        "order": {"instructions": 5, "pool": 2, "actions": "order"},
+    },
     agent=Lazy("dispatchgym.agents.memory:MAP"),
     policy_help=POLICY_HELP.removesuffix("]")
     + ", actions=both|order|map (decides the order in which storages are served, or every access; both shares the samples)]",

@@ -27,6 +27,7 @@ FAMILY = Family(
             "--instances mine.csv --capacity 4MiB --methods policy:x128 branch:30s --out results/mine --plot",
         ),
     ),
+    variants={"": {"buffers": 8, "pool": 2}},
     agent=Lazy("dispatchgym.agents.memory:PACK"),
     policy_help=POLICY_HELP.removesuffix("]")
     + ", branch=SECONDS of CPU time (branch and bound that goes on from the policy's packing)]",

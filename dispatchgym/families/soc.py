@@ -28,6 +28,7 @@ FAMILY = Family(
             "      --out results/plans",
         ),
     ),
+    variants={"": {"instance": "gym-ds3-1", "horizon": 200, "pool": 1}},
     agent=Lazy("dispatchgym.agents.soc:STREAMS"),
     policy_help="the learned policy, the shipped one or @RUN, greedy",
     options=Lazy("dispatchgym.families.chips:StreamOptions"),

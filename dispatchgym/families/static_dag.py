@@ -27,6 +27,7 @@ FAMILY = Family(
             '--instances "topcuoglu/v40/ccr1/s0..s9" --methods heft peft policy:x32 --compare-with heft --out results/random',
         ),
     ),
+    variants={"": {"tasks": 6, "pes": 2, "pool": 2}},
     agent=Lazy("dispatchgym.agents.soc:STATIC"),
     metrics=Lazy("dispatchgym.families.chips:graph_metrics"),
     cell=Lazy("dispatchgym.families.chips:SLR"),

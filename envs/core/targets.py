@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Literal
 
+from dispatchgym import machine_code
 from dispatchgym.envs.core import numba_patches
 from dispatchgym.envs.core.contract import Kernel
 from dispatchgym.envs.core.link import Linked, link, problem_functions
@@ -52,6 +53,8 @@ def compile_entries(
     in any order (fast-math). Compilation itself happens at the first call with given array types; for the CPU the machine
     code is kept on disk.
     """
+    if target == "cpu" and _uncompiled():
+        target = "python"
     functions: dict[Any, Any] = {**(problem_functions(kernel) if kernel else {}), **dict(replace)}
     values = dict((*(kernel.settings if kernel else ()), *settings))
     if target == "python":
@@ -61,7 +64,23 @@ def compile_entries(
     linked = link(entries, functions | numba_patches.intrinsics(target), compiler, values)
     module = _module(linked, target, relaxed)
     build = _cpu_launch if target == "cpu" else _cuda_launch
-    return {entry.__name__: build(entry, module) for entry in entries}
+    return {entry.__name__: build(entry, module, title_of(entry, kernel)) for entry in entries}
+
+
+def title_of(entry: Callable[..., None], kernel: Kernel | None) -> str:
+    """What an entry belongs to, for people: the "soc policy"; of the problem's folder and the entry's."""
+    part = machine_code.title_of(entry.__module__).split()[-1]
+    folders = kernel.modules[0].__name__.split(".") if kernel else [""]
+    problem = folders[-2] if len(folders) > 1 else folders[0]
+    return f"{problem} {part}".strip()
+
+
+def _uncompiled() -> bool:
+    """Whether numba compiles nothing in this process (NUMBA_DISABLE_JIT=1)."""
+    import numba
+
+    config: Any = numba.config
+    return bool(config.DISABLE_JIT)
 
 
 def _module(linked: Linked, target: Target, relaxed: frozenset[str]) -> ModuleType:
@@ -117,10 +136,10 @@ def _loop(entry: Callable[..., None], module: ModuleType, target: str, copies: s
     return scope[title]
 
 
-def _cpu_launch(entry: Callable[..., None], module: ModuleType) -> Launch:
+def _cpu_launch(entry: Callable[..., None], module: ModuleType, title: str) -> Launch:
     import numba
 
-    loop = numba.njit(cache=True, **CPU_OPTIONS)(_loop(entry, module, "cpu", "low, high"))
+    loop = machine_code.compiled(title, **CPU_OPTIONS)(_loop(entry, module, "cpu", "low, high"))
     compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
 
     def launch(copies: int, *arrays: Any) -> None:
@@ -130,7 +149,7 @@ def _cpu_launch(entry: Callable[..., None], module: ModuleType) -> Launch:
         if call is None:
             signature = tuple(numba.typeof(a) for a in (0, 0, *arrays))
             with numba_patches.no_wraparound():
-                loop.compile(signature)
+                loop.compile(signature)  # says so on standard error unless the machine code is kept
             call = compiled[key] = loop.overloads[signature].entry_point
         threads = thread_count() if copies >= THREADS_FROM else 1
         if threads == 1:
@@ -146,7 +165,7 @@ def _cpu_launch(entry: Callable[..., None], module: ModuleType) -> Launch:
     return launch
 
 
-def _cuda_launch(entry: Callable[..., None], module: ModuleType) -> Launch:
+def _cuda_launch(entry: Callable[..., None], module: ModuleType, title: str) -> Launch:
     from numba import cuda
 
     module.__dict__["cuda"] = cuda

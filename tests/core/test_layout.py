@@ -23,8 +23,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 MAY_IMPORT = {
     "instances": {"instances"},
-    "envs": {"instances", "envs"},
-    "baselines": {"instances", "baselines"},
+    "envs": {"instances", "envs", "machine_code"},
+    "baselines": {"instances", "baselines", "machine_code"},
     "agents": {"instances", "envs", "agents"},
 }
 # A solver knows nothing of the environments, but which moves a dispatching rule may make is the environment's mask, and what

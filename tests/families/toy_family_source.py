@@ -265,6 +265,7 @@ FAMILY = Family(
     unit="ticks",
     bounds="",
     ids={"Toy-v0": "toy_family:ToyKeywords"},
+    variants={"": {}},
     expand=Lazy("toy_family:expand"),
     load=Lazy("toy_family:load"),
     group=Lazy("toy_family:group"),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from dispatchgym.baselines.compiled import COMPILED, INLINED
+from dispatchgym.baselines.compiled import compiled, inlined
 from dispatchgym.baselines.memory.pack.sections import IndexArray, LongArray, Sections
 
 # Columns of Tree.frame: one branching of a component of the buffers that are not placed yet. LIST, LENGTH are its rows of the
@@ -44,7 +43,7 @@ class Tree(NamedTuple):
     tally: LongArray  # (TALLIES,)
 
 
-@numba.njit(**INLINED)
+@inlined
 def undo(p, t, top, bottom):  # type: ignore[no-untyped-def]
     """Undo the placings of the frames top, top - 1, ..., bottom."""
     for f in range(top, bottom - 1, -1):
@@ -62,7 +61,7 @@ def undo(p, t, top, bottom):  # type: ignore[no-untyped-def]
     t.tally[TOP] = bottom
 
 
-@numba.njit(**INLINED)
+@inlined
 def put(p, t, b, o, capacity):  # type: ignore[no-untyped-def]
     """Place b at o and raise the floors of its conflicts; return whether all still fit."""
     t.offset[b] = o
@@ -96,13 +95,13 @@ def put(p, t, b, o, capacity):  # type: ignore[no-untyped-def]
     return ok
 
 
-@numba.njit(**INLINED)
+@inlined
 def before(t, u, v):  # type: ignore[no-untyped-def]
     """Whether buffer u is tried before v."""
     return t.floor[u] < t.floor[v] or (t.floor[u] == t.floor[v] and u < v)
 
 
-@numba.njit(**INLINED)
+@inlined
 def merge(t, begin, length, b):  # type: ignore[no-untyped-def]
     """The list without b and with the raised buffers at their new places, in t.left_over; return its length."""
     up, out, raised = t.raised, t.left_over, t.tally[RAISED]
@@ -130,7 +129,7 @@ def merge(t, begin, length, b):  # type: ignore[no-untyped-def]
     return k
 
 
-@numba.njit(**INLINED)
+@inlined
 def overfull(p, t, count, level, first, last, capacity):  # type: ignore[no-untyped-def]
     """Whether the unplaced buffers of some section exceed it: stacked one on another, none below its floor."""
     end, out = t.work[0], t.left_over
@@ -150,7 +149,7 @@ def overfull(p, t, count, level, first, last, capacity):  # type: ignore[no-unty
     return high > capacity
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def split(p, t, count, first, last, level, tie, parent):  # type: ignore[no-untyped-def]
     """Write a goal for each component of t.left_over."""
     out, reach, part = t.left_over, t.work[0], t.work[1]
@@ -188,7 +187,7 @@ def split(p, t, count, first, last, level, tie, parent):  # type: ignore[no-unty
     t.tally[ARENA_TOP], t.tally[GOALS_TOP], t.tally[HEAD] = arena, goals, head
 
 
-@numba.njit(forceinline=True, **COMPILED)
+@compiled(inline=True)
 def enter(p, t, capacity):  # type: ignore[no-untyped-def]
     """Begin with the next goal in a new frame."""
     t.tally[TOP] += 1
@@ -216,7 +215,7 @@ def enter(p, t, capacity):  # type: ignore[no-untyped-def]
     t.frame[top, LIMIT] = lowest
 
 
-@numba.njit(**INLINED)
+@inlined
 def candidate(p, t, top):  # type: ignore[no-untyped-def]
     """The next buffer to place in a frame, -1 if there is none."""
     begin, length = t.frame[top, LIST], t.frame[top, LENGTH]
@@ -234,7 +233,7 @@ def candidate(p, t, top):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@numba.njit(**INLINED)
+@inlined
 def divided(t, top, smallest):  # type: ignore[no-untyped-def]
     """Whether the placing of frame `top` has left several components of `smallest` buffers or more."""
     big, g = 0, t.tally[HEAD]
@@ -244,7 +243,7 @@ def divided(t, top, smallest):  # type: ignore[no-untyped-def]
     return big > 1
 
 
-@numba.njit(**COMPILED)
+@compiled
 def explore(p, t, capacity, limit, smallest):  # type: ignore[no-untyped-def]
     """Place up to `limit` buffers; return SOLVED, EXHAUSTED or OPEN.
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from dispatchgym.baselines.compiled import COMPILED, INLINED
+from dispatchgym.baselines.compiled import compiled, inlined
 from dispatchgym.baselines.memory.pack.greedy import Parts, block, choose, parts_of, sort_rows
 from dispatchgym.baselines.memory.pack.sections import LongArray
 from dispatchgym.instances.memory.instance import Packing
@@ -45,7 +44,7 @@ def new_window_tree(packing: Packing) -> WindowTree:
     return WindowTree(parts, top, np.full(n, -1, np.int64), np.zeros(n, np.int64), tried, blocked, other, tally)
 
 
-@numba.njit(**INLINED)
+@inlined
 def blocks(t, b, without, into):  # type: ignore[no-untyped-def]
     """Write the offsets of b that placed buffers other than `without` forbid; return the number of rows."""
     rows = 0
@@ -56,12 +55,12 @@ def blocks(t, b, without, into):  # type: ignore[no-untyped-def]
     return rows
 
 
-@numba.njit(**INLINED)
+@inlined
 def aligned(address, alignment):  # type: ignore[no-untyped-def]
     return (address + alignment - 1) // alignment * alignment
 
 
-@numba.njit(**INLINED)
+@inlined
 def allowed(t, b, r, rows, capacity):  # type: ignore[no-untyped-def]
     """The offset of b on row r (0 for row -1); -1 if it is forbidden, repeats an earlier row or breaks the order of numbers."""
     alignment = t.parts.alignment[b]
@@ -83,7 +82,7 @@ def allowed(t, b, r, rows, capacity):  # type: ignore[no-untyped-def]
     return o
 
 
-@numba.njit(**INLINED)
+@inlined
 def next_choice(t, capacity):  # type: ignore[no-untyped-def]
     """Place the next buffer at the current depth; return whether there was one."""
     d, n = t.tally[DEPTH], len(t.top)
@@ -103,7 +102,7 @@ def next_choice(t, capacity):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(**INLINED)
+@inlined
 def hopeless(t, capacity):  # type: ignore[no-untyped-def]
     """Whether some buffer cannot be placed anywhere."""
     for b in range(len(t.top)):
@@ -115,7 +114,7 @@ def hopeless(t, capacity):  # type: ignore[no-untyped-def]
     return False
 
 
-@numba.njit(**COMPILED)
+@compiled
 def explore_windows(t, capacity, limit):  # type: ignore[no-untyped-def]
     """Place up to `limit` buffers; return SOLVED, EXHAUSTED or OPEN."""
     n = len(t.top)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.compiled import COMPILED, INLINED
+from dispatchgym.baselines.compiled import compiled, inlined
 from dispatchgym.baselines.memory.pack.sections import LongArray
 from dispatchgym.instances.memory.instance import Packing
 
@@ -63,7 +62,7 @@ class Placer:
         return heights
 
 
-@numba.njit(**COMPILED)
+@compiled
 def place_all(p, order, best, offset, blocked, placed):  # type: ignore[no-untyped-def]
     """Fill `offset` (N,); return the height. `placed` holds the buffers placed, by offset."""
     height, count = np.int64(0), 0
@@ -91,7 +90,7 @@ def place_all(p, order, best, offset, blocked, placed):  # type: ignore[no-untyp
     return height
 
 
-@numba.njit(**INLINED)
+@inlined
 def block(p, a, b, o, blocked, rows):  # type: ignore[no-untyped-def]
     """Append the offsets of b, above the first and below the second number, that buffer a at offset o forbids."""
     for x in range(p.ptr[a], p.ptr[a + 1]):
@@ -105,7 +104,7 @@ def block(p, a, b, o, blocked, rows):  # type: ignore[no-untyped-def]
     return rows
 
 
-@numba.njit(**INLINED)
+@inlined
 def sort_rows(blocked, rows):  # type: ignore[no-untyped-def]
     """Sort by the lower number. Insertion sort: the placed buffers are sorted by offset, so only windows need to be moved."""
     for x in range(1, rows):
@@ -116,7 +115,7 @@ def sort_rows(blocked, rows):  # type: ignore[no-untyped-def]
         blocked[y + 1, 0], blocked[y + 1, 1] = low, high
 
 
-@numba.njit(**INLINED)
+@inlined
 def choose(alignment, blocked, rows, best):  # type: ignore[no-untyped-def]
     """The lowest offset that is not forbidden, or the lowest of those in the smallest gap; above all if there is no gap."""
     o, found, smallest = np.int64(0), np.int64(-1), np.int64(2**62)
@@ -132,7 +131,7 @@ def choose(alignment, blocked, rows, best):  # type: ignore[no-untyped-def]
     return found if found >= 0 else o
 
 
-@numba.njit(**COMPILED)
+@compiled
 def place_many(p, orders, best, offset, blocked, placed, heights):  # type: ignore[no-untyped-def]
     for i in range(len(orders)):
         heights[i] = place_all(p, orders[i], best, offset, blocked, placed)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.baselines.compiled import COMPILED
+from dispatchgym.baselines.compiled import compiled
 from dispatchgym.instances.memory.instance import Packing
 
 LongArray = npt.NDArray[np.int64]
@@ -91,7 +90,7 @@ def _moments(lower: LongArray, upper: LongArray) -> LongArray:
     return times[found]
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def _conflicts(buffers, sections, buffer, section, low, high):  # type: ignore[no-untyped-def]
     """The conflicts of each buffer: rows ptr[n]:ptr[n + 1] of (other, above). The entries come by buffer."""
     at = np.zeros(sections + 1, np.int64)  # section k has the entries inside[at[k]:at[k + 1]]
@@ -145,7 +144,7 @@ def renumber(p: Sections, order: LongArray) -> Sections:
     return p._replace(ptr=ptr, other=other[rows].astype(np.uint32), above=p.above[rows], load=load, **fields)
 
 
-@numba.njit(**COMPILED)
+@compiled
 def add_loads(load, first, last, row, need):  # type: ignore[no-untyped-def]
     for b in range(len(row)):
         for i in range(np.int64(last[b]) - np.int64(first[b]) + 1):

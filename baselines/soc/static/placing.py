@@ -7,11 +7,12 @@ predecessor and edge; its successors are succ[succ_ptr[i]:succ_ptr[i + 1]]; `tra
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from dispatchgym.baselines.compiled import compiled
 
-@numba.njit(cache=True)
+
+@compiled(allocates=True)
 def data_ready(i, p, duration, ptr, pred, transfer, begin, pe, start):  # type: ignore[no-untyped-def]
     """When the data of all placed predecessors of task i is at PE p."""
     tick = begin[i, p]
@@ -23,7 +24,7 @@ def data_ready(i, p, duration, ptr, pred, transfer, begin, pe, start):  # type: 
     return tick
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def slot(tick, ticks, p, duration, start, chain, insertion):  # type: ignore[no-untyped-def]
     """The first start on PE p from `tick` on, and the task after which it is (n + p: first).
 
@@ -39,7 +40,7 @@ def slot(tick, ticks, p, duration, start, chain, insertion):  # type: ignore[no-
     return tick, before
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def place(i, p, tick, before, pe, start, chain):  # type: ignore[no-untyped-def]
     pe[i] = p
     start[i] = tick
@@ -47,13 +48,13 @@ def place(i, p, tick, before, pe, start, chain):  # type: ignore[no-untyped-def]
     chain[before] = i
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def take_back(i, before, pe, start, chain):  # type: ignore[no-untyped-def]
     chain[before] = chain[i]
     pe[i] = start[i] = -1
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def chains(duration, pe, start):  # type: ignore[no-untyped-def]
     """The chains of the tasks that are placed already."""
     n, pes = duration.shape
@@ -68,7 +69,7 @@ def chains(duration, pe, start):  # type: ignore[no-untyped-def]
     return chain
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def latest_child(i, duration, ptr, pred, succ_ptr, succ, transfer, begin, pe, start, chain):  # type: ignore[no-untyped-def]
     """The latest of the earliest finishes of the children of task i, which are placed and removed again."""
     pes = duration.shape[1]
@@ -94,7 +95,7 @@ def latest_child(i, duration, ptr, pred, succ_ptr, succ, transfer, begin, pe, st
     return latest
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def place_by_rank(  # type: ignore[no-untyped-def]
     duration, ptr, pred, succ_ptr, succ, transfer, begin, rank, extra, pin, insertion, lookahead, pe, start
 ):
@@ -154,7 +155,7 @@ def place_by_rank(  # type: ignore[no-untyped-def]
                 waiting += 1
 
 
-@numba.njit(cache=True)
+@compiled(allocates=True)
 def place_by_pair(duration, ptr, pred, succ_ptr, succ, transfer, begin, kind, pe, start):  # type: ignore[no-untyped-def]
     """Place the best pair of a ready task and a PE, after all tasks on that PE, until no task is left.
 
