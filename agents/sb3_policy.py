@@ -38,8 +38,10 @@ class DispatchPolicy(MaskableActorCriticPolicy):
 
     def __init__(self, observation_space: gymnasium.spaces.Dict, action_space: Any, lr_schedule: Any, **options: Any) -> None:
         self.shape = options.pop("network", {})
-        if "tasks" not in observation_space.spaces:
-            raise InputError('DispatchPolicy needs observation="graph"')
+        if "tasks" not in getattr(observation_space, "spaces", {}):
+            raise InputError('DispatchPolicy needs observation="graph", and no Flat environment: it reads the graph')
+        if "use_sde" in options:  # MaskablePPO has no such setting, every algorithm without masks passes it on
+            raise InputError("DispatchPolicy needs sb3-contrib's MaskablePPO: this algorithm passes no action masks")
         super().__init__(observation_space, action_space, lr_schedule, **options)
 
     def _build(self, lr_schedule: Callable[[float], float]) -> None:

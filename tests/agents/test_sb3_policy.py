@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
 
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.jobshop import TRAINING
@@ -51,7 +52,14 @@ def test_the_sb3_learner_saves_a_policy_that_solves(tmp_path: Path) -> None:
     assert solve(generate(3, 3, seed=0), f"policy@{tmp_path}").objective is not None
 
 
-def test_the_policy_needs_the_graph() -> None:
-    vector = gymnasium.make_vec(ID, num_envs=2, jobs=3, machines=3, pool=2, observation="candidates")
-    with pytest.raises(InputError, match="graph"):
+@pytest.mark.parametrize(("name", "words"), [("JobShop-v0", {"observation": "candidates"}), ("JobShopFlat-v0", {})])
+def test_the_policy_needs_the_graph(name: str, words: dict[str, str]) -> None:
+    vector = gymnasium.make_vec(f"dispatchgym:dispatchgym/{name}", num_envs=2, jobs=3, machines=3, pool=2, **words)
+    with pytest.raises(InputError, match='DispatchPolicy needs observation="graph", and no Flat environment'):
         MaskablePPO(DispatchPolicy, to_sb3(vector), n_steps=8, batch_size=8)
+
+
+def test_the_policy_needs_masks() -> None:
+    vector = gymnasium.make_vec(ID, num_envs=2, jobs=3, machines=3, pool=2)
+    with pytest.raises(InputError, match="DispatchPolicy needs sb3-contrib's MaskablePPO"):
+        PPO(DispatchPolicy, to_sb3(vector), n_steps=8, batch_size=8)
