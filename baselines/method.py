@@ -26,7 +26,7 @@ class Method:
     target: str | None = None  # after '@': a checkpoint or run folder
     seconds: float | None = None
     samples: int | None = None
-    options: Mapping[str, str] = field(default_factory=dict)  # key=value, in the order typed
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)  # key=value, in the order typed
 
     def error(self, problem: str) -> InputError:
         return InputError(f"method '{self.text}': {problem}")

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from dispatchgym import families
-from dispatchgym.baselines.method import parse_method
+from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import report, runner
 from dispatchgym.evaluation.results import Pair, Results, Row, judge, key
@@ -186,9 +186,10 @@ def plan(problem: Family, options: Options) -> list[Pair]:
     for name, given in (("--instances", options.instances), ("--methods", options.methods)):
         if not given:
             raise InputError(f"{name}: nothing is given")
-    methods = {method: _check_method(problem, method) for method in options.methods}
-    if options.compare_with is not None and options.compare_with not in methods:
-        raise InputError(f"--compare-with {options.compare_with} is not one of --methods {', '.join(methods)}")
+    methods = [parse_method(text) for text in dict.fromkeys(options.methods)]
+    weights = {method.text: _check_method(problem, method) for method in methods}
+    if options.compare_with is not None and options.compare_with not in weights:
+        raise InputError(f"--compare-with {options.compare_with} is not one of --methods {', '.join(weights)}")
     loaded: dict[str, tuple[str, Any, str]] = {}  # name -> what was asked for, instance, digest
     for what in problem.expand(options.instances, options.extra):
         instance = problem.load(what)
@@ -197,20 +198,20 @@ def plan(problem: Family, options: Options) -> list[Pair]:
         if first[2] != content:
             raise InputError(f"{first[0]} and {what} are different instances, both called '{instance.name}'; rename one")
     return [
-        Pair(instance, content, problem.group(what, instance), method, weights)
-        for method, weights in methods.items()
+        Pair(instance, content, problem.group(what, instance), method, weights[method.text])
+        for method in methods
         for what, instance, content in loaded.values()
     ]
 
 
-def _check_method(problem: Family, method: str) -> str | None:
+def _check_method(problem: Family, method: Method) -> str | None:
     """The hash of the weights that `method` loads, if any; raises InputError when it cannot run."""
-    name = parse_method(method).name
+    name = method.name
     known = problem.method_help()
     if name not in known and not name.startswith("policy"):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
-        raise InputError(f"method '{method}': unknown '{name}'; {hint}")
+        raise method.error(f"unknown '{name}'; {hint}")
     return problem.validate(method)
 
 
@@ -277,7 +278,7 @@ def _work(problem: Family, options: Options, todo: list[Pair], results: Results,
             )
             results.add(row, result.schedule, result.curve)
             finished += 1
-            progress.update(bar, advance=1, description=f"{pair.method} {pair.instance.name}")
+            progress.update(bar, advance=1, description=f"{pair.method.text} {pair.instance.name}")
             if not console.is_terminal or row["status"] == "error":
                 console.print(f"[{finished}/{len(todo)}] {_said(problem, row)}", markup=False, highlight=False, soft_wrap=True)
                 console.file.flush()
@@ -295,7 +296,7 @@ def _said(problem: Family, row: Row) -> str:
 
 def _in_order(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[Row]:
     """`rows` as the request lists their instances and methods; those of earlier requests come first."""
-    methods = {pair.method: i for i, pair in enumerate(pairs)}
+    methods = {pair.method.text: i for i, pair in enumerate(pairs)}
     instances = {pair.instance.name: i for i, pair in enumerate(pairs)}
     return sorted(rows, key=lambda row: (methods.get(row["method"], -1), instances.get(row["instance"], -1)))
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.envs.core.dotted import resolve
 from dispatchgym.instances.errors import InputError
 from dispatchgym.statistics import half_width
@@ -104,7 +105,7 @@ class Family:
     load: Callable[[str], Any]
     group: Callable[[str, Any], Group]  # of (what was loaded, instance)
     warm_up: Callable[[Any], Any]  # a trivial instance of the same kind: solving it compiles and loads what a method needs
-    methods: str  # module with METHODS (name -> help), check_method(text) and solve(instance, text, *, seed, workers)
+    methods: str  # module with METHODS (name -> help), check_method(method) and solve(instance, method, *, seed, workers)
     check: Callable[[Any, Any], int]  # the referee: (instance, schedule) -> objective, or InvalidSchedule
     draw: Callable[..., Figure]  # (instance, schedule, title=)
     schedule: Callable[[dict[str, Any]], Any]  # the schedule that `fields` of one gave
@@ -142,15 +143,17 @@ class Family:
         policies = {"policy": self.policy_help} if self.agent else {}
         return {**import_module(self.methods).METHODS, **policies}
 
-    def validate(self, method: str) -> str | None:
+    def validate(self, method: Method | str) -> str | None:
         """A hash of the weights that the method loads, if any; InputError unless it can run."""
+        method = parse_method(method)
         if is_policy(method):
             return self._policies(method).fingerprint(method, self)
         import_module(self.methods).check_method(method)
         return None
 
-    def solve(self, instance: Any, method: str, *, seed: int = 0, workers: int = 1) -> Result:
+    def solve(self, instance: Any, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
         """Run a method on one instance."""
+        method = parse_method(method)
         if is_policy(method):
             result: Result = self._policies(method).solve(self, instance, method, seed=seed)
         else:
@@ -164,17 +167,15 @@ class Family:
         agent: Agent = self.agent.value
         return agent
 
-    def _policies(self, method: str) -> Any:
+    def _policies(self, method: Method) -> Any:
         try:
             return import_module("dispatchgym.policies")
         except ImportError as error:
-            raise InputError(f"method '{method}': no policy support ({error})") from error
+            raise method.error(f"no policy support ({error})") from error
 
 
-def is_policy(method: str) -> bool:
-    from dispatchgym.baselines.method import parse_method
-
-    return parse_method(method).name.startswith("policy")
+def is_policy(method: Method) -> bool:
+    return method.name.startswith("policy")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,17 +17,17 @@ from dispatchgym.agents import checkpoint
 from dispatchgym.agents.decoding import beam, sample
 from dispatchgym.agents.network import Policy
 from dispatchgym.agents.training import Way
-from dispatchgym.baselines.method import Method, parse_method
+from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
 
 
-def prepare(text: str, family: Family) -> Method:
-    """Parse a policy method and load its checkpoint, if it names one; InputError if either cannot be used."""
-    method, agent = parse_method(text), family.trained_by()
+def prepare(method: Method, family: Family) -> None:
+    """Check a policy method and load its checkpoint, if it names one; InputError if either cannot be used."""
+    agent = family.trained_by()
     if method.name != "policy":
-        raise InputError(f"method '{text}': '{method.name}' is not a policy")
+        raise method.error(f"'{method.name}' is not a policy")
     if agent.greedy_only:
         if method.samples or "beam" in method.options:
             raise method.error(agent.greedy_only)
@@ -47,7 +47,6 @@ def prepare(text: str, family: Family) -> Method:
     _temperature(method)
     if method.target:
         load(method.target, family)
-    return method
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,13 @@ class Player:
         return str(getattr(problem, "actions", None) or getattr(problem, "mode", "events"))
 
 
-def solve(family: Family, instance: Any, text: str, *, seed: int = 0) -> Result:
+def solve(family: Family, instance: Any, method: Method, *, seed: int = 0) -> Result:
     """Run a policy method on one instance. `seed` fixes the samples; greedy and beam need none.
 
     Without a target the shipped policy for the instance's problem, variant and interruptions, or preset, plays. Loading it is
     not counted in the seconds, and compiling only in the first call of a process.
     """
-    method = prepare(text, family)
+    prepare(method, family)
     players = players_of(family, instance, method)
     began = time.perf_counter()
     count = method.samples or 1
@@ -145,15 +144,14 @@ def load(target: str, family: Family) -> tuple[Policy, dict[str, Any]]:
     return policy, about
 
 
-def fingerprint(text: str, family: Family) -> str:
+def fingerprint(method: Method, family: Family) -> str:
     """A hash of the weights that a policy method may play: those of its target, or all that are shipped for the family."""
-    target = prepare(text, family).target
+    prepare(method, family)
+    target = method.target
     folders = [target] if target else sorted(str(x) for x in checkpoint.PRETRAINED.glob(f"{family.name}*") if x.is_dir())
     if not folders:
         train = f"python train.py {family.name} --out runs/mine"
-        raise InputError(
-            f"method '{text}': no policy for {family.name} is shipped; train one by '{train}', then use policy@runs/mine"
-        )
+        raise method.error(f"no policy for {family.name} is shipped; train one by '{train}', then use policy@runs/mine")
     state = hashlib.sha256()
     for folder in folders:
         for name, weights in load(folder, family)[0].state_dict().items():

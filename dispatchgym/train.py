@@ -13,6 +13,7 @@ import tyro
 
 from dispatchgym import families
 from dispatchgym.agents.settings import TrainConfig
+from dispatchgym.baselines.method import parse_method
 from dispatchgym.family import Family, is_policy
 from dispatchgym.instances.errors import InputError
 
@@ -117,16 +118,17 @@ def with_defaults(config: TrainConfig, *, imitates: bool) -> TrainConfig:
     return dataclasses.replace(config, minutes=minutes, imitate_steps=config.imitate_steps if imitates else 0)
 
 
-def expert_of(family: Family, method: str, seed: int) -> Callable[[Any], Any]:
+def expert_of(family: Family, text: str, seed: int) -> Callable[[Any], Any]:
     """instance -> schedule by the method that is imitated."""
+    method = parse_method(text)
     if is_policy(method):
-        raise InputError(f"--imitate {method}: only baselines can be imitated; a policy goes on by --initial")
+        raise InputError(f"--imitate {text}: only baselines can be imitated; a policy goes on by --initial")
     family.validate(method)
 
     def schedule(instance: Any) -> Any:
         result = family.solve(instance, method, seed=seed, workers=1)
         if result.schedule is None:
-            raise InputError(f"--imitate {method} found no schedule for {instance.name}")
+            raise InputError(f"--imitate {text} found no schedule for {instance.name}")
         return result.schedule
 
     return schedule

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dispatchgym.baselines.method import Method
 from dispatchgym.family import Family, Group, fields
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import write_text
@@ -32,12 +33,12 @@ class Pair:
     instance: Any
     digest: str
     group: Group
-    method: str
+    method: Method
     weights: str | None = None  # hash of the weights that the method loads
 
     @property
     def key(self) -> Key:
-        return self.instance.name, self.digest, self.method, self.weights
+        return self.instance.name, self.digest, self.method.text, self.weights
 
 
 def key(row: Row) -> Key:
@@ -71,7 +72,7 @@ def judge(problem: Family, pair: Pair, result: Any, *, cpu_seconds: float, seed:
     return {
         "problem": problem.name,
         "instance": instance.name,
-        "method": pair.method,
+        "method": pair.method.text,
         "objective": objective,
         "lower_bound": bound,
         "best_known": instance.best_known,
@@ -198,7 +199,7 @@ class Results:
                     held = f"--out {self.out}: holds results with {option} {row[name]}"
                     raise InputError(f"{held}, not {asked}; choose another folder")
         digests = {pair.instance.name: pair.digest for pair in pairs}
-        weights = {pair.method: pair.weights for pair in pairs}
+        weights = {pair.method.text: pair.weights for pair in pairs}
         wanted = {pair.key for pair in pairs}
 
         def stands(row: Row) -> bool:

@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation.results import Pair, one_line
 from dispatchgym.family import Family, digest
 from dispatchgym.instances.errors import InputError
 
-Solve = Callable[..., Result]  # (instance, method text, *, seed, workers)
+Solve = Callable[..., Result]  # (instance, Method, *, seed, workers)
 Report = Callable[[Pair, Result, float], None]  # pair, answer, CPU seconds of the process while it was found
 
 _SPAWN = multiprocessing.get_context("spawn")  # forked children would inherit the locks of compiled threads
@@ -132,7 +133,7 @@ def _serve(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed:
     """A worker's life: say that it is ready, then answer pairs until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
     _end_with_parent()
-    warm: set[tuple[str, str]] = set()  # method, digest of the instance it was tried on
+    warm: set[tuple[Method, str]] = set()  # method, digest of the instance it was tried on
     pipe.send(None)
     while (task := pipe.recv()) is not None:
         instance, method = task
@@ -154,7 +155,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def attempt(solve: Solve, instance: Any, method: str, *, seed: int, cores: int) -> tuple[Result, float]:
+def attempt(solve: Solve, instance: Any, method: Method | str, *, seed: int, cores: int) -> tuple[Result, float]:
     """The answer of `method` and the CPU seconds it took; an exception becomes a Result with status error."""
     # a re-validated copy has its read-only arrays back, which pickling loses and compiled code tells apart
     copy = dataclasses.replace(instance)

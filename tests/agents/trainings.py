@@ -9,7 +9,7 @@ from dispatchgym import families, policies
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.agents.trainer import Trainer
 from dispatchgym.agents.training import Training
-from dispatchgym.baselines.method import Method
+from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.instances.blocking.instance import BlockingShop
 from dispatchgym.instances.jobshop.instance import JobShop
@@ -43,4 +43,6 @@ def solve(instance: Any, method: str, *, seed: int = 0) -> Result:
 
 
 def prepare(text: str, name: str = "jobshop") -> Method:
-    return policies.prepare(text, families.load(name))
+    method = parse_method(text)
+    policies.prepare(method, families.load(name))
+    return method

@@ -14,6 +14,7 @@ import pytest
 from benchmarks import markdown_blocks as blocks
 from dispatchgym import evaluate, families
 from dispatchgym.baselines.blocking.methods import METHODS
+from dispatchgym.baselines.method import parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.envs.blocking import layout as blocking_layout
 from dispatchgym.envs.blocking.env import BlockingKeywords
@@ -94,7 +95,7 @@ def lines(out: Path) -> list[dict]:
 
 
 def judged(instance: BlockingShop, result: Result) -> record.Row:
-    pair = record.Pair(instance, digest(instance), ("files", "2x2"), "spt")
+    pair = record.Pair(instance, digest(instance), ("files", "2x2"), parse_method("spt"))
     return record.judge(BLOCKING, pair, result, cpu_seconds=0.1, seed=0, cores=1, version="1")
 
 

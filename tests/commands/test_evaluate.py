@@ -18,6 +18,7 @@ from rich.console import Console
 
 from benchmarks import quality
 from dispatchgym import evaluate, families
+from dispatchgym.baselines.method import parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import plots, report, runner
 from dispatchgym.evaluation import results as record
@@ -41,7 +42,7 @@ def answer(objective: int | None = 8, schedule: Schedule | None = ONE_AFTER_THE_
 
 
 def judged(instance: JobShop, result: Result, method: str = "spt") -> record.Row:
-    pair = record.Pair(instance, digest(instance), ("files", "2x2"), method)
+    pair = record.Pair(instance, digest(instance), ("files", "2x2"), parse_method(method))
     return record.judge(JOBSHOP, pair, result, cpu_seconds=0.1, seed=0, cores=1, version="1")
 
 
@@ -199,7 +200,7 @@ def test_resume_answers_again_what_other_weights_answered_before(tmp_path, monke
     for weights, more in (("early", {}), ("late", {"resume": True})):
 
         def validate(self, method, weights=weights):
-            return weights if method == "spt" else None
+            return weights if method.text == "spt" else None
 
         monkeypatch.setattr(Family, "validate", validate)
         options = evaluate.Options(("ft06",), ("spt", "mwkr"), tmp_path / "out", **more)

@@ -17,6 +17,7 @@ from benchmarks.markdown_blocks import replaced
 from dispatchgym import evaluate, families
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.network import Policy, PolicyConfig
+from dispatchgym.baselines.method import parse_method
 from dispatchgym.baselines.soc.static import methods as static
 from dispatchgym.baselines.soc.streams import methods as streaming
 from dispatchgym.envs.core.columns import markdown_table
@@ -130,7 +131,7 @@ def test_a_request_that_cannot_be_met_is_one_line(words, said, tmp_path, capsys)
 
 @pytest.mark.parametrize("problem", [families.load(name) for name in families.NAMES], ids=lambda problem: problem.name)
 def test_the_examples_of_the_help_can_be_run(problem, monkeypatch):
-    monkeypatch.setattr("dispatchgym.policies.fingerprint", lambda text, family: prepare(text, family).text)
+    monkeypatch.setattr("dispatchgym.policies.fingerprint", prepare)
     for _, command in problem.examples:
         words = shlex.split(command)
         methods = list(itertools.takewhile(lambda word: not word.startswith("--"), words[words.index("--methods") + 1 :]))
@@ -200,7 +201,7 @@ def test_a_measure_without_values_is_a_dash():
 def test_a_log_without_a_counted_job_has_no_latencies():
     instance = SOC.load("gym-ds3-5,horizon=20/s0")
     result = streaming.solve(instance, "etf")
-    pair = record.Pair(instance, digest(instance), ("gym-ds3-5", ""), "etf")
+    pair = record.Pair(instance, digest(instance), ("gym-ds3-5", ""), parse_method("etf"))
     row = record.judge(SOC, pair, result, cpu_seconds=0.1, seed=0, cores=1, version="1")
     assert (row["objective"], row["metrics"]["completed"], row["metrics"]["mean_latency"]) == (20_000, 0, None)
     assert "NaN" not in json.dumps(row)
