@@ -1,7 +1,7 @@
 """Compiles what the families need before it is used, into numba's cache: for images, clusters and slow first starts.
 
     python -m dispatchgym.compile                     every family: environments, methods, policies
-    python -m dispatchgym.compile jobshop soc         two families
+    python -m dispatchgym.compile FAMILY FAMILY     two families
     python -m dispatchgym.compile --only environments
     NUMBA_CACHE_DIR=/opt/cache python -m dispatchgym.compile    into a folder that all processes share
 

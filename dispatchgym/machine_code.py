@@ -40,7 +40,7 @@ def compiled(title: str = "", **options: Any) -> Callable[[Callable[..., Any]], 
 
 
 def title_of(module: str) -> str:
-    """What the functions of a module belong to: `dispatchgym.baselines.jobshop.moves` is of the "jobshop methods"."""
+    """What the functions of a module belong to: a module of `dispatchgym.baselines.NAME` is of the "NAME methods"."""
     parts = module.removeprefix("dispatchgym.").split(".")
     kind = {"envs": "environment", "agents": "policy", "baselines": "methods"}.get(parts[0])
     if kind is None:

@@ -68,7 +68,7 @@ def compile_entries(
 
 
 def title_of(entry: Callable[..., None], kernel: Kernel | None) -> str:
-    """What an entry belongs to, for people: the "soc policy"; of the problem's folder and the entry's."""
+    """What an entry belongs to, for people: the "NAME policy"; of the problem's folder and the entry's."""
     part = machine_code.title_of(entry.__module__).split()[-1]
     folders = kernel.modules[0].__name__.split(".") if kernel else [""]
     problem = folders[-2] if len(folders) > 1 else folders[0]
