@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -46,6 +47,18 @@ def difference(rows: Sequence[Row], method: str, reference: str, original: Calla
 def half_width(values: Sequence[float]) -> float | None:
     """Half of the 95 % confidence interval of a mean; None for a single value."""
     return quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+
+
+def bootstrap(values: Sequence[float], resamples: int = 2000, seed: int = 0) -> tuple[float, float] | None:
+    """95 % interval of the mean by the percentiles of resampled means (Efron 1979); None for a single value.
+
+    The same values give the same interval.
+    """
+    if len(values) < 2:
+        return None
+    draw = random.Random(seed)
+    means = sorted(fmean(draw.choices(values, k=len(values))) for _ in range(resamples))
+    return means[int(0.025 * resamples)], means[int(0.975 * resamples) - 1]
 
 
 def quantile(freedom: int) -> float:
