@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.records import Demonstration
 from dispatchgym.agents.soc_draws import draw_chips, draw_graphs, draw_streams, fixed_chips, fixed_graphs
-from dispatchgym.agents.training import Agent, Training
+from dispatchgym.agents.training import Agent, Training, parse_pair
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.envs.soc.env import StaticKeywords, StreamKeywords
 from dispatchgym.envs.soc.layout import NEVER
 from dispatchgym.envs.soc.problem import SocProblem, SocSizes
+from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
+from dispatchgym.instances.soc.chips import MOST_PES
 from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, topological
 
 DEFAULT_PRESET = "gym-ds3-5"
 ANY_CHIP = "chips"  # as a preset: random chips, drawn anew for every batch
+CHIPS_DOMAIN = "streams of random chips of 2 to 24 PEs, and of gym-ds3"
 ANY_STREAM = "soc-gym-ds3-5"  # shipped folder of the policy that plays the presets without one of their own
 
 
@@ -74,6 +78,7 @@ def streams(preset: str = DEFAULT_PRESET) -> Training:
         run_name=preset,
         keywords={"instance": preset},
         options={"preset": preset},
+        domain=CHIPS_DOMAIN if base is None else f"streams of {preset} with other gaps, caps and noise",
         fixed=fixed_chips if preset == ANY_CHIP else None,
         kept_shapes=2 if preset == ANY_CHIP else 24,
     )
@@ -88,6 +93,7 @@ STATIC_DAG = Training(
     demonstration=demonstration,
     default_sizes=("20x8", "40x8", "60x8", "40x4", "30x3"),
     pretrained="static-dag",
+    domain="Topcuoglu's random graphs and workflows",
     fixed=fixed_graphs,
 )
 
@@ -101,9 +107,30 @@ def of_stream(instance: Stream) -> Training:
     return dataclasses.replace(flow, problem=judged, pretrained=shipped)
 
 
+def outside_streams(about: Mapping[str, Any], instance: Stream) -> bool:
+    """Whether the stream's chip is another one than those that the policy was trained on."""
+    preset, chip = about.get("config", {}).get("preset", DEFAULT_PRESET), instance.workload.platform
+    if preset == ANY_CHIP:
+        return chip.pes > MOST_PES
+    try:
+        own = soc_catalogue.workload(preset).platform
+    except InputError:  # a file that is not here
+        return True
+    same = [(x.pes, dict(x.duration)) for x in chip.clusters] == [(x.pes, dict(x.duration)) for x in own.clusters]
+    return not (same and np.array_equal(chip.bandwidth, own.bandwidth))
+
+
+def outside_graphs(about: Mapping[str, Any], instance: StaticDag) -> bool:
+    """Whether the graph has more than twice as many tasks as the largest, or other numbers of PEs than those trained on."""
+    sizes = [parse_pair(x) for x in about.get("config", {}).get("sizes") or STATIC_DAG.default_sizes]
+    tasks, pes = (sorted(x) for x in zip(*sizes, strict=True))
+    return len(instance.duration) > 2 * tasks[-1] or not pes[0] <= instance.pes <= pes[-1]
+
+
 STREAMS = Agent(
     training=streams,
     of_instance=of_stream,
+    outside=outside_streams,
     greedy_only="streams are played once, greedily: picking the best of several runs would use knowledge of the future",
 )
-STATIC = Agent(training=lambda: STATIC_DAG, of_instance=lambda instance: STATIC_DAG)
+STATIC = Agent(training=lambda: STATIC_DAG, of_instance=lambda instance: STATIC_DAG, outside=outside_graphs)

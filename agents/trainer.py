@@ -185,6 +185,7 @@ class Trainer:
             "iterations": self.iteration,
             "episodes": self.episodes,
             "minutes": round(self.seconds / 60.0, 2),
+            "trained_on": f"{self.training.domain or 'generated instances'} {' '.join(self.sizes)}".strip(),
         }
         checkpoint.save_policy(self.out, self.average, self.average.state_dict(), about)
         tensors = {f"policy.{k}": v for k, v in self.policy.state_dict().items()}

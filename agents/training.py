@@ -48,6 +48,7 @@ class Training:
     run_name: str = ""  # begins the name of a run's folder; empty = `name`
     keywords: dict[str, Any] = field(default_factory=dict)  # of the environment, that make it this problem
     options: dict[str, Any] = field(default_factory=dict)  # of train.py, that make it this training
+    domain: str = ""  # what `draw` draws, in words; empty = generated instances of the sizes
     size: Callable[[str], Any] = parse_pair  # reads a size; InputError unless it is one
     fixed: Callable[[], list[Any]] | None = None  # instances to validate on; None = drawn, some of each size
     kept_shapes: int = 24  # padded sizes whose buffers are kept; fewer where hardly two batches have the same
@@ -70,6 +71,11 @@ def no_objection(options: Mapping[str, str], trained: bool) -> None:
     """Every combination of options of a policy method is possible."""
 
 
+def nothing_is_outside(about: Mapping[str, Any], instance: Any) -> bool:
+    """No instance is said to be unlike those that a policy was trained on."""
+    return False
+
+
 @dataclass(frozen=True)
 class Agent:
     """How a family is trained, and how its policies play."""
@@ -81,6 +87,8 @@ class Agent:
     noted_options: tuple[str, ...] = ()  # those of them that results report
     options_of_run: tuple[str, ...] = ()  # options of train.py that decide the network's features
     refuse: Callable[[Mapping[str, str], bool], None] = no_objection  # InputError for options (of a trained run) that clash
+    # (metadata of a policy, instance) -> whether the instance is unlike those that the policy was trained on
+    outside: Callable[[Mapping[str, Any], Any], bool] = nothing_is_outside
     greedy_only: str = ""  # why its policies play once, greedily; empty = they may sample
 
     def of_run(self, config: Mapping[str, Any]) -> Training:

@@ -34,8 +34,8 @@ from dispatchgym.statistics import bootstrap
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = ("distribution", "instances", "policy / best rule", "95 % interval", "worst", "best rule", "jobs")
-NOTE = """Policy / best rule: geometric mean of the policy's objective over the best rule's; the interval is a bootstrap's over the
-instances. Where all instances are of one workload, the best rule is the one with the least geometric mean; elsewhere every
+NOTE = """Policy / best rule: geometric mean of the policy's objective over the best rule's; the interval is a bootstrap's over
+the instances. Where all instances are of one workload, the best rule is the one with the least geometric mean; elsewhere every
 instance has its own. Jobs: completed by the policy over those of the best rule, where some may be turned away."""
 
 

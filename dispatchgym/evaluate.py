@@ -153,6 +153,7 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
         console = Console(width=None if sys.stdout.isatty() else 200)
         if done:
             console.print(f"{len(done)} of {len(pairs)} pairs were finished before", highlight=False)
+        _remark(problem, pairs)
         try:
             _work(problem, options, [pair for pair in pairs if pair.key not in done], results, console)
         finally:
@@ -164,6 +165,16 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
         if options.plot:
             _plot(problem, pairs, rows, results, console)
     return rows
+
+
+def _remark(problem: Family, pairs: list[Pair]) -> None:
+    """Say, on stderr, which policies are asked to play what they were not trained on."""
+    asked: dict[str, list[Any]] = {}
+    for pair in pairs:
+        asked.setdefault(pair.method.text, []).append(pair.instance)
+    for method, instances in asked.items():
+        for line in problem.remarks(instances, method):
+            print(f"note: {line}", file=sys.stderr)
 
 
 def _plot(problem: Family, pairs: list[Pair], rows: list[Row], results: Results, console: Console) -> None:

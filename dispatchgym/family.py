@@ -151,6 +151,12 @@ class Family:
         import_module(self.methods).check_method(method)
         return None
 
+    def remarks(self, instances: Sequence[Any], method: Method | str) -> list[str]:
+        """What to know before the method is run on the instances, a line each: a policy may not be made for them."""
+        method = parse_method(method)
+        found: list[str] = self._policies(method).remarks(self, instances, method) if is_policy(method) else []
+        return found
+
     def solve(self, instance: Any, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
         """Run a method on one instance."""
         method = parse_method(method)

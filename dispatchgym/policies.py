@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -88,7 +89,7 @@ def solve(family: Family, instance: Any, method: Method, *, seed: int = 0) -> Re
         "samples": count,
         **{option: method.choice(option, agent.method_options[option]) for option in agent.noted_options},
         "checkpoint": ", ".join(dict.fromkeys(player.checkpoint for player in used)),
-        "trained": {k: used[0].about.get(k) for k in ("minutes", "episodes", "iterations")},
+        "trained": {k: used[0].about.get(k) for k in ("minutes", "episodes", "iterations")} | {"on": trained_on(used[0].about)},
     }
     return Result(objective, schedule, "feasible", time.perf_counter() - began, notes=notes)
 
@@ -105,6 +106,30 @@ def players_of(family: Family, instance: Any, method: Method) -> list[Player]:
     except InputError as error:
         raise method.error(str(error)) from None
     return [_player(way, family, method) for way in ways]
+
+
+def trained_on(about: Mapping[str, Any]) -> str:
+    """What the policy with this metadata was trained on, in words."""
+    sizes = " ".join(about.get("config", {}).get("sizes", ()))
+    return str(about.get("trained_on") or f"generated instances {sizes}".strip())
+
+
+def remarks(family: Family, instances: Sequence[Any], method: Method) -> list[str]:
+    """A line for every policy that the method plays on instances unlike those that it was trained on."""
+    prepare(method, family)
+    agent = family.trained_by()
+    outside: dict[str, list[str]] = {}
+    said: dict[str, str] = {}
+    for instance in instances:
+        for player in players_of(family, instance, method):
+            said[player.checkpoint] = trained_on(player.about)
+            if agent.outside(player.about, instance):
+                outside.setdefault(player.checkpoint, []).append(instance.name)
+    return [
+        f"{method.text}: {policy} was trained on {said[policy]}; {len(names)} of {len(instances)} instances are unlike that "
+        f"({names[0]}), and rules may be better there"
+        for policy, names in outside.items()
+    ]
 
 
 def _player(way: Way, family: Family, method: Method) -> Player:

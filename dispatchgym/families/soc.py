@@ -30,7 +30,7 @@ FAMILY = Family(
     ),
     variants={"": {"instance": "gym-ds3-1", "horizon": 200, "pool": 1}},
     agent=Lazy("dispatchgym.agents.soc:STREAMS"),
-    policy_help="the learned policy, the shipped one or @RUN, greedy",
+    policy_help="the learned policy, greedy: the shipped one (made for gym-ds3; rules may be better elsewhere) or @RUN",
     options=Lazy("dispatchgym.families.chips:StreamOptions"),
     train_options=Lazy("dispatchgym.families.chips:StreamTraining"),
     disturbance=Lazy("dispatchgym.families.chips:WORKLOADS"),

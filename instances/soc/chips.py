@@ -39,6 +39,7 @@ SETS = {  # of names: one to choose weights by, one to report on
 LOADS = (0.3, 1.8)  # of the arrivals, 1 = all that the chip can carry
 MAX_LOAD = 10.0
 KINDS = 20  # of tasks of the random applications
+MOST_PES = 24  # of three clusters of cores and three of accelerators, four each
 JOBS = 60  # that arrive on a named chip before its horizon, about
 
 Floats = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from dispatchgym import families
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
@@ -175,3 +176,34 @@ def test_whatever_noise_and_arrivals_a_log_is_followed() -> None:
     logs = [solve_stream(x, "eft").schedule for x in pool]
     for x, log, played in zip(pool, logs, followed("soc", pool, logs), strict=True):
         assert np.array_equal(played.start, log.start), x.workload
+
+
+def test_a_policy_on_chips_or_graphs_that_it_was_not_trained_on_says_so() -> None:
+    soc, static = families.load("soc"), families.load("static-dag")
+    own, other = soc.load("gym-ds3-1,queue=4/s0"), soc.load("wireless-8-six/s3")
+    assert soc.remarks([own], "policy") == soc.remarks([other], "etf") == []
+    policy = str(checkpoint.PRETRAINED / "soc-gym-ds3-5")
+    (line,) = soc.remarks([own, other], f"policy@{policy}")
+    assert "trained on streams of gym-ds3-5" in line
+    assert "1 of 2 instances are unlike that (wireless-8-six/s3)" in line
+    assert static.remarks([static.load("topcuoglu/v40/p8/s1")], "policy") == []
+    for name in ("topcuoglu/v400/p8/s1", "topcuoglu/v40/p30/s1"):
+        assert len(static.remarks([static.load(name)], "policy")) == 1
+
+
+def test_a_run_keeps_in_words_what_it_was_trained_on(tmp_path: Path) -> None:
+    for name, said in (("soc", "streams of gym-ds3-1"), ("static-dag", "Topcuoglu's random graphs and workflows 8x3 6x2")):
+        words: dict[str, Any] = {"preset": "gym-ds3-1"} if name == "soc" else {}
+        run = trainer(tmp_path / name, problem=name, steps=1, sizes=SIZES[name], **words, **TINY)
+        run.run(lambda line: None)
+        about = json.loads((tmp_path / name / "policy.json").read_text())
+        assert about["trained_on"].startswith(said)
+
+
+def test_training_on_random_chips_plays_other_sizes_in_every_batch(tmp_path: Path) -> None:
+    run = trainer(tmp_path / "run", problem="soc", preset="chips", steps=3, **{**TINY, "log_every": 9})
+    lines: list[Any] = []
+    run.run(lines.append)
+    assert run.iteration == 3
+    assert lines[-1]["validation"] > 0
+    assert len(run._rollouts) <= 2
