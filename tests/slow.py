@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 SLOW = (
     "*cuda_simulator*",
     "tests/agents/test_cuda_training.py::*",
+    "tests/core/test_conformance.py::test_a_batch_is_single_environments_in_every_variant*",
     "tests/core/test_recorded_episodes.py::test_further_episodes*",
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from stable_baselines3.common.env_checker import check_env as check_sb3
 
+from dispatchgym import families
 from dispatchgym.envs.blocking.check import check
 from dispatchgym.envs.blocking.layout import NO_BUDGET, Clock
 from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
@@ -30,17 +28,24 @@ from tests.blocking import safety_kernel
 from tests.blocking.record import COPIES, KINDS, record
 from tests.blocking.search import best_reachable
 from tests.blocking.shops import IDS, brute_force, random_shop
+from tests.core import conformance, conformance_vector
 from tests.core.targets import on_every_target
 
 ROOT = Path(__file__).parents[2]
-ID, FLAT_ID = IDS
+ID = IDS[0]
 SMALL: dict[str, Any] = {"jobs": 4, "machines": 3, "pool": 5, "duration": (0, 9)}
 WAYS: tuple[dict[str, Any], ...] = (
-    {},
     {"swap": False},
     {"no_wait": True},
     {"interruptions": 0.2},
     {"swap": False, "interruptions": {"down_share": 0.2, "mode": "bernoulli", "restart": True}},
+)
+
+CHANGED = (
+    conformance.checkers_have_no_complaints,
+    conformance.legal_play_ends_in_a_schedule_that_the_referee_accepts,
+    conformance.pictures_can_be_drawn_at_any_moment,
+    conformance_vector.a_batch_equals_gymnasiums_own_batch_of_single_environments,
 )
 
 
@@ -248,22 +253,10 @@ def test_plain_python_compiled_code_and_the_cuda_simulator_agree_to_the_last_bit
         assert compiled[f"{name}-1"].tobytes() == compiled[f"{name}-{COPIES}"].tobytes(), name
 
 
+@pytest.mark.parametrize("rule", CHANGED, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("words", WAYS, ids=str)
-def test_both_faces_pass_the_checkers_and_agree(words: dict[str, Any]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_env(gymnasium.make(ID, **SMALL, **words).unwrapped, skip_render_check=True)
-        check_sb3(gymnasium.make(FLAT_ID, **SMALL, **words).unwrapped)
-    vector = gymnasium.make_vec(ID, num_envs=3, **SMALL, **words)
-    single = gymnasium.make(ID, **SMALL, **words)
-    many, one = vector.reset(seed=7)[0], single.reset(seed=9)[0]
-    over = False
-    while not over:
-        for name, value in one.items():
-            assert value.tobytes() == many[name][2].tobytes(), name
-        action = int(many["action_mask"][2].argmax())
-        many = vector.step(many["action_mask"].argmax(axis=1))[0]
-        one, _, over, _, _ = single.step(action)
+def test_the_rules_of_every_environment_hold_in_every_variant(words: dict[str, Any], rule: Any) -> None:
+    rule(conformance.Case("BlockingJobShop-v0", SMALL | words, families.load("blocking")))
 
 
 @pytest.mark.parametrize(
@@ -289,15 +282,6 @@ def test_both_faces_pass_the_checkers_and_agree(words: dict[str, Any]) -> None:
 def test_bad_words_are_named(words: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         gymnasium.make(ID, **words)
-
-
-def test_pictures_can_be_drawn_at_any_moment() -> None:
-    env = gymnasium.make(ID, render_mode="rgb_array", interruptions=0.2, **SMALL)
-    env.reset(seed=0)
-    env.step(0)
-    picture = env.render()
-    assert picture.ndim == 3
-    assert picture.std() > 0
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,10 @@ class Case:
         return "Flat" in self.id
 
     def make(self, **words: Any) -> Any:
-        return gymnasium.make(PREFIX + self.id, **self.words, **words)
+        return gymnasium.make(PREFIX + self.id, **(self.words | words))
 
     def make_vec(self, copies: int, **words: Any) -> Any:
-        return gymnasium.make_vec(PREFIX + self.id, num_envs=copies, **self.words, **words)
+        return gymnasium.make_vec(PREFIX + self.id, num_envs=copies, **(self.words | words))
 
 
 def cases() -> Iterator[Case]:
