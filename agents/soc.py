@@ -20,7 +20,8 @@ from dispatchgym.envs.soc.problem import SocProblem, SocSizes
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc.chips import MOST_PES
-from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, topological
+from dispatchgym.instances.soc.graph import topological
+from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog
 
 DEFAULT_PRESET = "gym-ds3-5"
 ANY_CHIP = "chips"  # as a preset: random chips, drawn anew for every batch

@@ -12,9 +12,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.names import printable
 
-_SECONDS = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))s")
-_SAMPLES = re.compile(r"x([+-]?\d+)")
+_SECONDS = re.compile(r"([+-]?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}))s")
+_SAMPLES = re.compile(r"x([+-]?[0-9]{1,9})")
+MAX_SAMPLES = 2**20  # episodes that are played at once: memory is taken for all of them
+MAX_WORKERS = 1024
+MAX_COUNT = 10**12  # moves, evaluations, iterations
+_MOST = {"workers": MAX_WORKERS, "beam": MAX_SAMPLES}  # of options; others may be up to MAX_COUNT
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Method:
     options: Mapping[str, str] = field(default_factory=dict, hash=False)  # key=value, in the order typed
 
     def error(self, problem: str) -> InputError:
-        return InputError(f"method '{self.text}': {problem}")
+        return InputError(f"method '{printable(self.text, 100)}': {problem}")
 
     def among(self, names: Collection[str]) -> None:
         """Raise InputError unless the method is one of `names`."""
@@ -41,8 +46,11 @@ class Method:
         value = self.options.get(key)
         if value is None:
             return default
-        if not value.isdecimal() or int(value) < 1:
-            raise self.error(f"option {key}={value} is not a positive whole number")
+        most = _MOST.get(key, MAX_COUNT)
+        if not re.fullmatch(r"[0-9]{1,13}", value) or int(value) < 1:
+            raise self.error(f"option {key}={printable(value)} is not a positive whole number")
+        if int(value) > most:
+            raise self.error(f"option {key}={value} is more than {most}")
         return int(value)
 
     def budget(self, key: str, *others: str) -> int | None:
@@ -82,6 +90,7 @@ def parse_method(text: str | Method) -> Method:
     """
     if isinstance(text, Method):
         return text
+    shown = printable(text, 100)
     name, colon, rest = text.partition(":")
     target = None
     if "@" in name:
@@ -90,11 +99,11 @@ def parse_method(text: str | Method) -> Method:
         if not colon or "/" in rest or "\\" in rest:  # the colon, if any, belongs to the path
             target, colon, rest = tail, "", ""
         if not target:
-            raise InputError(f"method '{text}': nothing follows '@'")
+            raise InputError(f"method '{shown}': nothing follows '@'")
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
-        raise InputError(f"method '{text}': '{name}' is not a method name")
+        raise InputError(f"method '{shown}': '{printable(name)}' is not a method name")
     if colon and not rest:
-        raise InputError(f"method '{text}': nothing follows ':'")
+        raise InputError(f"method '{shown}': nothing follows ':'")
     seconds: float | None = None
     samples: int | None = None
     options: dict[str, str] = {}
@@ -106,13 +115,15 @@ def parse_method(text: str | Method) -> Method:
         elif found := _SAMPLES.fullmatch(option):
             repeated, samples = samples is not None, int(found[1])
             wrong = samples < 1
+            if samples > MAX_SAMPLES:
+                raise InputError(f"method '{shown}': option '{printable(option)}' is more than x{MAX_SAMPLES}")
         elif equals and re.fullmatch(r"[a-z][a-z0-9_-]*", key) and value:
             repeated, wrong = key in options, False
             options[key] = value
         else:
-            raise InputError(f"method '{text}': option '{option}' is not SECONDS (10s), SAMPLES (x128) or KEY=VALUE")
+            raise InputError(f"method '{shown}': option '{printable(option)}' is not SECONDS (10s), SAMPLES (x128) or KEY=VALUE")
         if wrong:
-            raise InputError(f"method '{text}': option '{option}' must be positive")
+            raise InputError(f"method '{shown}': option '{printable(option)}' must be positive")
         if repeated:
-            raise InputError(f"method '{text}': option '{option}' repeats an earlier one")
+            raise InputError(f"method '{shown}': option '{printable(option)}' repeats an earlier one")
     return Method(text, name, target, seconds, samples, options)

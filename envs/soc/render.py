@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core.drawing import DPI, FAINT, INK, SAFE, WIDTH, draw_marks, job_colours, style_gantt
 from dispatchgym.envs.soc.check import Run, executions
-from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, lower_bound, topological
+from dispatchgym.instances.soc.graph import topological
+from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, lower_bound
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

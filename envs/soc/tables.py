@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core.columns import stacked
 from dispatchgym.envs.soc.layout import App, Pe, Pred, TaskData, Worth
-from dispatchgym.instances.soc.instance import StaticDag, Workload, lower_bound, topological
+from dispatchgym.instances.soc.graph import topological
+from dispatchgym.instances.soc.instance import StaticDag, Workload, lower_bound
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import files as jobshop_files
 from dispatchgym.instances.jobshop.instance import JobShop
-from dispatchgym.instances.names import each_once, name_range, printable, split_selector, unknown
+from dispatchgym.instances.names import each_once, name_range, printable, unknown
 
 
 class Bounds(NamedTuple):
@@ -87,7 +87,7 @@ def _load_bundled(name: str) -> JobShop:
 
 def _check_path(what: str | Path) -> None:
     """Raise InputError unless `what` is, or at least looks like, a path."""
-    path, _ = split_selector(what)
+    path, _ = jobshop_files.split_file(what)
     looks_like_a_path = isinstance(what, Path) or "/" in what or path.suffix != "" or "#" in what
     if not str(what) or not (looks_like_a_path or os.path.exists(path)):
         raise unknown(str(what), (*_NAMES, *SETS), f"sets are {', '.join(SETS)}")
@@ -112,7 +112,7 @@ def _members(spec: str) -> Iterable[str]:
         if members is not None:
             return members
     _check_path(spec)
-    path, _ = split_selector(spec)
+    path, _ = jobshop_files.split_file(spec)
     if not os.path.isfile(path):
         raise InputError(f"{printable(path, 200)}: {'is not a file' if os.path.exists(path) else 'no such file'}")
     return (spec,)

@@ -1,51 +1,64 @@
-"""Job-shop files: standard text, Taillard's specification, and JSON.
+"""Job-shop files: standard text, OR-Library's collection, Taillard's specification, and JSON (`json_files.py`).
 
 The format is told by the content. In standard text a line is a job, so routes may differ in length and revisit
 machines; `n m` stands above them and `#` begins a comment. Taillard's files (E. Taillard, Benchmarks for basic
 scheduling problems, EJOR 64, 1993) hold a `Times` and a `Machines` block with machines counted from 1, and may hold
-several instances. JSON is `{"problem": "jobshop", "name", "machines", "jobs": [[[machine, duration], ...], ...],
-"release": [...], "lower_bound", "best_known"}`; only `jobs` is required.
+several instances. OR-Library's `jobshop1.txt` has a line `instance la03` above each instance in standard text. A file
+`.jsp` is standard text, after which a makespan and a solution may follow; they are not read.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.jobshop.instance import MAX_HORIZON, MAX_OPERATIONS, JobShop
-from dispatchgym.instances.names import split_selector
+from dispatchgym.instances.jobshop.json_files import Route, build, parse_json
+from dispatchgym.instances.names import did_you_mean, printable
 
-Route = tuple[Sequence[int], Sequence[int]]  # machines and durations of one job, in processing order
-
-_JSON_KEYS = ("problem", "name", "machines", "jobs", "release", "lower_bound", "best_known")
+_SECTION = re.compile(r"[ \t]*instance[ \t]+(\S+)[ \t]*", re.IGNORECASE)  # heads an instance of OR-Library's collected file
 
 
 def read(path: str | Path) -> JobShop:
-    """The one instance of a file; `FILE#3` is the third of a file that holds several.
+    """The one instance of a file; `FILE#3` or `FILE#la03` is one of a file that holds several.
 
     Raises InputError, naming file, line and value.
     """
-    file, index = split_selector(path)
+    file, selected = split_file(path)
     instances = read_all(file)
-    if index is None:
+    shown = printable(file.name, 200)
+    if selected is None:
         if len(instances) > 1:
             last = f"{file}#{len(instances)}"
-            raise InputError(f"{file.name}: holds {len(instances)} instances; choose one with {file}#1 to {last}")
+            raise InputError(f"{shown}: holds {len(instances)} instances; choose one with {file}#1 to {last}")
         return instances[0]
-    if not 1 <= index <= len(instances):
-        raise InputError(f"{file.name}: has no instance {index}, only 1 to {len(instances)}")
-    return instances[index - 1]
+    named = {instance.name: instance for instance in instances}
+    if selected in named:
+        return named[selected]
+    if not re.fullmatch(r"[0-9]{1,6}", selected):
+        near = did_you_mean(selected, named)
+        raise InputError(f"{shown}: has no instance {printable(selected)}" + (f"; {near}" if near else ""))
+    if not 1 <= int(selected) <= len(instances):
+        raise InputError(f"{shown}: has no instance {int(selected)}, only 1 to {len(instances)}")
+    return instances[int(selected) - 1]
+
+
+def split_file(path: str | Path) -> tuple[Path, str | None]:
+    """`FILE#3` as (FILE, "3"), `FILE#la03` as (FILE, "la03"); (path, None) for another path, or a file whose own name is so."""
+    found = re.fullmatch(r"(.+)#([A-Za-z0-9_.-]{1,60})", str(path), re.DOTALL)
+    if found is None or os.path.isfile(path):
+        return Path(path), None
+    return Path(found[1]), found[2]
 
 
 def read_all(path: str | Path) -> list[JobShop]:
-    """Every instance of a file, in order. Only Taillard's format can hold more than one."""
+    """Every instance of a file, in order."""
     file = Path(path)
     return parse(read_text(file), file.name)
 
@@ -53,7 +66,9 @@ def read_all(path: str | Path) -> list[JobShop]:
 def parse(text: str, source: str) -> list[JobShop]:
     """The instances in `text`; `source` is the file name that errors show and whose stem names the instance."""
     if text.lstrip().startswith(("{", "[")):
-        return [_parse_json(text, source)]
+        return parse_json(text, source)
+    if any(_SECTION.fullmatch(line) for line in text.splitlines()):
+        return _parse_collection(text, source)
     lines = _Lines(text, source)
     if any(_is_word(row, "times") or _is_header_words(row) for _, row in lines.rows):
         return _parse_taillard(lines)
@@ -132,14 +147,30 @@ def _parse_standard(lines: _Lines) -> JobShop:
         raise lines.error(f"{len(header)} numbers, expected two: jobs and machines")
     _check_sizes(lines, header)
     jobs, machines = header
+    if jobs > 1 and lines.left == 2 * jobs and all(len(row.split()) == machines for _, row in lines.rows[lines.position :]):
+        raise lines.error(f"{2 * jobs} lines for {jobs} jobs: Taillard's two blocks need the titles Times and Machines")
     routes: list[Route] = []
     for job in range(jobs):
         row = lines.take(f"job {job} of {jobs}")
         routes.append(_parse_route(lines, row, job, machines))
-    if lines.left:
+    if lines.left and not lines.source.endswith(".jsp"):
         lines.take("nothing")
         raise lines.error(f"one more line than the {jobs} jobs of the header")
-    return _build(routes, lines.source, machines=machines, name=lines.stem)
+    return build(routes, lines.source, machines=machines, name=lines.stem)
+
+
+def _parse_collection(text: str, source: str) -> list[JobShop]:
+    """Instances in standard text under lines `instance NAME`; lines without numbers only are remarks."""
+    rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    heads = [(number, found[1]) for number, row in enumerate(rows) if (found := _SECTION.fullmatch(row))]
+    instances = []
+    for (begin, name), (end, _) in zip(heads, [*heads[1:], (len(rows), "")], strict=True):
+        # Empty lines stand for all others, so that errors name the line in the file.
+        kept = [row if begin < n < end and re.fullmatch(r"[0-9 \t]+", row) else "" for n, row in enumerate(rows)]
+        instance = _parse_standard(_Lines("\n".join(kept), source))
+        object.__setattr__(instance, "name", name)
+        instances.append(instance)
+    return instances
 
 
 def _parse_route(lines: _Lines, row: str, job: int, machines: int) -> Route:
@@ -172,7 +203,7 @@ def _parse_taillard(lines: _Lines) -> list[JobShop]:
     for index, (routes, header) in enumerate(found, 1):
         name = lines.stem if len(found) == 1 else f"{lines.stem}#{index}"
         best, bound = header[4:] if len(header) == 6 else (None, None)
-        instances.append(_build(routes, lines.source, machines=header[1], name=name, lower_bound=bound, best_known=best))
+        instances.append(build(routes, lines.source, machines=header[1], name=name, lower_bound=bound, best_known=best))
     return instances
 
 
@@ -193,89 +224,6 @@ def _parse_block(lines: _Lines, title: str, header: list[int], low: int, high: i
                 raise lines.error(f"{what} {value} of job {job} is not between {low} and {high - 1}")
         block.append(numbers)
     return block
-
-
-def _parse_json(text: str, source: str) -> JobShop:
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{source} line {error.lineno}: is not JSON: {error.msg}") from error
-    except (RecursionError, ValueError) as error:
-        raise InputError(f"{source}: is not usable JSON: nested too deeply or a number too long") from error
-    if not isinstance(data, dict) or data.get("problem", "jobshop") != "jobshop":
-        raise InputError(f"{source}: is not a job shop (expected an object with 'problem': 'jobshop')")
-    unknown = [key for key in data if key not in _JSON_KEYS]
-    if unknown:
-        raise InputError(f"{source}: unknown key {unknown[0]!r}; known are {', '.join(_JSON_KEYS)}")
-    jobs = data.get("jobs")
-    if not isinstance(jobs, list) or not jobs:
-        raise InputError(f"{source}: 'jobs' must be a list with at least one job")
-    machines = _whole(data.get("machines"), 1, f"{source}: 'machines'", MAX_OPERATIONS + 1)
-    routes = [_json_route(job, j, machines, source) for j, job in enumerate(jobs)]
-    release = data.get("release") or []
-    if not isinstance(release, list):
-        raise InputError(f"{source}: 'release' must be a list")
-    bound, best = (_whole(data.get(key), 0, f"{source}: {key!r}") for key in ("lower_bound", "best_known"))
-    if bound is not None and best is not None and bound > best:
-        raise InputError(f"{source}: lower bound {bound} is above the best known makespan {best}")
-    return _build(
-        routes,
-        source,
-        machines=machines or 0,
-        name=_json_name(data.get("name"), source),
-        release=[_number(r, 0, f"{source}: release of job {j}:") for j, r in enumerate(release)],
-        lower_bound=bound,
-        best_known=best,
-    )
-
-
-def _json_name(name: Any, source: str) -> str:
-    if name is None:
-        return Path(source).stem
-    # results are stored in files of this name
-    if not isinstance(name, str) or not re.fullmatch(r"[^/\\\x00-\x1f\x7f]{1,120}", name) or name.strip(". ") == "":
-        raise InputError(f"{source}: 'name' must be 1 to 120 characters without slashes and control characters")
-    return name
-
-
-def _json_route(job: Any, j: int, machines: int | None, source: str) -> Route:
-    if not isinstance(job, list) or not job:
-        raise InputError(f"{source}: job {j} must be a list with at least one [machine, duration]")
-    route, durations = [], []
-    for k, pair in enumerate(job):
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise InputError(f"{source}: operation {k} of job {j} must be [machine, duration]")
-        machine = _number(pair[0], 0, f"{source}: machine of job {j}:", MAX_OPERATIONS)
-        if machines is not None and machine >= machines:
-            raise InputError(f"{source}: machine {machine} of job {j} is not below {machines} (operation {k})")
-        route.append(machine)
-        durations.append(_number(pair[1], 0, f"{source}: duration of job {j}:"))
-    return route, durations
-
-
-def _whole(value: Any, low: int, what: str, high: int = MAX_HORIZON) -> int | None:
-    return None if value is None else _number(value, low, what, high)
-
-
-def _number(value: Any, low: int, what: str, high: int = MAX_HORIZON) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(f"{what} {str(value)[:40]!r} is not a whole number")
-    if not low <= value < high:
-        raise InputError(f"{what} {str(value)[:40]} is not between {low} and {high - 1}")
-    return value
-
-
-def _build(routes: Sequence[Route], source: str, **fields: Any) -> JobShop:
-    longest = max(len(route) for route, _ in routes)
-    if len(routes) * longest > MAX_OPERATIONS:
-        raise InputError(f"{source}: {len(routes)} jobs of up to {longest} operations is more than {MAX_OPERATIONS}")
-    machine = np.full((len(routes), longest), -1, np.int32)
-    duration = np.zeros((len(routes), longest), np.int32)
-    for job, (route, durations) in enumerate(routes):
-        machine[job, : len(route)] = route
-        duration[job, : len(route)] = durations
-    fields["release"] = np.asarray(fields.get("release", ()), np.int32)
-    return JobShop(machine, duration, **fields)
 
 
 def write(instance: JobShop, path: str | Path) -> None:

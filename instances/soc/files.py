@@ -22,6 +22,7 @@ from dispatchgym.instances.json_fields import parse as parse_json
 from dispatchgym.instances.soc import workflow as soc_workflow
 from dispatchgym.instances.soc.instance import (
     MAX_HORIZON,
+    MAX_PES,
     MAX_TASKS,
     MAX_TIME,
     Application,
@@ -35,7 +36,6 @@ from dispatchgym.instances.soc.instance import (
 Readable = Application | Platform | StaticDag | Workload
 Made = TypeVar("Made")
 
-MAX_PES = 10_000
 MILLIWATTS_PER_MHZ_V2 = 0.2  # power of a busy PE at a frequency and voltage where a file states none: our assumption
 DEFAULT_BANDWIDTH = 1.0  # volume per microsecond between PEs where a file states none
 
@@ -185,7 +185,7 @@ def _cluster(data: Field) -> Cluster:
     duration = {task: ticks.whole(0, MAX_TIME) for task, ticks in data["exec_time_us"].items()}
     idle = data.get("idle_mw")
     name = data["name"].text() if "name" in data else f"cluster{data['id'].value}"
-    pes = data["num_pes"].whole(1, MAX_PES)
+    pes = data["num_pes"].whole(1, MAX_PES + 1)
     return _made(data, Cluster, name, pes, duration, _levels(data), idle.whole(0, MAX_TIME) if idle is not None else 0)
 
 
@@ -201,6 +201,8 @@ def _levels(data: Field) -> tuple[Level, ...]:
         mhz = pair[0].whole(1, MAX_TIME)
         if not profile:
             volt = pair[1].number() / 1000
+            if not abs(volt) < MAX_TIME:
+                raise pair[1].error(f"{pair[1].value:g} mV is out of range")
             watts = MILLIWATTS_PER_MHZ_V2 * mhz * volt**2 / 1000
         elif str(mhz) in profile:
             watts = profile[str(mhz)].rows(least=1)[0].number()

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from dispatchgym.instances.arrays import read_only
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.soc.graph import topological
 
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.float64]
@@ -31,6 +32,7 @@ WHEN_FULL: tuple[str, ...] = get_args(WhenFull)
 MAX_TIME = 2**30  # every time stays below this, so int32 never overflows
 MAX_HORIZON = 2_000_000  # microseconds: mean latencies are kept in nanoseconds
 MAX_TASKS = 20_000
+MAX_PES = 2048
 MAX_ENTRIES = 50_000_000  # numbers in one table, larger is refused before memory is taken
 
 
@@ -86,6 +88,8 @@ class Platform:
             raise InputError(
                 f"{self.name}: bandwidth {value:g} between clusters {bad[0] if bad else 'of one PE'} is not positive"
             )
+        if self.pes > MAX_PES:
+            raise InputError(f"{self.name}: {self.pes} PEs are more than {MAX_PES}")
         object.__setattr__(self, "between", read_only(between))
 
     @cached_property
@@ -151,8 +155,12 @@ class StaticDag:
         if duration.size and not np.issubdtype(duration.dtype, np.integer):
             raise InputError(f"{self.name}: durations must be whole numbers")
         n, p = duration.shape
-        if n > MAX_TASKS or n * p > MAX_ENTRIES:
-            raise InputError(f"{self.name}: {n} tasks on {p} PEs are too many")
+        if n > MAX_TASKS or p > MAX_PES or n * p > MAX_ENTRIES:
+            raise InputError(f"{self.name}: {n} tasks on {p} PEs are too many (at most {MAX_TASKS} and {MAX_PES})")
+        if len(self.edges) * p * p > MAX_ENTRIES:
+            raise InputError(
+                f"{self.name}: {len(self.edges)} edges between {p} PEs each way are more than {MAX_ENTRIES} transfers"
+            )
         for i, row in enumerate(duration.tolist()):
             if not any(x >= 0 for x in row):
                 raise InputError(f"{self.name}: task {self.tasks[i] if self.tasks else i} can run on no PE")
@@ -301,32 +309,18 @@ def _gaps(workload: Workload, rng: np.random.Generator) -> IntArray:
         step = int(workload.scale)
         count = workload.horizon // max(step, 1) + 2
         return np.full(count, step, np.int32)
-    found = np.zeros(0, np.int64)
-    while found.sum() <= workload.horizon:
-        found = np.append(found, np.floor(rng.exponential(workload.scale, 64)).astype(np.int64))
-    return np.minimum(found, MAX_TIME).astype(np.int32)
+    blocks: list[npt.NDArray[np.int64]] = []
+    reached = 0
+    while reached <= workload.horizon:
+        blocks.append(np.floor(rng.exponential(workload.scale, 64)).astype(np.int64))
+        reached += int(blocks[-1].sum())
+    return np.minimum(np.concatenate(blocks), MAX_TIME).astype(np.int32)
 
 
 def transfer_times(edges: IntArray, bandwidth: FloatArray) -> IntArray:
     """(E, P, P) floor(volume / bandwidth), in microseconds."""
     volume = edges[:, 2].astype(np.float64)[:, None, None]
     return np.minimum(np.floor(volume / bandwidth[None]), MAX_TIME).astype(np.int32)
-
-
-def topological(tasks: int, edges: IntArray) -> list[int]:
-    """The tasks, predecessors first, of equal ones the smaller number; shorter than `tasks` if there is a cycle."""
-    missing = [0] * tasks
-    after: list[list[int]] = [[] for _ in range(tasks)]
-    for a, b, _ in edges.tolist():
-        missing[b] += 1
-        after[a].append(b)
-    order = [t for t in range(tasks) if missing[t] == 0]
-    for t in order:
-        for u in after[t]:
-            missing[u] -= 1
-            if missing[u] == 0:
-                order.append(u)
-    return order
 
 
 def on_platform(application: Application, platform: Platform) -> StaticDag:

@@ -144,7 +144,7 @@ def test_bad_text_is_refused_in_one_line_with_its_place(tmp_path: Path, text: st
 
 JOBS = [[[0, 1], [1, 2]], [[1, 3]]]
 BAD_JSON: list[tuple[Any, str]] = [
-    ([], "is not a job shop"),
+    ([], "a list is not a JSON object"),
     ({"problem": "soc", "jobs": JOBS}, "is not a job shop"),
     ({}, "'jobs' must be a list with at least one job"),
     ({"jobs": []}, "'jobs' must be a list with at least one job"),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc import generate as soc_generate
-from dispatchgym.instances.soc.instance import StaticDag, Workload, topological
+from dispatchgym.instances.soc.graph import topological
+from dispatchgym.instances.soc.instance import StaticDag, Workload
 
 
 def heights(dag: StaticDag) -> np.ndarray:

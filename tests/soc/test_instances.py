@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc import files as soc_files
-from dispatchgym.instances.soc.instance import Application, Cluster, Platform, StaticDag, Stream, Workload, topological
+from dispatchgym.instances.soc.graph import topological
+from dispatchgym.instances.soc.instance import Application, Cluster, Platform, StaticDag, Stream, Workload
 
 
 def test_every_bundled_graph_has_an_optimum_between_its_critical_path_and_one_pe() -> None:

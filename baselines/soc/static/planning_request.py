@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, topological
+from dispatchgym.instances.soc.graph import topological
+from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule
 
 Ints = npt.NDArray[np.integer]
 
