@@ -54,7 +54,8 @@ def test_a_stream_of_a_million_gaps_is_drawn_in_linear_time() -> None:
 def test_voltages_out_of_range_are_refused(tmp_path: Path) -> None:
     cluster = {"id": 0, "num_pes": 1, "exec_time_us": {"a": 1}, "opp_mhz_mv": [[900, 1e300]]}
     path = tmp_path / "chip.json"
-    path.write_text(json.dumps({"format": "soc-platform/1", "name": "chip", "clusters": [cluster], "bandwidth": {"between_clusters": [[1]]}}))
+    chip = {"format": "soc-platform/1", "name": "chip", "clusters": [cluster], "bandwidth": {"between_clusters": [[1]]}}
+    path.write_text(json.dumps(chip))
     refused(lambda: soc_files.read(path), "mV is out of range")
 
 
