@@ -11,8 +11,10 @@ import numpy as np
 from dispatchgym.agents.records import Demonstration
 from dispatchgym.agents.training import Agent, Training, Way, parse_count, starts_only
 from dispatchgym.envs.core.contract import Sizes
-from dispatchgym.envs.memory.env import MapKeywords, PackKeywords
-from dispatchgym.envs.memory.map.problem import CHOICES, Actions, MapProblem, MapSizes
+from dispatchgym.envs.memory.map.env import MapKeywords
+from dispatchgym.envs.memory.map.layout import CHOICES
+from dispatchgym.envs.memory.map.problem import Actions, MapProblem, MapSizes
+from dispatchgym.envs.memory.pack.env import PackKeywords
 from dispatchgym.envs.memory.pack.problem import PackProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import catalogue as memory_catalogue
@@ -78,8 +80,8 @@ def draw_programs(rng: np.random.Generator, count: int, sizes: Sequence[str], ha
     ]
 
 
-# What an access that a plan serves from slow memory, as part of a stay or as its first one makes of the choices: the lower,
-# the nearer. Of the ways to bring a buffer in, those that leave alone what others hope to keep, in good time, come first.
+# Ranks of the choices for an access that the plan serves from slow memory, within a stay, or as the first access of a stay; 0 is
+# the choice nearest to the plan. Of the ways to bring a buffer in, an early fetch to a gap that others do not want comes first.
 AS_SLOW = (0, 9, *[9] * 9)
 AS_KEPT = (8, 0, 4, 6, 7, 1, 3, 5, 2, 3, 4)
 AS_BROUGHT = (9, 8, 1, 4, 6, 0, 3, 5, 2, 4, 6)

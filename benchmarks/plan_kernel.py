@@ -10,7 +10,10 @@ from dispatchgym.envs.memory.map.space import add_stay
 
 
 def evaluate_plan(b: int, inst: Instances, s: State, r: Any) -> None:
-    """Write plan b from the beginning, then simulate it: r.objective[b] of the first r.stays[b] rows of r.stay[b]."""
+    """Write plan b from nothing, then simulate it: r.objective[b] of the first r.stays[b] rows of r.stay[b].
+
+    Rows of r.stay are rows of MemoryPlan.stay, which are the first columns of Stay.
+    """
     i = s.row[b]
     for t in range(inst.slots[i]):
         s.sigma[b, t] = inst.sigma[i, t]

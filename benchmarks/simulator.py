@@ -14,7 +14,7 @@ from dispatchgym.baselines.memory.map.methods import SPREAD, by_priority
 from dispatchgym.baselines.memory.map.order_player import Player
 from dispatchgym.envs.core.contract import Array
 from dispatchgym.envs.core.targets import Launch, compile_entries
-from dispatchgym.envs.memory.check import check_program
+from dispatchgym.envs.memory.map.check import check as check_program
 from dispatchgym.envs.memory.map.problem import MapProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram
@@ -37,7 +37,7 @@ class Speed(NamedTuple):
     instructions: int
     accesses: int
     stays: float  # of a plan, mean
-    plans: float  # evaluated in a CPU-second: its stays are placed again, then it is simulated
+    plans: float  # evaluated in a CPU-second: every stay is written, then the plan is simulated
     allocations: float  # whole orders in a CPU-second: each storage allocated, and the plan simulated after it
 
 

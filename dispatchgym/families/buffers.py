@@ -73,18 +73,18 @@ def program_warm_up(instance: MemoryProgram) -> MemoryProgram:
 
 def packing_metrics(instance: Packing, plan: PackingPlan) -> dict[str, float | None]:
     """Height over the peak of live bytes, and whether it is within the capacity (1 or 0; None without one)."""
-    from dispatchgym.envs.memory.check import measure_packing
+    from dispatchgym.envs.memory.pack.check import measure
 
-    found = measure_packing(without_capacity(instance), plan)
+    found = measure(without_capacity(instance), plan)
     fits = None if instance.capacity is None else float(found.height <= instance.capacity)
     return {"ratio": round(found.ratio, 6), "fits": fits, "peak": found.peak}
 
 
 def check_height(instance: Packing, plan: PackingPlan) -> int:
     """The height by the referee. Whether it is within the capacity is a measure, not a rule: methods minimise the height."""
-    from dispatchgym.envs.memory.check import check_packing
+    from dispatchgym.envs.memory.pack.check import check
 
-    return check_packing(without_capacity(instance), plan)
+    return check(without_capacity(instance), plan)
 
 
 def without_capacity(instance: Packing) -> Packing:
@@ -93,10 +93,10 @@ def without_capacity(instance: Packing) -> Packing:
 
 def program_metrics(instance: MemoryProgram, plan: MemoryPlan) -> dict[str, float | None]:
     """All-slow latency over that of an accepted plan, and what the referee measured: stalls, copies and use of fast memory."""
-    from dispatchgym.envs.memory.check import measure_program
+    from dispatchgym.envs.memory.map.check import measure
     from dispatchgym.instances.memory.instance import all_slow
 
-    found = measure_program(instance, plan)
+    found = measure(instance, plan)
     measures = {key: value for key, value in dataclasses.asdict(found).items() if key != "latency"}
     return {
         "speedup": _over(all_slow(instance), found.latency),

@@ -8,14 +8,14 @@ FAMILY = Family(
     objective="latency",
     unit="us",
     bounds="proved by CP-SAT for this suite",
-    ids={"MemoryMap-v0": "dispatchgym.envs.memory.env:MapKeywords"},
+    ids={"MemoryMap-v0": "dispatchgym.envs.memory.map.env:MapKeywords"},
     expand=Lazy("dispatchgym.families.buffers:expand_programs"),
     load=Lazy("dispatchgym.instances.memory.catalogue:load_program"),
     group=Lazy("dispatchgym.families.buffers:group_of"),
     warm_up=Lazy("dispatchgym.families.buffers:program_warm_up"),
     methods="dispatchgym.baselines.memory.map.methods",
-    check=Lazy("dispatchgym.envs.memory.check:check_program"),
-    draw=Lazy("dispatchgym.envs.memory.render:draw"),
+    check=Lazy("dispatchgym.envs.memory.map.check:check"),
+    draw=Lazy("dispatchgym.envs.memory.map.render:draw"),
     schedule=Lazy("dispatchgym.families.buffers:read_plan"),
     examples=(
         (

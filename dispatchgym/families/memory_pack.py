@@ -8,14 +8,14 @@ FAMILY = Family(
     objective="height",
     unit="KiB",
     bounds="peak of live bytes; heights as in instances/data/memory",
-    ids={"MemoryPack-v0": "dispatchgym.envs.memory.env:PackKeywords"},
+    ids={"MemoryPack-v0": "dispatchgym.envs.memory.pack.env:PackKeywords"},
     expand=Lazy("dispatchgym.families.buffers:expand_packings"),
     load=Lazy("dispatchgym.instances.memory.catalogue:load_packing"),
     group=Lazy("dispatchgym.families.buffers:group_of"),
     warm_up=Lazy("dispatchgym.families.buffers:packing_warm_up"),
     methods="dispatchgym.baselines.memory.pack.methods",
     check=Lazy("dispatchgym.families.buffers:check_height"),
-    draw=Lazy("dispatchgym.envs.memory.render:draw_packing"),
+    draw=Lazy("dispatchgym.envs.memory.pack.render:draw"),
     schedule=ScheduleOf("dispatchgym.instances.memory.instance:PackingPlan"),
     examples=(
         (

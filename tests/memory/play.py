@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.memory.env import MapKeywords, PackKeywords
+from dispatchgym.envs.memory.map.env import MapKeywords
 from dispatchgym.envs.memory.map.problem import MapProblem
+from dispatchgym.envs.memory.pack.env import PackKeywords
 from dispatchgym.envs.memory.pack.problem import PackProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.generate import layered

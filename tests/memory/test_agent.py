@@ -19,7 +19,8 @@ from dispatchgym.baselines.memory.map.cpsat import plan as cpsat_plan
 from dispatchgym.baselines.memory.map.methods import solve as solve_mapping
 from dispatchgym.baselines.memory.pack.methods import solve as solve_packing
 from dispatchgym.envs.core.engine import Device
-from dispatchgym.envs.memory.check import check_packing, check_program
+from dispatchgym.envs.memory.map.check import check as check_program
+from dispatchgym.envs.memory.pack.check import check as check_packing
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.catalogue import load_packing, load_program
 from dispatchgym.instances.memory.generate import layered, random_packing

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dispatchgym.envs.memory.check import check_packing
+from dispatchgym.envs.memory.pack.check import check as check_packing
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.catalogue import (

@@ -10,15 +10,12 @@ import numpy as np
 import pytest
 from ortools.linear_solver import pywraplp
 
-from dispatchgym.envs.memory.check import (
-    MemoryMetrics,
-    PackingMetrics,
-    check_packing,
-    check_program,
-    measure_packing,
-    measure_program,
-    replay,
-)
+from dispatchgym.envs.memory.map.check import MemoryMetrics, replay
+from dispatchgym.envs.memory.map.check import check as check_program
+from dispatchgym.envs.memory.map.check import measure as measure_program
+from dispatchgym.envs.memory.pack.check import PackingMetrics
+from dispatchgym.envs.memory.pack.check import check as check_packing
+from dispatchgym.envs.memory.pack.check import measure as measure_packing
 from dispatchgym.instances.errors import InvalidSchedule
 from dispatchgym.instances.memory.instance import (
     Gap,

@@ -8,7 +8,7 @@ import pytest
 
 from dispatchgym.baselines.memory.map import cpsat as latency_cpsat
 from dispatchgym.baselines.memory.map.cpsat import execute, plan, small_buffers, unseen
-from dispatchgym.envs.memory.check import check_program
+from dispatchgym.envs.memory.map.check import check as check_program
 from dispatchgym.instances.errors import InputError, InvalidSchedule
 from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram, all_slow, latency_bound
 from tests.memory.plans import fits, random_plan, small_program

@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as check_sb3
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.memory.check import check_packing, check_program, execute, measure_program
-from dispatchgym.envs.memory.env import MapKeywords
-from dispatchgym.envs.memory.map.layout import BRING, DROP, STAY, Option
-from dispatchgym.envs.memory.map.order_rules import WINDOW
-from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem, fixed_stays, plan_of
+from dispatchgym.envs.memory.map.check import check as check_program
+from dispatchgym.envs.memory.map.check import execute
+from dispatchgym.envs.memory.map.check import measure as measure_program
+from dispatchgym.envs.memory.map.env import MapKeywords
+from dispatchgym.envs.memory.map.layout import BRING, DROP, STAY, WINDOW, Option
+from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem, as_plan, fixed_stays, plan_of
+from dispatchgym.envs.memory.pack.check import check as check_packing
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.generate import layered
 from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, all_slow
@@ -241,7 +243,7 @@ def test_pins_and_scoped_bytes_are_kept_whatever_is_chosen() -> None:
     # Buffer 1 is pinned and an output; scoped bytes push it up in slot 2, and its alias 2 with it.
     words = {"pin": np.array([0, 1, 1, 2]), "alias": np.array([-1, -1, 1, -1]), "output": np.array([0, 0, 1, 0])}
     x = by_hand(8, [2, 3, 3, 1], [INPUT, 0, 1, 1], [(1, 1), (2, 3), (0, 2), (3, 2)], scoped=np.array([0, 0, 2, 0]), **words)
-    assert fixed_stays(x)[:, :6].tolist() == [[-1, 2, 3, 0, 2, -1], [1, 0, 2, 2, 0, -1], [2, 1, 4, 2, 1, 4]]
+    assert as_plan(fixed_stays(x)).tolist() == [[-1, 2, 3, 0, 2, -1], [1, 0, 2, 2, 0, -1], [2, 1, 4, 2, 1, 4]]
     for actions in ACTIONS:
         for seed in range(5):
             [episode], _ = play_out(MapProblem(actions), [x], seed)
@@ -252,7 +254,7 @@ def test_pinned_storages_of_one_size_do_not_meet() -> None:
     # Buffers 0 and 2 are one storage, alive in slots 0 to 3; buffer 1 begins after buffer 0 has ended.
     words = {"pin": np.ones(3, int), "alias": np.array([-1, -1, 0])}
     x = by_hand(4, [2, 2, 2], [0, 2, 1], [(0, 1), (2, 3), (1, 3)], **words)
-    assert check_program(x, MemoryPlan(fixed_stays(x)[:, :6])) == 4000
+    assert check_program(x, MemoryPlan(as_plan(fixed_stays(x)))) == 4000
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.memory.check import check_packing, measure_packing
-from dispatchgym.envs.memory.env import PackKeywords
+from dispatchgym.envs.memory.pack.check import check as check_packing
+from dispatchgym.envs.memory.pack.check import measure as measure_packing
+from dispatchgym.envs.memory.pack.env import PackKeywords
 from dispatchgym.envs.memory.pack.problem import PackProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.catalogue import load_packing

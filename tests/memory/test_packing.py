@@ -15,7 +15,7 @@ from dispatchgym.baselines.memory.pack.branch_and_bound import search
 from dispatchgym.baselines.memory.pack.greedy import ORDERS, Placer, greedy_order
 from dispatchgym.baselines.memory.pack.methods import METHODS, check_method, solve
 from dispatchgym.baselines.order_search import anneal, brkga, hill_climb
-from dispatchgym.envs.memory.check import check_packing
+from dispatchgym.envs.memory.pack.check import check as check_packing
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.catalogue import load_packing
 from dispatchgym.instances.memory.instance import Gap, Packing, PackingPlan, peak

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from dispatchgym.envs.memory.check import check_program, execute
-from dispatchgym.envs.memory.render import KINDS, PARTS, draw, draw_packing, kinds
+from dispatchgym.envs.memory.map.check import check as check_program
+from dispatchgym.envs.memory.map.check import execute
+from dispatchgym.envs.memory.map.render import KINDS, PARTS, draw, kinds
+from dispatchgym.envs.memory.pack.render import draw as draw_packing
 from dispatchgym.instances.memory.instance import Gap, MemoryPlan, MemoryProgram, Packing, PackingPlan
 
 PACKING = Packing(

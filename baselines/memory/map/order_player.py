@@ -1,4 +1,4 @@
-"""The allocator in the manner of XLA, through the environment's own kernel: an order has the same latency here and there."""
+"""The allocator in the manner of XLA, through the environment's own kernel, so an order has the same latency in both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buffers into fast memory one by one, in the manner of XLA's memory space assignment (`algorithm.cc`; own code).
+"""Buffers into fast memory one by one, in the manner of XLA's memory space assignment (`algorithm.cc`; reimplemented).
 
 A buffer is served use by use in the order of time: it stays where it is; or it is evicted, if it is in fast memory alone,
 and fetched again; or the use is served from slow memory. A fetch is tried at starts around the preferred one, each with the
@@ -8,7 +8,7 @@ long ones first, and the buffer is tried again.
 
 from __future__ import annotations
 
-from dispatchgym.envs.memory.map.layout import BEST, NEVER, Access, Instances, State, Stay
+from dispatchgym.envs.memory.map.layout import BEST, FREE, NEVER, Access, Instances, State, Stay
 from dispatchgym.envs.memory.map.simulator import in_time, latency_now, list_copies, make_fast, note_copy
 from dispatchgym.envs.memory.map.space import add_stay, find_gap, free_until, is_free, slow_down, taken
 
@@ -19,7 +19,7 @@ PREFERRED, LEAST, MOST = 1.5, 0.8, 10.0
 
 
 def serve_storage(inst: Instances, s: State, b: int, j: int) -> None:
-    """Allocate storage j, and take it back if the program is slower then: XLA's ledger of copies is too optimistic to know."""
+    """Allocate storage j, and take it back if the program is slower with it: XLA's ledger of copies is too optimistic to tell."""
     before = s.latency[b]
     stays = s.stays[b]
     allocate(inst, s, b, j)
@@ -30,9 +30,9 @@ def serve_storage(inst: Instances, s: State, b: int, j: int) -> None:
 
 
 def allocate(inst: Instances, s: State, b: int, j: int) -> None:
-    """Give the storage whose first buffer is j what it can get."""
+    """Give the storage whose first buffer is j as much fast memory as the heuristic finds."""
     i = s.row[b]
-    if inst.pin[i, j] != 0 or inst.size[i, j] > inst.capacity[i]:
+    if inst.pin[i, j] != FREE or inst.size[i, j] > inst.capacity[i]:
         return
     before = s.stays[b]
     repacks = s.repacks[b]
@@ -57,7 +57,7 @@ def undo(inst: Instances, s: State, b: int, j: int, before: int) -> None:
     list_copies(inst, s, b)
 
 
-def allocate_buffer(inst: Instances, s: State, b: int, j: int) -> int:
+def allocate_buffer(inst: Instances, s: State, b: int, j: int) -> bool:
     """Serve the uses of buffer j; returns whether there was room for all of them."""
     i = s.row[b]
     before = s.stays[b]
@@ -68,7 +68,7 @@ def allocate_buffer(inst: Instances, s: State, b: int, j: int) -> int:
     born = -1
     complete = True
     if define >= 0:
-        current = settle(inst, s, b, j, a, define, define)
+        current = place_stay(inst, s, b, j, a, define, define)
         born = current
         if current < 0:
             valid = define + 1
@@ -102,7 +102,7 @@ def allocate_buffer(inst: Instances, s: State, b: int, j: int) -> int:
     return complete
 
 
-def settle(inst: Instances, s: State, b: int, j: int, a: int, begin: int, serves: int) -> int:
+def place_stay(inst: Instances, s: State, b: int, j: int, a: int, begin: int, serves: int) -> int:
     """A stay of buffer j from slot `begin` on that holds access a and room for as many later ones as possible, or -1."""
     i = s.row[b]
     slot = inst.access[i, a, Access.SLOT]
@@ -151,7 +151,7 @@ def fetch(inst: Instances, s: State, b: int, j: int, a: int, valid: int) -> int:
             if start > latest or start < earliest or (away == 0 and side == 1):
                 continue
             if in_time(inst, s, b, start, slot, demand):
-                n = settle(inst, s, b, j, a, start, slot)
+                n = place_stay(inst, s, b, j, a, start, slot)
                 if n >= 0:
                     note_copy(s, b, 2 * n, start, slot, demand)
                     return n
@@ -243,7 +243,7 @@ def repack(inst: Instances, s: State, b: int) -> bool:
     movable = s.order[b]
     for n in range(s.stays[b]):
         j = s.stay[b, n, Stay.OF]
-        if j >= 0 and inst.pin[i, j] == 0 and inst.members[i, inst.storage[i, j]] == 1:
+        if j >= 0 and inst.pin[i, j] == FREE and inst.members[i, inst.storage[i, j]] == 1:
             x = count
             while x > 0 and goes_before(s, b, n, movable[x - 1]):
                 movable[x] = movable[x - 1]
@@ -270,6 +270,7 @@ def repack(inst: Instances, s: State, b: int) -> bool:
 
 
 def goes_before(s: State, b: int, n: int, m: int) -> bool:
+    """Whether stay n is placed before stay m: it lasts longer, or as long and is larger."""
     one = s.stay[b, n]
     other = s.stay[b, m]
     longer = (one[Stay.END] - one[Stay.BEGIN]) - (other[Stay.END] - other[Stay.BEGIN])

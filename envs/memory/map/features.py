@@ -30,12 +30,12 @@ def resource_of(inst: Instances, s: State, b: int, k: int) -> int:
 
 
 def schedule_index(inst: Instances, s: State, b: int, k: int) -> int:
-    """Each access has a row of CHOICES positions: slow memory, a longer stay, and every start and offset."""
+    """A reference schedule has a row of all choices for each access."""
     return CHOICES * s.cursor[b] + k
 
 
 def start_if_chosen(inst: Instances, s: State, b: int, k: int) -> int:
-    return s.option[b, k, Option.SINCE]
+    return s.option[b, k, Option.BEGIN]
 
 
 def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
@@ -52,24 +52,24 @@ def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
     follows = access[Access.FOLLOWS]
     fast = k != DROP
     gain = s.latency[b] - option[Option.LATENCY]
-    begin = option[Option.SINCE] if k >= BRING else slot
+    begin = option[Option.BEGIN] if k >= BRING else slot
     window = slot - begin
     away = inst.access[i, follows, Access.SLOT] - slot if follows >= 0 else 0
     wait = inst.reached[i, slot + away] - inst.reached[i, slot] if follows >= 0 else 0
     later = inst.later[i, a]
     soon = inst.worth[i, follows] if follows >= 0 else 0
     out[Candidate.GAIN] = clip(gain * rate, 8.0)
-    out[Candidate.SMALL_GAIN] = clip(gain * rate * 16.0, 4.0)
+    out[Candidate.GAIN_MAGNIFIED] = clip(gain * rate * 16.0, 4.0)
     out[Candidate.GAIN_PER_COPY] = clip(gain / max(demand, 1), 4.0)
-    out[Candidate.IS_FAST] = 1.0 if fast else 0.0
-    out[Candidate.IS_STAY] = 1.0 if k == STAY else 0.0
-    out[Candidate.IS_BORN] = 1.0 if k >= BRING and access[Access.WRITES] == 1 else 0.0
-    out[Candidate.IS_FETCHED] = 1.0 if k >= BRING and access[Access.WRITES] == 0 else 0.0
+    out[Candidate.FAST] = 1.0 if fast else 0.0
+    out[Candidate.STAYS] = 1.0 if k == STAY else 0.0
+    out[Candidate.BORN] = 1.0 if k >= BRING and access[Access.WRITES] == 1 else 0.0
+    out[Candidate.FETCHED] = 1.0 if k >= BRING and access[Access.WRITES] == 0 else 0.0
     out[Candidate.START] = 0.5 * ((k - BRING) // 3) if k >= BRING else 0.0
-    out[Candidate.SPARES_OTHERS] = 1.0 if k >= BRING and (k - BRING) % 3 == 0 else 0.0
-    out[Candidate.BEST_FIT] = 1.0 if k >= BRING and (k - BRING) % 3 == 1 else 0.0
+    out[Candidate.UNWANTED_GAP] = 1.0 if k >= BRING and (k - BRING) % 3 == 0 else 0.0
+    out[Candidate.SMALLEST_GAP] = 1.0 if k >= BRING and (k - BRING) % 3 == 1 else 0.0
     out[Candidate.LOST] = clip(option[Option.LOST] * rate, 8.0) if fast else 0.0
-    out[Candidate.SMALL_LOST] = clip(option[Option.LOST] * rate * 8.0, 4.0) if fast else 0.0
+    out[Candidate.LOST_MAGNIFIED] = clip(option[Option.LOST] * rate * 8.0, 4.0) if fast else 0.0
     out[Candidate.WINDOW] = clip(window / 8.0, 4.0)
     out[Candidate.SIZE] = clip(size * inst.share[i] * 4.0, 4.0)
     out[Candidate.COPY] = clip(demand * rate, 8.0)
@@ -77,17 +77,17 @@ def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
     out[Candidate.NEXT_WORTH] = clip(soon * rate, 8.0)
     out[Candidate.LATER_WORTH] = clip(later * rate, 8.0)
     out[Candidate.LATER_WORTH_PER_COPY] = clip(later / max(demand, 1), 8.0)
-    out[Candidate.SLOTS_UNTIL_NEXT] = clip(away / 16.0, 4.0)
-    out[Candidate.TIME_UNTIL_NEXT] = clip(wait * rate / 8.0, 4.0)
-    out[Candidate.NEEDS_WRITE_BACK] = 1.0 if option[Option.WRITES_BY] >= 0 else 0.0
+    out[Candidate.NEXT_SLOTS] = clip(away / 16.0, 4.0)
+    out[Candidate.NEXT_TIME] = clip(wait * rate / 8.0, 4.0)
+    out[Candidate.WRITES_BACK] = 1.0 if option[Option.WRITES_BY] >= 0 else 0.0
     out[Candidate.CANNOT_WRITE_BACK] = 1.0 if option[Option.WRITES_BY] == IMPOSSIBLE else 0.0
-    out[Candidate.IS_OUTPUT] = 1.0 if inst.output[i, j] == 1 else 0.0
-    out[Candidate.IS_INPUT] = 1.0 if inst.define[i, j] < 0 else 0.0
-    out[Candidate.SHARES_STORAGE] = 1.0 if inst.members[i, inst.storage[i, j]] > 1 else 0.0
+    out[Candidate.OUTPUT] = 1.0 if inst.output[i, j] == 1 else 0.0
+    out[Candidate.INPUT] = 1.0 if inst.define[i, j] < 0 else 0.0
+    out[Candidate.SHARED] = 1.0 if inst.members[i, inst.storage[i, j]] > 1 else 0.0
     out[Candidate.WANTED] = clip(s.wanted_bytes[b] * inst.share[i], 2.0)
-    out[Candidate.OVERFULL] = clip((s.wanted_bytes[b] + size) * inst.share[i] - 1.0, 2.0) if k >= BRING else 0.0
+    out[Candidate.WANTED_EXCESS] = clip((s.wanted_bytes[b] + size) * inst.share[i] - 1.0, 2.0) if k >= BRING else 0.0
     out[Candidate.WAITING_WORTH] = clip(later * rate / max(wait * rate, 0.1) * 0.25, 4.0)
-    out[Candidate.OFFSET] = clip(option[Option.AT] * inst.share[i], 1.0) if fast else 0.0
+    out[Candidate.OFFSET] = clip(option[Option.OFFSET] * inst.share[i], 1.0) if fast else 0.0
 
 
 def context(inst: Instances, s: State, b: int, out: Array) -> None:
@@ -102,16 +102,16 @@ def context(inst: Instances, s: State, b: int, out: Array) -> None:
     out[Context.ABOVE_BOUND] = (s.latency[b] - inst.bound[i]) * inst.gain[i]
     out[Context.COMPUTE] = clip(inst.compute[i, slot] * rate, 8.0)
     out[Context.SLOW_TRAFFIC] = clip(s.sigma[b, slot] * rate, 8.0)
-    out[Context.MEMORY_BOUND] = clip((busy - inst.compute[i, slot]) * rate, 8.0)
-    out[Context.SPARE_BEFORE] = clip(s.spare[b, max(slot - 1, 0)] * rate, 8.0)
-    out[Context.IS_DEFINITION] = inst.access[i, a, Access.WRITES] * 1.0
-    # Bytes of current stays, which matter to every choice.
+    out[Context.MEMORY_EXCESS] = clip((busy - inst.compute[i, slot]) * rate, 8.0)
+    out[Context.SPARE] = clip(s.spare[b, max(slot - 1, 0)] * rate, 8.0)
+    out[Context.WRITES] = inst.access[i, a, Access.WRITES] * 1.0
+    # Every choice is compared with these bytes, so they are computed once, here.
     wanted = 0
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
         if stay[Stay.WANTED_UNTIL] > slot and stay[Stay.OF] >= 0:
             wanted += stay[Stay.TOP] - stay[Stay.OFFSET]
     s.wanted_bytes[b] = wanted
-    out[Context.IN_USE] = clip(wanted * inst.share[i], 2.0)
+    out[Context.WANTED] = clip(wanted * inst.share[i], 2.0)
     out[Context.PRESSURE] = inst.pressure[i]
     out[Context.BACKUPS] = clip(s.backups[b] / 4.0, 4.0)

@@ -1,39 +1,38 @@
 """Memory mapping by priorities: a choice is the storage that the allocator of `allocator.py` serves next.
 
-Functions of the contract in `envs/core/contract.py`. The reward is what the storage saves of the latency, as a share of all-slow
-latency. The choices are the first few storages, by XLA's priority, of those that are left: what is far behind can wait, and a
-program has hundreds. Storages that could save nothing, or that are pinned, are no choices at all.
+The reward is what the storage saves of the latency, as a share of all-slow latency. The choices are the first few storages, by
+XLA's priority, of those that are left: the others can wait, and a program has hundreds. Storages that could save nothing, or
+that are pinned, are never choices.
+
+State.cursor counts decisions, State.undecided the storages that are left to decide.
 """
 
 from __future__ import annotations
 
-from dispatchgym.envs.core.arithmetic import clip
 from dispatchgym.envs.core.contract import Array
 from dispatchgym.envs.memory.map.allocator import serve_storage
-from dispatchgym.envs.memory.map.layout import Instances, OrderCandidate, OrderContext, State, Stay
+from dispatchgym.envs.memory.map.layout import WINDOW, Instances, State
 from dispatchgym.envs.memory.map.simulator import latency_now
 from dispatchgym.envs.memory.map.space import begin_plan
-
-WINDOW = 16  # choices
 
 
 def reset(inst: Instances, s: State, b: int) -> None:
     i = s.row[b]
     begin_plan(inst, s, b)
-    s.wanted_bytes[b] = 0
+    s.undecided[b] = 0
     for j in range(inst.buffers[i]):
         s.open[b, j] = 0
     for x in range(inst.buffers[i]):
         if inst.ranking[i, x] >= 0:
             s.open[b, inst.ranking[i, x]] = 1
-            s.wanted_bytes[b] += 1
+            s.undecided[b] += 1
     s.cursor[b] = 0
     s.backups[b] = 0
     s.latency[b] = latency_now(inst, s, b)
 
 
 def finished(inst: Instances, s: State, b: int) -> bool:
-    return s.wanted_bytes[b] == 0
+    return s.undecided[b] == 0
 
 
 def objective(inst: Instances, s: State, b: int) -> int:
@@ -60,73 +59,7 @@ def legal(inst: Instances, s: State, b: int, choices: Array) -> int:
 def step(inst: Instances, s: State, b: int, action: int) -> float:
     before = s.latency[b]
     s.open[b, action] = 0
-    s.wanted_bytes[b] -= 1
+    s.undecided[b] -= 1
     s.cursor[b] += 1
     serve_storage(inst, s, b, action)
     return (before - s.latency[b]) * inst.gain[s.row[b]]
-
-
-def task_of(inst: Instances, s: State, b: int, k: int) -> int:
-    return k
-
-
-def resource_of(inst: Instances, s: State, b: int, k: int) -> int:
-    return inst.slots[s.row[b]]
-
-
-def schedule_index(inst: Instances, s: State, b: int, k: int) -> int:
-    return k
-
-
-def start_if_chosen(inst: Instances, s: State, b: int, k: int) -> int:
-    return max(inst.define[s.row[b], k], 0)
-
-
-def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
-    """Features of serving storage k next; ticks are in mean times of an instruction, bytes in shares of the capacity."""
-    i = s.row[b]
-    rate = inst.rate[i]
-    size = inst.size[i, k]
-    demand = inst.demand[i, k]
-    first = inst.entry[i, k]
-    worth = inst.worth[i, first] + inst.later[i, first] if first >= 0 else 0
-    begin = max(inst.define[i, k], 0)
-    end = inst.last[i, k]
-    out[OrderCandidate.WORTH] = clip(worth * rate, 8.0)
-    out[OrderCandidate.WORTH_PER_COPY] = clip(worth / max(demand, 1), 8.0)
-    out[OrderCandidate.SIZE] = clip(size * inst.share[i] * 4.0, 4.0)
-    out[OrderCandidate.COPY] = clip(demand * rate, 8.0)
-    out[OrderCandidate.PRIORITY] = inst.priority[i, k] * inst.best[i]
-    out[OrderCandidate.BEGIN] = begin / inst.slots[i]
-    out[OrderCandidate.LIFE] = clip((end - begin) / 16.0, 4.0)
-    out[OrderCandidate.IS_INPUT] = 1.0 if inst.define[i, k] < 0 else 0.0
-    out[OrderCandidate.IS_OUTPUT] = 1.0 if inst.output[i, k] == 1 else 0.0
-    out[OrderCandidate.SHARES_STORAGE] = 1.0 if inst.members[i, k] > 1 else 0.0
-    least = inst.capacity[i]
-    spare = 0
-    for t in range(begin, end):
-        least = min(least, inst.capacity[i] - s.due[b, t])
-        spare = max(spare, s.spare[b, t])
-    out[OrderCandidate.FREE_SPACE] = clip((least - size) * inst.share[i], 1.0)
-    out[OrderCandidate.SPARE_CHANNEL] = clip(spare / max(demand, 1), 4.0)
-
-
-def context(inst: Instances, s: State, b: int, out: Array) -> None:
-    """Features of the whole state; s.due is filled with the bytes in use in each slot."""
-    i = s.row[b]
-    slots = inst.slots[i]
-    for t in range(slots + 1):
-        s.due[b, t] = 0
-    for n in range(s.stays[b]):
-        stay = s.stay[b, n]
-        for t in range(stay[Stay.BEGIN], stay[Stay.END]):
-            s.due[b, t] += stay[Stay.TOP] - stay[Stay.OFFSET]
-    used = 0.0
-    for t in range(slots):
-        used += s.due[b, t] * inst.share[i]
-    out[OrderContext.LEFT] = s.wanted_bytes[b] / inst.buffers[i]
-    out[OrderContext.LATENCY] = s.latency[b] * inst.gain[i]
-    out[OrderContext.ABOVE_BOUND] = (s.latency[b] - inst.bound[i]) * inst.gain[i]
-    out[OrderContext.IN_USE] = used / slots
-    out[OrderContext.PRESSURE] = inst.pressure[i]
-    out[OrderContext.REPACKS] = clip(s.repacks[b] / 4.0, 4.0)

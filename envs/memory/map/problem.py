@@ -10,19 +10,23 @@ import numpy as np
 
 from dispatchgym.envs.core.columns import stacked
 from dispatchgym.envs.core.contract import Array, Features, Kernel, Sizes
-from dispatchgym.envs.memory.map import features, graph, order_rules, rules
+from dispatchgym.envs.memory.map import features, graph, order_features, order_rules, rules
 from dispatchgym.envs.memory.map.layout import (
     CHOICES,
+    FAST,
+    FREE,
     SCOPED,
     Access,
     Candidate,
     Context,
     Copy,
+    Flow,
     Instances,
     Item,
     Option,
     OrderCandidate,
     OrderContext,
+    Range,
     ResourceNode,
     RunsOn,
     State,
@@ -35,7 +39,6 @@ from dispatchgym.instances.memory.instance import (
     BUFFER,
     INPUT,
     INSTRUCTION,
-    PINS,
     WRITE,
     LongArray,
     MemoryPlan,
@@ -46,7 +49,7 @@ from dispatchgym.instances.memory.instance import (
 
 Actions = Literal["map", "order"]
 ACTIONS: tuple[str, ...] = get_args(Actions)
-FREE, FAST, SLOW = range(len(PINS))
+PLAN = (Stay.OF, Stay.BEGIN, Stay.END, Stay.OFFSET, Stay.SERVES, Stay.WRITTEN)  # columns of MemoryPlan.stay
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,12 @@ class MapProblem:
 
     @property
     def kernel(self) -> Kernel:
-        return Kernel((rules, features, graph) if self.actions == "map" else (order_rules, graph))
+        return Kernel((rules, features, graph) if self.actions == "map" else (order_rules, order_features, graph))
 
     @property
     def features(self) -> Features:
-        choice = (Candidate, Context) if self.actions == "map" else (OrderCandidate, OrderContext)
-        return Features.of(*choice, TaskNode, ResourceNode, RunsOn)
+        choice, state = (Candidate, Context) if self.actions == "map" else (OrderCandidate, OrderContext)
+        return Features.of(choice, state, TaskNode, ResourceNode, RunsOn)
 
     def sizes(self, instances: Sequence[MemoryProgram]) -> MapSizes:
         buffers = max(x.buffers for x in instances)
@@ -123,18 +126,29 @@ class MapProblem:
 
         return State(
             row=zeros(dtype=np.int32),
-            **{name: zeros() for name in ("cursor", "latency", "stays", "backups", "repacks", "wanted_bytes")},
-            **{name: zeros(t) for name in ("sigma", "phi", "spare")},
-            **{name: zeros(t + 1) for name in ("head", "due")},
+            cursor=zeros(),
+            latency=zeros(),
+            stays=zeros(),
+            backups=zeros(),
+            repacks=zeros(),
+            wanted_bytes=zeros(),
+            undecided=zeros(),
+            sigma=zeros(t),
+            phi=zeros(t),
+            spare=zeros(t),
+            head=zeros(t + 1),
+            due=zeros(t + 1),
             fast=zeros(a, dtype=np.int8),
             item=zeros(z, len(Item)),
             place=zeros(z),
             open=zeros(z, dtype=np.int8),
             option=zeros(CHOICES, len(Option)),
             stay=zeros(s, len(Stay)),
+            next_worth=zeros(s),
             copy=zeros(2 * s, len(Copy)),
-            range=zeros(s, 2),
-            **{name: zeros(s) for name in ("next_gain", "order", "moved")},
+            range=zeros(s, len(Range)),
+            order=zeros(s),
+            moved=zeros(s),
         )
 
 
@@ -142,20 +156,25 @@ def plan_of(state: Any, copy: int) -> MemoryPlan:
     """The plan in row `copy` of state tensors or arrays."""
     rows = state.stay[copy, : int(state.stays[copy])]
     rows = np.asarray(rows if isinstance(rows, np.ndarray) else rows.cpu())
-    return MemoryPlan(np.ascontiguousarray(rows[rows[:, Stay.OF] >= 0, : Stay.TOP], np.int64))
+    return MemoryPlan(as_plan(rows[rows[:, Stay.OF] >= 0]))
+
+
+def as_plan(rows: LongArray) -> LongArray:
+    """(S, 6) rows of MemoryPlan.stay from rows of State.stay."""
+    return np.ascontiguousarray(rows[:, PLAN], np.int64)
 
 
 def fixed_stays(program: MemoryProgram) -> LongArray:
-    """(F, Stay) rows of State.stay that no decision changes: scoped bytes, and buffers pinned to fast memory, by first fit.
+    """(F, Stay) rows of State.stay that no decision changes: scoped bytes, and by first fit what is pinned to fast memory.
 
     Raises InputError if they do not fit.
     """
-    rows: list[list[int]] = []
+    rows: list[dict[Stay, int]] = []
     for t, need in enumerate(program.scoped.tolist()):
         if rows and need and rows[-1][Stay.END] == t and rows[-1][Stay.TOP] == need:
-            rows[-1][Stay.END] = rows[-1][Stay.WANTED_UNTIL] = t + 1
+            rows[-1] |= {Stay.END: t + 1, Stay.WANTED_UNTIL: t + 1}
         elif need:
-            rows.append([SCOPED, t, t + 1, 0, t, -1, need, t + 1])
+            rows.append(_stay(SCOPED, t, t + 1, 0, need))
     pinned = np.flatnonzero((program.pin == FAST) & (program.storage == np.arange(program.buffers)))
     for root in pinned[np.argsort(-program.size[pinned], kind="stable")].tolist():
         members = np.flatnonzero(program.storage == root)
@@ -168,13 +187,28 @@ def fixed_stays(program: MemoryProgram) -> LongArray:
             leaves = program.output[j] and program.define[j] != INPUT
             if leaves and end < begin + 2:
                 raise InputError(f"{program.name}: buffer {j}: no time to write back an output that is pinned to fast memory")
-            rows.append([j, begin, end, offset, begin, end if leaves else -1, offset + size, end])
-    return np.array(rows, np.int64).reshape(-1, len(Stay))
+            rows.append(_stay(j, begin, end, offset, size) | ({Stay.WRITTEN: end} if leaves else {}))
+    return np.array([[row[column] for column in Stay] for row in rows], np.int64).reshape(-1, len(Stay))
 
 
-def _first_fit(rows: list[list[int]], begin: int, end: int, size: int, alignment: int) -> int:
+def _stay(buffer: int, begin: int, end: int, offset: int, size: int) -> dict[Stay, int]:
+    """A stay from birth in the slots [begin, end)."""
+    return {
+        Stay.OF: buffer,
+        Stay.BEGIN: begin,
+        Stay.END: end,
+        Stay.OFFSET: offset,
+        Stay.SERVES: begin,
+        Stay.WRITTEN: -1,
+        Stay.TOP: offset + size,
+        Stay.WANTED_UNTIL: end,
+    }
+
+
+def _first_fit(rows: list[dict[Stay, int]], begin: int, end: int, size: int, alignment: int) -> int:
+    met = [row for row in rows if row[Stay.BEGIN] < end and begin < row[Stay.END]]
     cursor = 0
-    for low, high in sorted((row[Stay.OFFSET], row[Stay.TOP]) for row in rows if row[Stay.BEGIN] < end and begin < row[Stay.END]):
+    for low, high in sorted((row[Stay.OFFSET], row[Stay.TOP]) for row in met):
         if low - cursor >= size:
             break
         cursor = max(cursor, -(-high // alignment) * alignment)
@@ -182,13 +216,13 @@ def _first_fit(rows: list[list[int]], begin: int, end: int, size: int, alignment
 
 
 def _flows(x: MemoryProgram) -> LongArray:
-    """(E, 2) what each instruction reads -> what it writes."""
+    """(E, Flow) what each instruction reads -> what it writes."""
     reads: dict[int, list[int]] = {}
     writes: dict[int, list[int]] = {}
     for n, i, _, write in x.access.tolist():
         (writes if write else reads).setdefault(i, []).append(n)
-    pairs = [(a, b) for i, made in writes.items() for b in made for a in reads.get(i, ())]
-    return np.array(pairs, np.int64).reshape(-1, 2)
+    pairs = [{Flow.READ: a, Flow.MADE: b} for i, made in writes.items() for b in made for a in reads.get(i, ())]
+    return np.array([[pair[column] for column in Flow] for pair in pairs], np.int64).reshape(-1, len(Flow))
 
 
 def _row(x: MemoryProgram, sizes: MapSizes) -> dict[str, Array]:
@@ -245,7 +279,7 @@ def _row(x: MemoryProgram, sizes: MapSizes) -> dict[str, Array]:
         "priority": ranks,
         "ranking": ranking(x, ranks),
     }
-    columns = {
+    about_accesses = {
         Access.BUFFER: buffer,
         Access.SLOT: slot,
         Access.SLOW: x.slow_ticks,
@@ -253,10 +287,10 @@ def _row(x: MemoryProgram, sizes: MapSizes) -> dict[str, Array]:
         Access.WRITES: access[:, WRITE],
         Access.FOLLOWS: follows,
     }
-    of_accesses = {"worth": worth, "later": later, "access": stacked(Access, columns)}
+    of_accesses = {"worth": worth, "later": later, "access": stacked(Access, about_accesses)}
     rows: dict[str, Array] = {name: np.int64(value) for name, value in numbers.items()}
     rows |= {name: np.float64(value) for name, value in ratios.items()}
-    for extent, arrays in (
+    for extent, columns in (
         (sizes.slots, of_slots),
         (sizes.slots + 1, {"reached": np.concatenate([[0], np.cumsum(elapsed)])}),
         (sizes.tasks, of_buffers),
@@ -264,7 +298,7 @@ def _row(x: MemoryProgram, sizes: MapSizes) -> dict[str, Array]:
         (sizes.precedes, {"flow": _flows(x)}),
         (sizes.fixed, {"block": fixed_stays(x)}),
     ):
-        rows |= {name: padded(column, extent) for name, column in arrays.items()}
+        rows |= {name: padded(column, extent) for name, column in columns.items()}
     return rows
 
 

@@ -1,14 +1,13 @@
 """The rules of memory mapping, once: every access of every buffer, in the order of the program, is served from somewhere.
 
-Functions of the contract in `envs/core/contract.py`, on top of the simulator, space and allocator kernels. The choices for an
-access:
+The choices for an access:
 
 0      drop: from slow memory. A buffer that is in fast memory alone is written back first.
 1      stay: the buffer is in fast memory and stays there up to this access.
 2-10   bring: for a definition, the buffer is born in fast memory, at one of three offsets (2, 3, 4). Else it is fetched, to
        one of three offsets, from one of three starts (2 + 3 * start + offset).
 
-Offsets: the smallest gap that leaves alone what other buffers hope to keep, the smallest gap of all, the lowest one. Starts:
+Offsets: the smallest gap that leaves alone what other buffers want to keep, the smallest gap of all, the lowest one. Starts:
 the latest one from which the channel, as it is now, has twice the time for the copy; the latest one from which it has the
 time; the slot before the access. What would repeat another choice is left out, and an access that can only be dropped is no
 decision.
@@ -27,6 +26,7 @@ from dispatchgym.envs.memory.map.layout import (
     BRING,
     CHOICES,
     DROP,
+    FREE,
     IMPOSSIBLE,
     LOWEST,
     NEVER,
@@ -56,10 +56,10 @@ def reset(inst: Instances, s: State, b: int) -> None:
         item[Item.BORN] = -1
         item[Item.STAYS] = 0
         item[Item.SPENT] = 0
-        s.place[b, j] = SLOWED if inst.pin[i, j] != 0 or inst.size[i, j] > inst.capacity[i] else OPEN
+        s.place[b, j] = SLOWED if inst.pin[i, j] != FREE or inst.size[i, j] > inst.capacity[i] else OPEN
     for j in range(inst.buffers[i]):
         if inst.entry[i, j] < 0:
-            # No access brings it in, so no other buffer of its storage may be.
+            # No access can bring this buffer in, so no other buffer of its storage may be in fast memory.
             s.place[b, inst.storage[i, j]] = SLOWED
     s.backups[b] = 0
     proceed(inst, s, b, 0, UNDECIDED)
@@ -95,7 +95,7 @@ def proceed(inst: Instances, s: State, b: int, a: int, choice: int) -> None:
         if choice != UNDECIDED:
             serve(inst, s, b, a, choice)
             a += 1
-        while a < inst.accesses[i] and inst.pin[i, inst.access[i, a, Access.BUFFER]] != 0:
+        while a < inst.accesses[i] and inst.pin[i, inst.access[i, a, Access.BUFFER]] != FREE:
             a += 1
         if moved:
             s.latency[b] = latency_now(inst, s, b)
@@ -114,8 +114,8 @@ def explore(inst: Instances, s: State, b: int, a: int) -> int:
         s.option[b, k, Option.LEGAL] = 0
     option = s.option[b, DROP]
     option[Option.LEGAL] = 1
-    option[Option.AT] = -1
-    option[Option.SINCE] = -1
+    option[Option.OFFSET] = -1
+    option[Option.BEGIN] = -1
     option[Option.WRITES_BY] = NONE
     option[Option.LATENCY] = s.latency[b]
     option[Option.LOST] = 0
@@ -140,7 +140,7 @@ def explore(inst: Instances, s: State, b: int, a: int) -> int:
         if count == 1:
             count += explore_starts(inst, s, b, a, j, slot)
     if count > 1:
-        weigh_choices(inst, s, b, a, j, root, slot)
+        evaluate_choices(inst, s, b, a, j, root, slot)
     return count
 
 
@@ -186,32 +186,32 @@ def explore_offsets(inst: Instances, s: State, b: int, a: int, j: int, begin: in
         return note_choice(s, b, k, place, begin, written) if free else 0
     follows = inst.access[i, a, Access.FOLLOWS]
     until = inst.access[i, follows, Access.SLOT] + 1 if follows >= 0 else slot + 1
-    careful = find_gap(inst, s, b, taken(inst, s, b, root, begin, until, 1), size, BEST)
+    unwanted = find_gap(inst, s, b, taken(inst, s, b, root, begin, until, 1), size, BEST)
     room = taken(inst, s, b, root, begin, slot + 1, 0)
     best = find_gap(inst, s, b, room, size, BEST)
     lowest = find_gap(inst, s, b, room, size, LOWEST)
     count = 0
-    if careful >= 0:
-        count += note_choice(s, b, k, careful, begin, written)
-    if best >= 0 and best != careful:
+    if unwanted >= 0:
+        count += note_choice(s, b, k, unwanted, begin, written)
+    if best >= 0 and best != unwanted:
         count += note_choice(s, b, k + 1, best, begin, written)
-    if lowest >= 0 and lowest != careful and lowest != best:
+    if lowest >= 0 and lowest != unwanted and lowest != best:
         count += note_choice(s, b, k + 2, lowest, begin, written)
     return count
 
 
 def note_choice(s: State, b: int, k: int, offset: int, begin: int, written: int) -> int:
-    """Returns 1."""
+    """Fill in choice k as far as it is known; returns 1, the number of choices."""
     option = s.option[b, k]
     option[Option.LEGAL] = 1
-    option[Option.AT] = offset
-    option[Option.SINCE] = begin
+    option[Option.OFFSET] = offset
+    option[Option.BEGIN] = begin
     option[Option.WRITES_BY] = written
     return 1
 
 
-def weigh_choices(inst: Instances, s: State, b: int, a: int, j: int, root: int, slot: int) -> None:
-    """What the latency would be after each choice, and the hopes that it thwarts."""
+def evaluate_choices(inst: Instances, s: State, b: int, a: int, j: int, root: int, slot: int) -> None:
+    """Fill in the latency after each choice, and the ticks that other buffers could no longer save."""
     i = s.row[b]
     access = inst.access[i, a]
     demand = inst.demand[i, j]
@@ -220,7 +220,7 @@ def weigh_choices(inst: Instances, s: State, b: int, a: int, j: int, root: int, 
         if option[Option.LEGAL] == 0:
             continue
         fast = k != DROP
-        issued = option[Option.SINCE] if k >= BRING and access[Access.WRITES] == 0 else -1
+        issued = option[Option.BEGIN] if k >= BRING and access[Access.WRITES] == 0 else -1
         leaves = inst.define[i, j] + 1 if option[Option.WRITES_BY] >= 0 else -1
         option[Option.LATENCY] = s.latency[b]
         option[Option.LOST] = 0
@@ -231,24 +231,28 @@ def weigh_choices(inst: Instances, s: State, b: int, a: int, j: int, root: int, 
                 inst, s, b, slot, more, less, issued, slot, demand, leaves, option[Option.WRITES_BY], demand, 0
             )
         if fast:
-            option[Option.LOST] = gains_lost(inst, s, b, root, slot, option[Option.AT], option[Option.AT] + inst.size[i, j])
+            option[Option.LOST] = lost_by_others(
+                inst, s, b, root, slot, option[Option.OFFSET], option[Option.OFFSET] + inst.size[i, j]
+            )
 
 
-def gains_lost(inst: Instances, s: State, b: int, storage: int, slot: int, low: int, high: int) -> int:
-    """Ticks that the next uses of other buffers would save, which hope to keep addresses in [low, high) beyond `slot`."""
+def lost_by_others(inst: Instances, s: State, b: int, storage: int, slot: int, low: int, high: int) -> int:
+    """Ticks that the next uses of other buffers would save, of stays that want addresses in [low, high) beyond `slot`."""
     i = s.row[b]
     lost = 0
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
         if stay[Stay.WANTED_UNTIL] > slot and stay[Stay.END] <= slot and stay[Stay.OFFSET] < high and low < stay[Stay.TOP]:
             if inst.storage[i, stay[Stay.OF]] != storage:
-                lost += s.next_gain[b, n]
+                lost += s.next_worth[b, n]
     return lost
 
 
 def write_back_by(inst: Instances, s: State, b: int, j: int, limit: int) -> int:
-    """The first slot, up to `limit`, before which the channel as it is now has time to write buffer j back; else the last one
-    until which the buffer can stay, or IMPOSSIBLE if it cannot stay long enough for any copy."""
+    """The first slot, up to `limit`, before which the channel as it is now has time to write buffer j back.
+
+    If there is none: the last slot until which the buffer can stay, or IMPOSSIBLE if it cannot stay long enough for any copy.
+    """
     i = s.row[b]
     stay = s.stay[b, s.item[b, j, Item.BORN]]
     begin = inst.define[i, j] + 1
@@ -287,23 +291,23 @@ def serve(inst: Instances, s: State, b: int, a: int, k: int) -> None:
         if option[Option.WRITES_BY] >= 0:
             write_back(s, b, item, option[Option.WRITES_BY])
         if item[Item.CURRENT] >= 0:
-            forget(s, b, item)
-        n = add_stay(inst, s, b, j, option[Option.SINCE], slot + 1, option[Option.AT], slot)
+            end_stay(s, b, item)
+        n = add_stay(inst, s, b, j, option[Option.BEGIN], slot + 1, option[Option.OFFSET], slot)
         item[Item.CURRENT] = n
         item[Item.STAYS] += 1
         if access[Access.WRITES] == 1:
             item[Item.BORN] = n
         if inst.members[i, root] > 1:
-            s.place[b, root] = option[Option.AT]
+            s.place[b, root] = option[Option.OFFSET]
         make_fast(inst, s, b, a)
     if s.place[b, root] != SLOWED:
-        kept = kept and close(inst, s, b, a, j, root)
+        kept = kept and end_access(inst, s, b, a, j, root)
     if not kept:
         back_up(inst, s, b, root)
 
 
 def drop(inst: Instances, s: State, b: int, a: int, j: int, slot: int) -> bool:
-    """Access a of buffer j from slow memory, and no longer in the fast one; returns whether that can be done."""
+    """Serve access a of buffer j from slow memory and end its stay; returns whether that can be done."""
     item = s.item[b, j]
     if inst.access[s.row[b], a, Access.WRITES] == 1:
         item[Item.VALID] = slot + 1
@@ -313,11 +317,12 @@ def drop(inst: Instances, s: State, b: int, a: int, j: int, slot: int) -> bool:
             if written < 0:
                 return False
             write_back(s, b, item, written)
-        forget(s, b, item)
+        end_stay(s, b, item)
     return True
 
 
 def write_back(s: State, b: int, item: Array, written: int) -> None:
+    """The born stay of a buffer is written back before slot `written`, and lasts until then."""
     stay = s.stay[b, item[Item.BORN]]
     stay[Stay.WRITTEN] = written
     stay[Stay.END] = max(stay[Stay.END], written)
@@ -325,16 +330,19 @@ def write_back(s: State, b: int, item: Array, written: int) -> None:
     item[Item.VALID] = written
 
 
-def forget(s: State, b: int, item: Array) -> None:
-    """The current stay of a buffer ends where it is."""
+def end_stay(s: State, b: int, item: Array) -> None:
+    """The current stay of a buffer ends at its last slot so far."""
     stay = s.stay[b, item[Item.CURRENT]]
     stay[Stay.WANTED_UNTIL] = stay[Stay.END]
     item[Item.SPENT] = stay[Stay.END]
     item[Item.CURRENT] = -1
 
 
-def close(inst: Instances, s: State, b: int, a: int, j: int, root: int) -> bool:
-    """After an access: the stay hopes to last until the next one, or the buffer's life is over; returns whether it could end."""
+def end_access(inst: Instances, s: State, b: int, a: int, j: int, root: int) -> bool:
+    """Extend the stay to the next access, or end it with the buffer; returns whether it could end.
+
+    The extension is only a wish (Stay.WANTED_UNTIL): other buffers can take the addresses.
+    """
     i = s.row[b]
     item = s.item[b, j]
     follows = inst.access[i, a, Access.FOLLOWS]
@@ -342,7 +350,7 @@ def close(inst: Instances, s: State, b: int, a: int, j: int, root: int) -> bool:
         if item[Item.CURRENT] >= 0:
             stay = s.stay[b, item[Item.CURRENT]]
             stay[Stay.WANTED_UNTIL] = max(stay[Stay.END], inst.access[i, follows, Access.SLOT] + 1)
-            s.next_gain[b, item[Item.CURRENT]] = inst.worth[i, follows]
+            s.next_worth[b, item[Item.CURRENT]] = inst.worth[i, follows]
         return True
     if inst.output[i, j] == 1 and item[Item.VALID] == NEVER:
         written = write_back_by(inst, s, b, j, inst.slots[i])
@@ -350,12 +358,12 @@ def close(inst: Instances, s: State, b: int, a: int, j: int, root: int) -> bool:
             return False
         write_back(s, b, item, written)
     if item[Item.CURRENT] >= 0:
-        forget(s, b, item)
+        end_stay(s, b, item)
     return inst.members[i, root] == 1 or item[Item.STAYS] > 0
 
 
 def back_up(inst: Instances, s: State, b: int, root: int) -> None:
-    """Nothing of a storage was ever in fast memory; if it has several buffers, nothing will be."""
+    """Take back all stays of a storage. If it has several buffers, it stays in slow memory from now on."""
     i = s.row[b]
     removed = 0
     for n in range(s.stays[b]):

@@ -28,6 +28,7 @@ def list_copies(inst: Instances, s: State, b: int) -> None:
 
 
 def note_copy(s: State, b: int, n: int, begin: int, deadline: int, demand: int) -> None:
+    """Copy n is issued before slot `begin`: put it in front of the list of that slot."""
     copy = s.copy[b, n]
     copy[Copy.DEMAND] = demand
     copy[Copy.DEADLINE] = deadline
@@ -35,7 +36,7 @@ def note_copy(s: State, b: int, n: int, begin: int, deadline: int, demand: int) 
     s.head[b, begin] = n
 
 
-def issue(s: State, b: int, t: int, pending: int, earliest: int) -> tuple[int, ...]:
+def issue(s: State, b: int, t: int, pending: int, earliest: int) -> tuple[int, int]:
     """Make the copies that are listed for slot t due; returns the ticks `pending` and the `earliest` deadline after that."""
     due = s.due[b]
     n = s.head[b, t]
@@ -48,7 +49,7 @@ def issue(s: State, b: int, t: int, pending: int, earliest: int) -> tuple[int, .
     return pending, earliest
 
 
-def transfer(s: State, b: int, pending: int, earliest: int, idle: int) -> tuple[int, ...]:
+def transfer(s: State, b: int, pending: int, earliest: int, idle: int) -> tuple[int, int, int]:
     """Serve what is due within `idle` ticks of the channel; returns `pending`, `earliest`, `idle` after it."""
     due = s.due[b]
     while idle > 0 and pending > 0:
@@ -159,6 +160,7 @@ def make_fast(inst: Instances, s: State, b: int, a: int) -> None:
 
 
 def make_slow(inst: Instances, s: State, b: int, a: int) -> None:
+    """Access a is served from slow memory."""
     access = inst.access[s.row[b], a]
     s.sigma[b, access[Access.SLOT]] += access[Access.SLOW]
     s.phi[b, access[Access.SLOT]] -= access[Access.FAST]

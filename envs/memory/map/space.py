@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatchgym.envs.memory.map.layout import LOWEST, NEVER, REMOVED, Access, Instances, State, Stay
+from dispatchgym.envs.memory.map.layout import LOWEST, NEVER, REMOVED, Access, Instances, Range, State, Stay
 from dispatchgym.envs.memory.map.simulator import list_copies, make_fast, make_slow
 
 
@@ -23,7 +23,7 @@ def add_stay(inst: Instances, s: State, b: int, j: int, begin: int, end: int, of
 
 
 def remove_stay(s: State, b: int, n: int) -> None:
-    """Its number is not used again."""
+    """Take back stay n. Its number is not used again."""
     stay = s.stay[b, n]
     stay[Stay.OF] = REMOVED
     stay[Stay.BEGIN] = 0
@@ -32,7 +32,7 @@ def remove_stay(s: State, b: int, n: int) -> None:
     stay[Stay.WRITTEN] = -1
 
 
-def is_free(inst: Instances, s: State, b: int, storage: int, begin: int, end: int, offset: int, top: int) -> int:
+def is_free(inst: Instances, s: State, b: int, storage: int, begin: int, end: int, offset: int, top: int) -> bool:
     """Whether no other storage has any of [offset, top) in any of the slots [begin, end)."""
     i = s.row[b]
     free = True
@@ -55,28 +55,28 @@ def free_until(inst: Instances, s: State, b: int, storage: int, begin: int, end:
     return limit
 
 
-def taken(inst: Instances, s: State, b: int, storage: int, begin: int, end: int, hoped: int) -> int:
-    """Sort the address ranges of other storages in the slots [begin, end) into s.range by their lower ends; their number.
+def taken(inst: Instances, s: State, b: int, storage: int, begin: int, end: int, wanted: int) -> int:
+    """Sort the address ranges of other storages in the slots [begin, end) into s.range by their lower ends; returns their number.
 
-    `hoped` 1: stays last as long as they would like to. Stays at NEVER are nowhere.
+    With `wanted` 1 a stay lasts up to Stay.WANTED_UNTIL. A stay at offset NEVER has no addresses.
     """
     i = s.row[b]
     found = s.range[b]
     count = 0
     for n in range(s.stays[b]):
         stay = s.stay[b, n]
-        until = stay[Stay.WANTED_UNTIL] if hoped == 1 else stay[Stay.END]
+        until = stay[Stay.WANTED_UNTIL] if wanted == 1 else stay[Stay.END]
         if stay[Stay.BEGIN] < end and begin < until and (stay[Stay.OF] < 0 or inst.storage[i, stay[Stay.OF]] != storage):
             low = stay[Stay.OFFSET]
             if low == NEVER:
                 continue
             x = count
-            while x > 0 and found[x - 1, 0] > low:
-                found[x, 0] = found[x - 1, 0]
-                found[x, 1] = found[x - 1, 1]
+            while x > 0 and found[x - 1, Range.LOW] > low:
+                found[x, Range.LOW] = found[x - 1, Range.LOW]
+                found[x, Range.HIGH] = found[x - 1, Range.HIGH]
                 x -= 1
-            found[x, 0] = low
-            found[x, 1] = stay[Stay.TOP]
+            found[x, Range.LOW] = low
+            found[x, Range.HIGH] = stay[Stay.TOP]
             count += 1
     return count
 
@@ -90,7 +90,7 @@ def find_gap(inst: Instances, s: State, b: int, count: int, size: int, how: int)
     best = -1
     least = inst.capacity[i] + 1
     for x in range(count + 1):
-        low = found[x, 0] if x < count else inst.capacity[i]
+        low = found[x, Range.LOW] if x < count else inst.capacity[i]
         offset = (cursor + alignment - 1) // alignment * alignment
         room = low - offset
         if room >= size and room < least:
@@ -99,12 +99,12 @@ def find_gap(inst: Instances, s: State, b: int, count: int, size: int, how: int)
             best = offset
             least = room
         if x < count:
-            cursor = max(cursor, found[x, 1])
+            cursor = max(cursor, found[x, Range.HIGH])
     return best
 
 
 def begin_plan(inst: Instances, s: State, b: int) -> None:
-    """Everything in slow memory, but for what is pinned to fast memory."""
+    """Everything is in slow memory, except what is pinned to fast memory."""
     i = s.row[b]
     for t in range(inst.slots[i]):
         s.sigma[b, t] = inst.sigma[i, t]
@@ -116,7 +116,7 @@ def begin_plan(inst: Instances, s: State, b: int) -> None:
     for n in range(inst.fixed[i]):
         block = inst.block[i, n]
         j = block[Stay.OF]
-        for c in range(8):
+        for c in range(s.stay.shape[2]):
             s.stay[b, n, c] = block[c]
         s.stays[b] += 1
         a = inst.entry[i, j] if j >= 0 else -1
@@ -127,7 +127,7 @@ def begin_plan(inst: Instances, s: State, b: int) -> None:
 
 
 def slow_down(inst: Instances, s: State, b: int, j: int) -> None:
-    """All accesses of buffer j from slow memory."""
+    """Serve all accesses of buffer j from slow memory."""
     i = s.row[b]
     a = inst.entry[i, j]
     while a >= 0:

@@ -116,14 +116,14 @@ class Candidate(Columns):
     TIGHTNESS = "[16 (need of its fullest section - B) / P]4", "how tight its sections are"
     BURIED = "[buried area / a]8 / 2", "space between the skyline and the floor, lost for good"
     BURIED_SHARE = "[buried area / its area]4", "the same, compared with the buffer"
-    BURIES_NOTHING = "1 or 0", "no space is lost"
+    BURIES_NOTHING = "no space is lost"
     FLOOR_BELOW_LEFT = "[(skyline before its life - floor) / u]4", "whether it fills a valley; `B` before all time"
     TOP_BELOW_LEFT = "[(skyline before its life - top) / u]4", "how evenly it does"
-    LEVEL_WITH_LEFT = "1 or 0", "its top is level with the skyline before its life"
+    LEVEL_WITH_LEFT = "its top is level with the skyline before its life"
     FLOOR_BELOW_RIGHT = "[(skyline behind its life - floor) / u]4", "whether it fills a valley; `B` behind all time"
     TOP_BELOW_RIGHT = "[(skyline behind its life - top) / u]4", "how evenly it does"
-    LEVEL_WITH_RIGHT = "1 or 0", "its top is level with the skyline behind its life"
-    COSTS_NOTHING = "1 or 0", "the move costs nothing"
+    LEVEL_WITH_RIGHT = "its top is level with the skyline behind its life"
+    COSTS_NOTHING = "the move costs nothing"
 
 
 class Context(Columns):

@@ -1,112 +1,21 @@
-"""The referee of memory: plain loops written from the problem statement, sharing no code with any player.
+"""The referee of memory mapping: plain loops written from the problem statement, sharing no code with any player.
 
-Slots, times and addresses are half-open intervals; sizes are bytes and durations ticks, Python integers throughout.
+Slots and addresses are half-open intervals; sizes are bytes and durations ticks, Python integers throughout.
 """
 
 from __future__ import annotations
 
-import bisect
-import heapq
 import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from dispatchgym.instances.errors import InvalidSchedule
-from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, PackingPlan
-
-
-class Block(NamedTuple):
-    """Addresses that are taken for some time."""
-
-    begin: int
-    end: int
-    low: int
-    high: int
-    owner: int  # blocks of one owner may overlap
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.what}, [{self.begin}, {self.end}) x [{self.low}, {self.high})"
-
-
-@dataclass(frozen=True)
-class PackingMetrics:
-    """What a packing achieved."""
-
-    height: int  # bytes
-    peak: int  # the most bytes needed at one time
-    ratio: float  # height / peak, 1.0 where nothing is needed
-
-
-def check_packing(packing: Packing, plan: PackingPlan) -> int:
-    """Return the height (bytes) of `plan`, the end of the highest address needed; 0 if none is.
-
-    Raises InvalidSchedule, naming buffers, times and addresses, for offsets that are negative or not aligned, for a buffer
-    that reaches above the capacity, and for two that need one address at the same time.
-    """
-    blocks = _blocks(packing, _integers("offset", plan.offset, (packing.buffers,)))
-    _disjoint(blocks)
-    return max((block.high for block in blocks), default=0)
-
-
-def measure_packing(packing: Packing, plan: PackingPlan) -> PackingMetrics:
-    """Measures of a packing. Raises InvalidSchedule like `check_packing`."""
-    height = check_packing(packing, plan)
-    change: dict[int, int] = {}
-    for block in _blocks(packing, plan.offset.tolist()):
-        change[block.begin] = change.get(block.begin, 0) + block.high - block.low
-        change[block.end] = change.get(block.end, 0) - (block.high - block.low)
-    peak = max(itertools.accumulate(change[t] for t in sorted(change)), default=0)
-    return PackingMetrics(height, peak, height / peak if peak else 1.0)
-
-
-def _blocks(packing: Packing, offset: list[int]) -> list[Block]:
-    blocks: list[Block] = []
-    for n, at in enumerate(offset):
-        what = f"buffer {packing.ids[n]}"
-        if at < 0:
-            raise InvalidSchedule(f"{what} has no offset ({at})")
-        if at % int(packing.alignment[n]):
-            raise InvalidSchedule(f"{what} at {at} is not aligned to {packing.alignment[n]}")
-        reached, size = int(packing.lower[n]), int(packing.size[n])
-        for gap in packing.gaps[n]:
-            blocks.append(Block(reached, gap.lower, at, at + size, n, what))
-            blocks.append(Block(gap.lower, gap.upper, at + gap.low, at + gap.high, n, what))
-            reached = gap.upper
-        blocks.append(Block(reached, int(packing.upper[n]), at, at + size, n, what))
-    needed = [block for block in blocks if block.begin < block.end and block.low < block.high]
-    for block in needed:
-        if packing.capacity is not None and block.high > packing.capacity:
-            raise InvalidSchedule(f"{block} reaches above the capacity {packing.capacity}")
-    return needed
-
-
-def _disjoint(blocks: list[Block]) -> None:
-    """No two blocks of different owners share a time and an address; those of one owner are at the same addresses.
-
-    At each time the blocks that last are kept by address. While they are disjoint, a new one can only overlap its neighbours.
-    """
-    lows: list[int] = []
-    at: dict[int, list[Block]] = {}  # the blocks that last, by their lowest address
-    ends: list[tuple[int, int]] = []
-    for k, new in enumerate(blocks := sorted(blocks)):
-        while ends and ends[0][0] <= new.begin:
-            gone = blocks[heapq.heappop(ends)[1]]
-            at[gone.low].remove(gone)
-            if not at[gone.low]:
-                del at[gone.low], lows[bisect.bisect_left(lows, gone.low)]
-        heapq.heappush(ends, (new.end, k))
-        place = bisect.bisect_left(lows, new.low)
-        for other in (at[low][0] for low in lows[max(place - 1, 0) : place + 1]):
-            if other.low < new.high and new.low < other.high and other.owner != new.owner:
-                raise InvalidSchedule(f"{other} overlaps {new}")
-        if new.low not in at:
-            lows.insert(place, new.low)
-        at.setdefault(new.low, []).append(new)
+from dispatchgym.instances.memory.blocks import Block, disjoint, integers
+from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram
 
 
 @dataclass(frozen=True)
@@ -160,7 +69,7 @@ class MemoryMetrics:
     height: int  # end of the highest address used, scoped bytes too
 
 
-def check_program(program: MemoryProgram, plan: MemoryPlan) -> int:
+def check(program: MemoryProgram, plan: MemoryPlan) -> int:
     """Return the latency (ticks) of `plan`.
 
     Raises InvalidSchedule, naming buffers, slots and addresses, for a plan that breaks a rule: stays out of the program, of
@@ -171,8 +80,8 @@ def check_program(program: MemoryProgram, plan: MemoryPlan) -> int:
     return replay(program, plan).latency
 
 
-def measure_program(program: MemoryProgram, plan: MemoryPlan) -> MemoryMetrics:
-    """Measures of a plan. Raises InvalidSchedule like `check_program`."""
+def measure(program: MemoryProgram, plan: MemoryPlan) -> MemoryMetrics:
+    """Measures of a plan. Raises InvalidSchedule like `check`."""
     found = replay(program, plan)
     moved: list[int] = program.access[:, 2].tolist()
     size: list[int] = program.size.tolist()
@@ -188,8 +97,8 @@ def measure_program(program: MemoryProgram, plan: MemoryPlan) -> MemoryMetrics:
 
 
 def replay(program: MemoryProgram, plan: MemoryPlan) -> Replay:
-    """Everything that `check_program` checks, and what measures are computed from. Raises InvalidSchedule."""
-    rows = _integers("stay", plan.stay, (*np.shape(plan.stay)[:1], 6))
+    """Everything that `check` checks, and what measures are computed from. Raises InvalidSchedule."""
+    rows = integers("stay", plan.stay, (*np.shape(plan.stay)[:1], 6))
     stays = [Stay(*row) for row in rows]
     for stay in stays:
         _place(program, stay)
@@ -210,7 +119,7 @@ def replay(program: MemoryProgram, plan: MemoryPlan) -> Replay:
     _storages(program, by_buffer)
     storage: list[int] = program.storage.tolist()
     size: list[int] = program.size.tolist()
-    _disjoint([Block(s.begin, s.end, s.offset, s.offset + size[s.buffer], storage[s.buffer], str(s)) for s in stays])
+    disjoint([Block(s.begin, s.end, s.offset, s.offset + size[s.buffer], storage[s.buffer], str(s)) for s in stays])
     found = execute(program, plan)
     _slow_copies(program, by_buffer, found.fast)
     return found
@@ -345,13 +254,3 @@ def _copies(program: MemoryProgram, stays: list[Stay]) -> Iterable[Copy]:
             yield Copy(stay.begin, stay.serves, stay.buffer)
         elif stay.written != -1:
             yield Copy(int(program.define[stay.buffer]) + 1, stay.written, stay.buffer)
-
-
-def _integers(name: str, value: Any, shape: tuple[int, ...]) -> list[Any]:
-    given = np.asarray(value)
-    if given.shape != shape:
-        raise InvalidSchedule(f"{name} has shape {given.shape}, not {shape}")
-    if not np.issubdtype(given.dtype, np.integer):
-        raise InvalidSchedule(f"{name} has dtype {given.dtype}, not whole numbers")
-    numbers: list[Any] = given.tolist()
-    return numbers
