@@ -105,7 +105,8 @@ def train(training: Training, config: TrainConfig, out: Path, *, initial: Path |
     """Train with MaskablePPO for config.steps environment steps (or config.minutes) and save a policy like every learner's."""
     from stable_baselines3.common.callbacks import BaseCallback
 
-    from dispatchgym.agents.trainer import settings, training_sizes, validate
+    from dispatchgym.agents.bounds import validate
+    from dispatchgym.agents.trainer import settings, training_sizes
     from dispatchgym.envs.core.sb3 import to_sb3
 
     validate(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from dispatchgym.agents import checkpoint
+from dispatchgym.agents.bounds import validate
 from dispatchgym.agents.learners import Batch, Forward, accelerated, imitate, optimiser_step, ppo, self_label
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.rollout import Rollout
@@ -21,10 +24,14 @@ from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.agents.training import Training
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.files import write_text
+from dispatchgym.instances.files import append, hold, read_text, write_text
+from dispatchgym.instances.json_fields import parse, shown
+from dispatchgym.instances.names import printable
 
 VALIDATION_SEED = 2**31  # far from every training stream
 KEPT_DEMONSTRATIONS = 200  # pools whose expert schedules are kept
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of a parameter
+MAX_LOG = 64 * 2**20  # bytes of log.jsonl
 
 
 Expert = Callable[[Any], Any]  # instance -> a schedule worth imitating
@@ -45,6 +52,7 @@ class Trainer:
     ) -> None:
         validate(config)
         checkpoint.writable(out)
+        self._lock: int | None = None  # until `run` ends
         self.config, self.out, self.expert = config, out, expert
         self.training = training
         if expert is not None and training.demonstration is None:
@@ -64,21 +72,43 @@ class Trainer:
         self.iteration, self.episodes, self.seconds = 0, 0, 0.0
         self._demonstrations: list[tuple[list[Any], Any]] = []  # instances and the expert's schedules of them
         self._rollouts: dict[tuple[Sizes, int], Rollout] = {}
-        if resume:
-            self._resume()
-        elif (out / "training.safetensors").exists():
+        self._logged = -1e9  # seconds or iterations of the last log line
+        self._lock = hold(out, f"{out}: another training is writing to it")
+        exists = os.path.lexists(out / "training.safetensors")
+        if exists and not resume:
             raise InputError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+        if exists:
+            self._resume()
         else:
             (out / "log.jsonl").unlink(missing_ok=True)  # of a run that ended before its first checkpoint
 
-    def run(self, report: Callable[[dict[str, Any]], None]) -> None:
-        """Train to the end of the budget; `report` gets every log line. Saves at the end and on the way."""
+    def close(self) -> None:
+        """Let others write to the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __del__(self) -> None:
+        if hasattr(self, "_lock"):
+            self.close()
+
+    def run(self, report: Callable[[dict[str, Any]], None], stopped: Callable[[], bool] = lambda: False) -> None:
+        """Train to the end of the budget, or until `stopped()` after an iteration; saves then and on the way.
+
+        `report` gets a line after every iteration; those that are logged have "validation".
+        """
+        try:
+            self._train(report, stopped)
+        finally:
+            self.close()
+
+    def _train(self, report: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
         step = optimiser_step(self.policy, self.optimiser)
         self._compile()
         clock = time.process_time if self.config.clock == "cpu" else time.monotonic
         began, before = clock(), self.seconds
-        logged, saved = -1e9, time.monotonic()
-        while (progress := self.progress()) < 1.0:
+        saved = time.monotonic()
+        while (progress := self.progress()) < 1.0 and not stopped():
             for group in self.optimiser.param_groups:
                 group["lr"] = self.config.rate * rate_at(progress, self.config.schedule)
             losses = self.learn(step)
@@ -86,9 +116,11 @@ class Trainer:
             self._update_average()
             self.seconds = before + clock() - began
             now = self.seconds if self.config.steps is None else float(self.iteration)
-            if now - logged >= self.config.log_every or self.progress() >= 1.0:
-                logged = now
+            if now - self._logged >= self.config.log_every or self.progress() >= 1.0:
+                self._logged = now
                 report(self._log(losses))
+            else:
+                report({"iteration": self.iteration, "episodes": self.episodes, "seconds": round(self.seconds, 1), **losses})
             if time.monotonic() - saved >= self.config.save_every:
                 saved = time.monotonic()
                 self.save()
@@ -159,11 +191,26 @@ class Trainer:
 
     def validate(self) -> float:
         """Mean objective over lower bound of the averaged weights, greedy, on fixed generated instances; percent above."""
+        return self._mean_gap(lambda pool, rollout: rollout.play(self.average, np.arange(len(pool)), greedy(len(pool)), 0.0))
+
+    def validate_rule(self, solve: Expert) -> float:
+        """The same for a rule's schedules, as far as the action set can follow them; InputError if it cannot follow any."""
+        follow = self.training.demonstration
+        if follow is None:
+            raise InputError("schedules do not say what was decided")
+
+        def play(pool: list[Any], rollout: Rollout) -> Any:
+            rollout.record.seed.zero_()
+            return rollout.replay(np.arange(len(pool)), [follow(x, solve(x), rollout.sizes) for x in pool])
+
+        return self._mean_gap(play)
+
+    def _mean_gap(self, play: Callable[[list[Any], Rollout], Any]) -> float:
         gaps = []
         for pool in self._fixed_pools:
             rollout = self.rollout(self.training.problem.sizes(pool), len(pool))
             rollout.load(pool)
-            record = rollout.play(self.average, np.arange(len(pool)), np.zeros(len(pool), np.int64), 0.0)
+            record = play(pool, rollout)
             bound = torch.as_tensor(np.asarray(rollout.instances.bound.cpu()))
             gaps.append(record.objective.cpu() / bound - 1.0)
         return float(100.0 * torch.cat(gaps).mean())
@@ -192,7 +239,7 @@ class Trainer:
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         for i, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{k}": v for k, v in state.items()}
-        about |= {"seconds": self.seconds}
+        about |= {"seconds": self.seconds, "logged": self._logged}
         checkpoint.save_tensors(self.out / "training.safetensors", tensors, about)
 
     def _log(self, losses: dict[str, float]) -> dict[str, Any]:
@@ -203,12 +250,7 @@ class Trainer:
             "validation": round(self.validate(), 3),
             **{k: round(v, 6) for k, v in losses.items()},
         }
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            with open(self.out / "log.jsonl", "a") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise InputError(f"{self.out}: cannot be written ({error.strerror})") from None
+        append(self.out / "log.jsonl", (json.dumps(line) + "\n").encode())
         return line
 
     @torch.no_grad()
@@ -227,38 +269,64 @@ class Trainer:
     def _resume(self) -> None:
         path = self.out / "training.safetensors"
         tensors, about = checkpoint.load_tensors(path)
-        old, new = about.get("config", {}), json.loads(json.dumps(settings(self.training, self.config)))
+        defaults = asdict(TrainConfig())
+        old = about["config"]
+        list(old.items())  # an object
+        new = json.loads(json.dumps(settings(self.training, self.config)))
         budget = {"minutes", "steps", "log_every", "save_every", "device", "clock"}  # may differ between parts of a run
-        differs = sorted(k for k in new if k not in budget and old.get(k) != new[k])
+        held = {key: old.value.get(key, defaults.get(key)) for key in new}  # a setting that came later has its default
+        differs = sorted(key for key in new if key not in budget and held[key] != new[key])
         if differs:
-            raise InputError(f"{path}: was trained with other settings ({', '.join(f'{k} {old.get(k)!r}' for k in differs)})")
-        try:
-            self.policy.load_state_dict({k[7:]: v for k, v in tensors.items() if k.startswith("policy.")})
-            self.average.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("average.")})
-            state: dict[int, dict[str, Any]] = {}
-            for name, tensor in tensors.items():
-                if name.startswith("optimiser."):
-                    _, index, key = name.split(".")
-                    state.setdefault(int(index), {})[key] = tensor
-            self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
-            self.iteration, self.episodes, self.seconds = about["iterations"], about["episodes"], about["seconds"]
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise InputError(f"{path}: not the state of this run ({str(error).splitlines()[0]})") from None
+            raise InputError(f"{path}: was trained with other settings ({', '.join(f'{k} {shown(held[k])}' for k in differs)})")
+        for prefix, network in (("policy", self.policy), ("average", self.average)):
+            weights = {k.removeprefix(f"{prefix}."): v for k, v in tensors.items() if k.startswith(f"{prefix}.")}
+            misfit = checkpoint.difference(network.config, weights)
+            if misfit:
+                raise InputError(f"{path}: not the state of this run ({prefix}: {misfit})")
+            network.load_state_dict(weights)
+        self.iteration = about["iterations"].whole(0, 2**53)
+        self.episodes = about["episodes"].whole(0, 2**53)
+        self.seconds = about["seconds"].number()
+        if self.seconds < 0:
+            raise about["seconds"].error(f"{self.seconds} is negative")
+        self._logged = about["logged"].number() if "logged" in about else float(self.iteration)
+        self._load_optimiser(path, tensors)
         self._trim_log()
 
+    def _load_optimiser(self, path: Path, tensors: dict[str, torch.Tensor]) -> None:
+        """Adam's moments; InputError unless they are those of this network's parameters."""
+        shapes = [p.shape for p in self.policy.parameters()]
+        state: dict[int, dict[str, Any]] = {}
+        for name, tensor in tensors.items():
+            if not name.startswith("optimiser."):
+                continue
+            _, index, key = (*name.split("."), "", "")[:3]
+            known = index.isascii() and index.isdecimal() and len(index) < 6 and int(index) < len(shapes) and key in MOMENTS
+            if not known or tensor.shape != (shapes[int(index)] if key != "step" else ()):
+                raise InputError(f"{path}: not the state of this run ({printable(name)} is of no parameter)")
+            state.setdefault(int(index), {})[key] = tensor
+        partial = next((i for i, moments in state.items() if set(moments) != set(MOMENTS)), None)
+        if partial is not None or (self.iteration > 0 and not state):
+            what = "no moments" if partial is None else f"only a part of the moments of parameter {partial}"
+            raise InputError(f"{path}: not the state of this run (the optimiser has {what})")
+        self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
+
     def _trim_log(self) -> None:
-        """Drop log lines after the saved state: they are about to be written again."""
+        """Drop log lines after the saved state: they are about to be written again. A line without an end is torn by a kill."""
         path = self.out / "log.jsonl"
-        if not path.exists():
+        if not os.path.lexists(path):
             return
+        whole, _, _ = read_text(path, MAX_LOG, follow=False).rpartition("\n")
         kept = []
-        for text in path.read_text().splitlines():
-            try:
-                if json.loads(text)["iteration"] <= self.iteration:
-                    kept.append(text + "\n")
-            except (json.JSONDecodeError, KeyError):
-                continue  # torn by a kill
+        for number, text in enumerate(whole.split("\n") if whole else (), 1):
+            if parse(text, f"{path} line {number}")["iteration"].whole(0, 2**53) <= self.iteration:
+                kept.append(text + "\n")
         write_text(path, "".join(kept))
+
+
+def greedy(count: int) -> npt.NDArray[np.int64]:
+    """Streams of `count` copies, of which nothing is drawn at temperature 0."""
+    return np.zeros(count, np.int64)
 
 
 def settings(training: Training, config: TrainConfig) -> dict[str, Any]:
@@ -280,21 +348,3 @@ def rate_at(progress: float, schedule: str) -> float:
     if schedule == "linear":
         return max(1.0 - progress, 0.02)
     return min(1.0, (progress + 0.002) / 0.02, max((1.0 - progress) / 0.4, 0.02))
-
-
-def validate(config: TrainConfig) -> None:
-    """InputError for settings that cannot be trained with."""
-    if (config.minutes is None) == (config.steps is None):
-        raise InputError("give either --minutes or --steps")
-    for name in ("minutes", "steps", "instances", "samples", "imitate_repeats", "rate", "width", "layers", "hidden"):
-        value = getattr(config, name)
-        if value is not None and value <= 0:
-            raise InputError(f"--{name} must be positive, not {value}")
-    if config.samples < 2:
-        raise InputError(f"--samples must be at least 2, not {config.samples}: episodes are compared with each other")
-    if not 0.0 <= config.hard <= 1.0:
-        raise InputError(f"--hard must be a share between 0 and 1, not {config.hard}")
-    if config.seed < 0:
-        raise InputError(f"--seed must not be negative, not {config.seed}")
-    if config.ppo.advantage not in ("group", "gae"):
-        raise InputError(f"--advantage must be group or gae, not {config.ppo.advantage!r}")

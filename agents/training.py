@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,20 +13,21 @@ import numpy.typing as npt
 from dispatchgym.agents.records import Demonstration
 from dispatchgym.envs.core.contract import Problem, Sizes
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 
 
 def parse_pair(text: str) -> tuple[int, int]:
     """`15x10` as (15, 10); InputError otherwise."""
-    jobs, cross, machines = text.partition("x")
-    if not (cross and jobs.isdigit() and machines.isdigit() and int(jobs) > 0 and int(machines) > 0):
-        raise InputError(f"size {text!r} is not of the form JOBSxMACHINES, such as 15x10")
-    return int(jobs), int(machines)
+    found = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", text)
+    if found is None or not all(int(x) for x in found.groups()):
+        raise InputError(f"size {shown(text)} is not of the form JOBSxMACHINES, such as 15x10")
+    return int(found[1]), int(found[2])
 
 
 def parse_count(text: str) -> int:
     """`200` as 200; InputError otherwise."""
-    if not text.isdecimal() or not 0 < int(text) <= 10_000:
-        raise InputError(f"size {text!r} is not a whole number between 1 and 10000")
+    if re.fullmatch(r"[0-9]{1,5}", text) is None or not 0 < int(text) <= 10_000:
+        raise InputError(f"size {shown(text)} is not a whole number between 1 and 10000")
     return int(text)
 
 

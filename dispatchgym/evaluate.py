@@ -16,7 +16,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, cast
 
 import tyro
 from rich.console import Console
@@ -26,10 +26,14 @@ from dispatchgym import families
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import report, runner
+from dispatchgym.evaluation.output import Output
 from dispatchgym.evaluation.results import Pair, Results, Row, judge, key
 from dispatchgym.family import Family, digest
+from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
+from dispatchgym.instances.names import printable
+from dispatchgym.interrupts import Interrupts, Stopped
 
 MAX_WORKERS = 1024
 
@@ -59,17 +63,24 @@ class Options:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command with `argv` (default: the process's own). Exits with 2 on bad input and 130 on Ctrl-C."""
+    """Run the command with `argv` (default: the process's own).
+
+    Exits with 1 if a pair ended in an error, 2 on bad input, 130 or 143 when SIGINT or SIGTERM ended it.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        problem, options = _parse(arguments)
-        evaluate(problem, options, arguments)
+        with Interrupts(at_once=True):  # whatever is finished is on disk at any moment
+            problem, options = _parse(arguments)
+            rows = evaluate(problem, options, arguments)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}", 300), file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print(f"interrupted; what is finished is in {options.out}, continue with --resume", file=sys.stderr)
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as error:
+        again = shlex.join(["python", "evaluate.py", *arguments, *([] if "--resume" in arguments else ["--resume"])])
+        print(f"interrupted; what is finished is kept; go on with\n  {again}", file=sys.stderr)
+        raise SystemExit(error.code if isinstance(error, Stopped) else 130) from None
+    if any(row["status"] == "error" for row in rows):
+        raise SystemExit(1)
 
 
 def _parse(arguments: list[str]) -> tuple[Family, Options]:
@@ -146,11 +157,13 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
     finished on disk and tabulated.
     """
     pairs = plan(problem, options)
-    with Results(options.out, resume=options.resume) as results:
+    with Results(options.out, problem.name, resume=options.resume) as results:
         run = describe_run(options, arguments)
         done = results.keep(pairs, seed=options.seed, cores=options.solver_workers)
         write_text(options.out / "run.json", json.dumps(run, indent=2) + "\n")
-        console = Console(width=None if sys.stdout.isatty() else 200)
+        console = Console(file=cast(TextIO, Output(sys.stdout)), width=None if sys.stdout.isatty() else 200)
+        for line in results.set_aside:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         if done:
             console.print(f"{len(done)} of {len(pairs)} pairs were finished before", highlight=False)
         _remark(problem, pairs)
@@ -183,8 +196,11 @@ def _plot(problem: Family, pairs: list[Pair], rows: list[Row], results: Results,
     asked = {pair.key for pair in pairs}
     instances = {pair.instance.name: pair.instance for pair in pairs}
     folder = results.out / "plots"
-    for line in plots.draw_all(problem, [row for row in rows if key(row) in asked], instances, results.read_schedule, folder):
-        console.print(f"{folder}: {line}", highlight=False, soft_wrap=True)
+    try:
+        for line in plots.draw_all(problem, [row for row in rows if key(row) in asked], instances, results.read_schedule, folder):
+            console.print(f"{folder}: {line}", markup=False, highlight=False, soft_wrap=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror or error}; the results are whole") from error
 
 
 def plan(problem: Family, options: Options) -> list[Pair]:
@@ -231,11 +247,9 @@ def describe_run(options: Options, arguments: Sequence[str]) -> dict[str, Any]:
     path = options.out / "run.json"
     earlier: list[Any] = []
     if path.exists():
-        try:
-            previous = json.loads(read_text(path))
-            earlier = [*previous.pop("earlier", []), previous]
-        except (ValueError, AttributeError) as error:
-            raise InputError(f"{path}: is not the record of a run; remove it") from error
+        previous = json_fields.parse(read_text(path, follow=False), f"{path} (the record of the run; remove it to go on)")
+        before = [entry.value for entry in previous["earlier"].rows()] if "earlier" in previous else []
+        earlier = [*before, {name: value for name, value in previous.value.items() if name != "earlier"}]
     packages = ("dispatchgym", "numpy", "numba", "torch", "torch-geometric", "ortools")
     return {
         "command": shlex.join(["python", "evaluate.py", *arguments]),

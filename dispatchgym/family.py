@@ -111,6 +111,7 @@ class Family:
     schedule: Callable[[dict[str, Any]], Any]  # the schedule that `fields` of one gave
     examples: tuple[tuple[str, str], ...]  # for the help: (what it does, the command after `evaluate.py NAME`)
     variants: Mapping[str, Mapping[str, Any]]  # of the environment, each with machine code of its own: name -> keywords, tiny
+    rules: tuple[str, ...] = ()  # fast methods that a policy has to beat: training shows the best of them
     agent: Lazy | None = None  # Agent: how the family is trained and how its policies play
     policy_help: str = POLICY_HELP
     refine: tuple[str, Callable[..., Result]] | None = None  # (method option, how it goes on)

@@ -22,6 +22,7 @@ from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.names import printable
 
 
 def prepare(method: Method, family: Family) -> None:
@@ -164,7 +165,11 @@ def _temperature(method: Method) -> float:
 def load(target: str, family: Family) -> tuple[Policy, dict[str, Any]]:
     """The policy of a run folder; read once a process. InputError also if it was trained on other features than there are now."""
     policy, about = checkpoint.load_policy(Path(target), family.name)
-    if policy.config.features != family.trained_by().of_run(about.get("config", {})).problem.features:
+    try:
+        features = family.trained_by().of_run(about.get("config", {})).problem.features
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{printable(target, 200)}: its settings cannot be used ({printable(str(error), 100)})") from None
+    if policy.config.features != features:
         raise InputError(f"{target}: was trained on other features of {family.name} than this version has; train it again")
     return policy, about
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.family import Family, is_policy
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.names import printable
+from dispatchgym.interrupts import Interrupts, Stopped
 
 DESCRIPTION = """Train a policy; its folder works as a method of evaluate.py (policy@OUT, policy@OUT:x128).
 
@@ -52,13 +55,13 @@ class Request:
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        train(_parse(arguments))
+        train(_parse(arguments), arguments)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}", 300), file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted: what was saved can be resumed with --resume", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        print(str(error) if isinstance(error, Stopped) and error.said else "interrupted", file=sys.stderr)
+        sys.exit(error.code if isinstance(error, Stopped) else 130)
 
 
 def _parse(arguments: list[str]) -> Request:
@@ -88,8 +91,11 @@ def _command(family: Family) -> Callable[..., Any]:
     return command
 
 
-def train(request: Request) -> Path:
-    """Run what the command line says; returns the folder of the run."""
+def train(request: Request, arguments: Sequence[str] = ()) -> Path:
+    """Run what the command line says; returns the folder of the run.
+
+    Raises Stopped when SIGINT or SIGTERM ended the run early, after everything is saved.
+    """
     family, run = request.family, request.run
     training = family.trained_by().training(**(dataclasses.asdict(request.options) if request.options else {}))
     config = with_defaults(request.config, imitates=run.imitate is not None)
@@ -106,10 +112,27 @@ def train(request: Request) -> Path:
 
     expert = expert_of(family, run.imitate, config.seed) if run.imitate else None
     trainer = Trainer(training, config, out, resume=run.resume, initial=run.initial, expert=expert)
-    with Progress(trainer, tensorboard=run.tensorboard) as report:
-        trainer.run(report)
-    print(f"saved {out / 'policy.safetensors'}: {trainer.iteration} iterations, {trainer.episodes} episodes")
+    with Interrupts() as asked, Progress(trainer, family, tensorboard=run.tensorboard) as report:
+        report.show_rules()
+        trainer.run(report, asked)
+    saved = f"{out / 'policy.safetensors'}: {trainer.iteration} iterations, {trainer.episodes} episodes"
+    if asked() and trainer.progress() < 1.0:
+        given = [*arguments, *([] if run.out else ["--out", str(out)]), *([] if run.resume else ["--resume"])]
+        command = shlex.join(["python", "train.py", *given])
+        raise Stopped(asked.number, f"interrupted; saved {saved}; go on with\n  {command}")
+    print(f"saved {saved}; compare it with\n  {comparison(family, out)}")
     return out
+
+
+def comparison(family: Family, out: Path) -> str:
+    """The command that compares the trained policy with the family's rules, on the instances of its first example."""
+    words = shlex.split(family.examples[0][1])
+    first = words.index("--instances") + 1
+    last = next((i for i in range(first, len(words)) if words[i].startswith("--")), len(words))
+    policy = f"policy@{out}"
+    return shlex.join(
+        ["python", "evaluate.py", family.name, *words[:last], "--methods", *family.rules, policy, "--out", f"results/{out.name}"]
+    )
 
 
 def with_defaults(config: TrainConfig, *, imitates: bool) -> TrainConfig:
@@ -137,8 +160,10 @@ def expert_of(family: Family, text: str, seed: int) -> Callable[[Any], Any]:
 class Progress:
     """A progress bar on a terminal, plain lines elsewhere; TensorBoard if asked for."""
 
-    def __init__(self, trainer: Any, tensorboard: bool) -> None:
-        self.trainer, self.writer = trainer, None
+    def __init__(self, trainer: Any, family: Family, tensorboard: bool) -> None:
+        self.trainer, self.family, self.writer = trainer, family, None
+        self.rule = ""
+        self.best: float | None = None
         if tensorboard:
             try:
                 from torch.utils.tensorboard import SummaryWriter
@@ -153,8 +178,7 @@ class Progress:
 
         self.console = Console()
         self.bar = Bar(
-            TextColumn("training"),
-            BarColumn(),
+            BarColumn(20),
             TaskProgressColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
@@ -162,7 +186,7 @@ class Progress:
             disable=not self.console.is_terminal,
         )
         self.bar.start()
-        self.task = self.bar.add_task("compiling kernels (first time only)", total=1.0)
+        self.task = self.bar.add_task("compiling (first time only)", total=1.0)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -170,10 +194,32 @@ class Progress:
         if self.writer is not None:
             self.writer.close()
 
+    def show_rules(self) -> None:
+        """Play the family's rules on the validation instances, and say how the best of them does."""
+        from dispatchgym.instances.errors import InvalidSchedule
+
+        gaps = {}
+        for rule in self.family.rules:
+            try:
+                gaps[rule] = self.trainer.validate_rule(lambda x, rule=rule: self.family.solve(x, rule).schedule)
+            except (InputError, InvalidSchedule):
+                continue  # schedules of this rule do not say what the policy decides
+        if gaps:
+            rule = min(gaps, key=lambda name: gaps[name])
+            self.rule = f"{rule} {gaps[rule]:.2f}"
+            self.console.print(f"validation instances: {rule} is {gaps[rule]:.2f} % above the lower bound", highlight=False)
+
     def __call__(self, line: dict[str, Any]) -> None:
-        text = f"iteration {line['iteration']}, {line['episodes']} episodes, {line['validation']:.2f} % above bound on validation"
-        self.bar.update(self.task, completed=min(1.0, self.trainer.progress()), description=text)
+        """A line of the trainer: after every iteration, with "validation" if it is logged."""
+        done = min(1.0, self.trainer.progress())
+        if "validation" not in line:
+            self.bar.update(self.task, completed=done)
+            return
+        self.best = line["validation"] if self.best is None else min(self.best, line["validation"])
+        now = f"{line['validation']:.2f} % above bound (best {self.best:.2f}{', ' + self.rule if self.rule else ''})"
+        self.bar.update(self.task, completed=done, description=f"{now}, {line['episodes']} episodes")
         if not self.console.is_terminal:
+            text = f"iteration {line['iteration']}, {line['episodes']} episodes, {now}"
             print(f"{line['seconds']:7.0f} s  {text}", flush=True)
         if self.writer is not None:
             for name, value in line.items():

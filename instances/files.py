@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,28 +13,50 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
 
 MAX_BYTES = 64 * 2**20
-_NO_FOLLOW, _BINARY = getattr(os, "O_NOFOLLOW", 0), getattr(os, "O_BINARY", 0)  # each on some systems only
+# Each on some systems only.
+_NO_FOLLOW, _BINARY, _NO_WAIT = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_BINARY", "O_NONBLOCK"))
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 
 
-def read_text(path: Path, limit: int = MAX_BYTES) -> str:
-    """The text of a regular UTF-8 file of at most `limit` bytes.
+def read_bytes(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> bytes:
+    """A regular file of at most `limit` bytes; with `follow=False` a link is refused.
 
-    Raises InputError for a missing file, a folder, a device, a file that is too large or is not text.
+    Every file that the commands are given is opened here. Raises InputError for a missing file, a folder, a pipe, a device, and
+    a file that is too large; nothing of these is read or waited for.
     """
     shown = printable(path, 200)
-    if os.path.isdir(path):
-        raise InputError(f"{shown}: is a folder, not a file")
-    if not os.path.exists(path):
-        raise InputError(f"{shown}: no such file")
-    if not os.path.isfile(path):
-        raise InputError(f"{shown}: is not a regular file")
     try:
-        with path.open("rb") as stream:
+        # Without waiting: opening a pipe waits for a writer otherwise.
+        handle = os.open(path, os.O_RDONLY | _NO_WAIT | _BINARY | (0 if follow else _NO_FOLLOW))
+    except FileNotFoundError:
+        raise InputError(f"{shown}: no such file") from None
+    except (OSError, ValueError) as error:
+        if os.path.islink(path):
+            raise InputError(f"{shown}: is a link, not a file") from None
+        raise InputError(f"{shown}: cannot be read: {getattr(error, 'strerror', error)}") from None
+    try:
+        found = os.fstat(handle)
+        if stat.S_ISDIR(found.st_mode):
+            raise InputError(f"{shown}: is a folder, not a file")
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{shown}: is not a regular file")
+        if found.st_size > limit:
+            raise InputError(f"{shown}: is larger than {limit} bytes")
+        with os.fdopen(os.dup(handle), "rb") as stream:
             data = stream.read(limit + 1)
     except OSError as error:
         raise InputError(f"{shown}: cannot be read: {error.strerror}") from error
+    finally:
+        os.close(handle)
     if len(data) > limit:
         raise InputError(f"{shown}: is larger than {limit} bytes")
+    return data
+
+
+def read_text(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> str:
+    """The text of a UTF-8 file, opened by `read_bytes`. Raises InputError for what is not text, too."""
+    shown = printable(path, 200)
+    data = read_bytes(path, limit, follow=follow)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -75,6 +99,54 @@ def write_bytes(path: Path, data: bytes, *, make_folder: bool = False) -> None:
             raise
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add `data` to the end of a file and wait until it is on disk; a failed write leaves the file as it was.
+
+    Links are not followed. Raises InputError if the file cannot be written.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_FOLLOW | _BINARY | _NO_WAIT, 0o666)
+        try:
+            before = os.fstat(handle).st_size
+            try:
+                _write_all(handle, data)
+                os.fsync(handle)
+            except BaseException:
+                with suppress(OSError):
+                    os.ftruncate(handle, before)
+                raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        what = "is a link" if os.path.islink(path) else f"cannot be written: {error.strerror or error}"
+        raise InputError(f"{printable(path, 200)}: {what}") from error
+
+
+def hold(folder: Path, busy: str) -> int | None:
+    """Hold a folder until the returned descriptor is closed, so that two processes never write to it at once.
+
+    None where the system has no locks. Raises InputError, with the text `busy`, if another process holds it. What a killed
+    process has left behind in the folder, unfinished drafts of files, is removed.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InputError(busy) from None
+    except OSError:  # a file system without locks
+        return descriptor
+    for entry in os.scandir(folder):
+        if _DRAFT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            with suppress(OSError):
+                os.unlink(entry.path)
+    return descriptor
 
 
 def _write_all(handle: int, data: bytes) -> None:

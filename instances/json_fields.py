@@ -76,10 +76,15 @@ class Field:
 
     def text(self) -> str:
         """A string of 1 to 200 printable characters."""
-        if not isinstance(self.value, str):
-            raise self.error(f"{shown(self.value)} is not a text")
+        self.string()
         if not 1 <= len(self.value) <= 200 or not self.value.isprintable():
             raise self.error(f"{shown(self.value)} is not a text of 1 to 200 printable characters")
+        return self.value
+
+    def string(self) -> str:
+        """Any text."""
+        if not isinstance(self.value, str):
+            raise self.error(f"{shown(self.value)} is not a text")
         return self.value
 
     def truth(self) -> bool:

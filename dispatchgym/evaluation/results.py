@@ -16,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from dispatchgym.baselines.method import Method
+from dispatchgym.evaluation.row import Row, read_row
 from dispatchgym.family import Family, Group, fields
+from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.files import write_text
+from dispatchgym.instances.files import append, hold, read_bytes, read_text, write_text
+from dispatchgym.instances.names import printable
 
-Row = dict[str, Any]  # one line of results.jsonl
 Key = tuple[str, str, str, str | None]  # instance, digest of its content, method, hash of the method's weights
 
-_REQUIRED = ("instance", "digest", "method", "status", "seed", "cores", "group", "seconds", "cpu_seconds")
+ASIDE = "set-aside"
+FOLDERS = ("schedules", "plots", ASIDE)
+MAX_RESULTS = 256 * 2**20  # bytes of results.jsonl: a million lines
 
 
 @dataclass(frozen=True)
@@ -130,17 +134,18 @@ def one_line(error: BaseException) -> str:
 class Results:
     """The folder OUT of one evaluation; `with Results(...)` holds it exclusively, as it must be while it is written."""
 
-    def __init__(self, out: Path, *, resume: bool) -> None:
+    def __init__(self, out: Path, problem: str, *, resume: bool) -> None:
         """Make the folder and read what it has.
 
         Raises InputError when it cannot be written, is in use, holds lines that are no results, or anything without `resume`.
         """
-        self.out = out
+        self.out, self.problem = out, problem
         self.log = out / "results.jsonl"
+        self.set_aside: list[str] = []  # what `keep` has to say
         self._make_folder(resume)
-        self._lock = _lock(out)
+        self._lock = hold(out, f"--out {out}: another evaluation is writing to it")
         try:
-            self.rows: list[Row] = self._read() if self.log.exists() else []
+            self.rows: list[Row] = self._read() if os.path.lexists(self.log) else []
         except BaseException:
             self.close()
             raise
@@ -165,25 +170,32 @@ class Results:
             probe.unlink()
         except OSError as error:
             raise InputError(f"--out {self.out}: cannot be written: {error.strerror}") from error
+        self._refuse_other_kinds()
         if occupied and not resume:
             raise InputError(f"--out {self.out}: is not empty; add --resume to continue it, or choose another folder")
 
+    def _refuse_other_kinds(self) -> None:
+        """InputError for a name of ours that is a link, or a folder in the place of a file: found before the work, not after."""
+        for name, folder in (("results.jsonl", False), ("run.json", False), ("table.md", False), *((x, True) for x in FOLDERS)):
+            path = self.out / name
+            if not os.path.lexists(path):
+                continue
+            if path.is_symlink():
+                raise InputError(f"{path}: is a link; the results would be written elsewhere")
+            if path.is_dir() != folder:
+                raise InputError(f"{path}: is {'not a folder' if folder else 'a folder, not a file'}; remove it")
+
     def _read(self) -> list[Row]:
-        data = self.log.read_bytes()
+        data = read_bytes(self.log, MAX_RESULTS, follow=False)
         whole, _, torn = data.rpartition(b"\n")
-        rows = [self._parse(line, number) for number, line in enumerate(whole.split(b"\n"), 1) if line.strip()]
+        rows = [
+            read_row(line, f"{self.log} line {number}", self.problem)
+            for number, line in enumerate(whole.split(b"\n"), 1)
+            if line.strip()
+        ]
         if torn:  # the process died while writing its last line
             self._rewrite(rows)
         return rows
-
-    def _parse(self, line: bytes, number: int) -> Row:
-        try:
-            row = json.loads(line)
-            if isinstance(row, dict) and all(name in row for name in _REQUIRED):
-                return row
-        except ValueError:
-            pass
-        raise InputError(f"{self.log} line {number}: is not a result; remove the line, or choose another --out")
 
     def _rewrite(self, rows: Iterable[Row]) -> None:
         write_text(self.log, "".join(_line(row) for row in rows))
@@ -207,26 +219,37 @@ class Results:
             same = digests.get(row["instance"], digest) == digest and weights.get(method, loaded) == loaded
             return same and not (row["status"] == "error" and key(row) in wanted)
 
-        kept = [row for row in self.rows if stands(row)]
-        if len(kept) < len(self.rows):
+        kept, gone = [row for row in self.rows if stands(row)], [row for row in self.rows if not stands(row)]
+        if gone:
+            self._set_aside([row for row in gone if row["status"] != "error"], digests)
             self._rewrite(kept)
             self.rows = kept
         return {key(row) for row in kept} & wanted
 
+    def _set_aside(self, rows: list[Row], digests: dict[str, str]) -> None:
+        """Move results of instances or weights that have changed, and their schedules, to a folder of their own."""
+        folder = self.out / ASIDE
+        for row in rows:
+            (folder / "schedules").mkdir(parents=True, exist_ok=True)
+            append(folder / "results.jsonl", _line(row).encode())
+            if os.path.lexists(path := self.schedule_path(row)):
+                os.replace(path, folder / "schedules" / f"{row['digest'][:8]}-{row['weights'] or ''}-{path.name}")
+        for name in dict.fromkeys(row["instance"] for row in rows):
+            own = [row for row in rows if row["instance"] == name]
+            what = "the instance" if digests.get(name, own[0]["digest"]) != own[0]["digest"] else "the policy"
+            self.set_aside.append(f"{printable(name)}: {what} has changed; {len(own)} results are set aside in {folder}")
+
     def add(self, row: Row, schedule: Any, curve: Iterable[tuple[float, int | None, int | None]]) -> None:
         """Store one answer: its schedule first, so that a line never speaks of a file that is not there."""
+        row["schedule"] = None
         if row["objective"] is not None:
+            row["schedule"] = self.schedule_path(row).relative_to(self.out).as_posix()
             head = {name: row[name] for name in ("problem", "instance", "digest", "method", "seed", "objective")}
             body = {**head, **fields(schedule), "curve": [list(point) for point in curve]}
             path = self.schedule_path(row)
             path.parent.mkdir(exist_ok=True)
             write_text(path, json.dumps(body) + "\n")
-        try:
-            with self.log.open("ab", buffering=0) as stream:
-                stream.write(_line(row).encode())
-                os.fsync(stream.fileno())
-        except OSError as error:
-            raise InputError(f"{self.log}: cannot be written: {error.strerror}") from error
+        append(self.log, _line(row).encode())
         self.rows.append(row)
 
     def schedule_path(self, row: Row) -> Path:
@@ -235,10 +258,10 @@ class Results:
     def read_schedule(self, row: Row) -> dict[str, Any] | None:
         """What `add` stored beside `row`; None if it is missing or is about something else."""
         try:
-            data = json.loads(self.schedule_path(row).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            data = json_fields.parse(read_text(self.schedule_path(row), MAX_RESULTS, follow=False), "").value
+        except InputError:
             return None
-        matches = isinstance(data, dict) and all(data.get(name) == row[name] for name in ("digest", "method", "objective"))
+        matches = all(data.get(name) == row[name] for name in ("digest", "method", "objective"))
         return data if matches else None
 
 
@@ -252,20 +275,3 @@ def file_name(instance: str, method: str | None = None) -> str:
     plain = instance if method is None else f"{instance}--{method.replace(':', '_', 1)}"
     safe = re.sub(r"[^A-Za-z0-9.,=_#-]+", "_", plain)[:150]
     return safe if safe == plain else f"{safe}-{hashlib.sha256(full.encode()).hexdigest()[:8]}"
-
-
-def _lock(out: Path) -> int | None:
-    """Hold `out` until the descriptor is closed, so that two evaluations never write to one folder."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    descriptor = os.open(out, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise InputError(f"--out {out}: another evaluation is writing to it") from None
-    except OSError:  # a file system without locks
-        pass
-    return descriptor

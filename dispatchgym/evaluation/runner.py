@@ -135,13 +135,21 @@ def _serve(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed:
     _end_with_parent()
     warm: set[tuple[Method, str]] = set()  # method, digest of the instance it was tried on
     pipe.send(None)
-    while (task := pipe.recv()) is not None:
+    while (task := _next(pipe)) is not None:
         instance, method = task
         trivial = smallest(instance)
         if (method, digest(trivial)) not in warm:  # compiling and loading belong to no instance
             attempt(solve, trivial, method, seed=seed, cores=cores)
             warm.add((method, digest(trivial)))
         pipe.send(attempt(solve, instance, method, seed=seed, cores=cores))
+
+
+def _next(pipe: Connection) -> Any:
+    """The next task; None if there is none, or the parent has died."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
 
 
 def _end_with_parent() -> None:

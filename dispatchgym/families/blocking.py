@@ -33,6 +33,7 @@ FAMILY = Family(
         "bns": {"jobs": 4, "machines": 3, "pool": 2, "swap": False},
         "no-wait": {"jobs": 4, "machines": 3, "pool": 2, "no_wait": True},
     },
+    rules=("mwkr", "lopnr", "spt"),
     agent=Lazy("dispatchgym.agents.blocking:AGENT"),
     options=Lazy("dispatchgym.families.shops:BlockingOptions"),
     train_options=Lazy("dispatchgym.families.shops:BlockingTraining"),

@@ -29,6 +29,7 @@ FAMILY = Family(
         ),
     ),
     variants={"": {"jobs": 4, "machines": 3, "pool": 2}},
+    rules=("fdd-mwkr", "mwkr", "spt"),
     agent=Lazy("dispatchgym.agents.jobshop:AGENT"),
     policy_help=POLICY_HELP.removesuffix("]")
     + ", direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)]",

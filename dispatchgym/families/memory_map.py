@@ -31,6 +31,7 @@ FAMILY = Family(
         "map": {"instructions": 5, "pool": 2},
         "order": {"instructions": 5, "pool": 2, "actions": "order"},
     },
+    rules=("xla",),
     agent=Lazy("dispatchgym.agents.memory:MAP"),
     policy_help=POLICY_HELP.removesuffix("]")
     + ", actions=both|order|map (decides the order in which storages are served, or every access; both shares the samples)]",

@@ -28,6 +28,7 @@ FAMILY = Family(
         ),
     ),
     variants={"": {"buffers": 8, "pool": 2}},
+    rules=("best-of-8",),
     agent=Lazy("dispatchgym.agents.memory:PACK"),
     policy_help=POLICY_HELP.removesuffix("]")
     + ", branch=SECONDS of CPU time (branch and bound that goes on from the policy's packing)]",

@@ -29,6 +29,7 @@ FAMILY = Family(
         ),
     ),
     variants={"": {"instance": "gym-ds3-1", "horizon": 200, "pool": 1}},
+    rules=("etf", "eft", "met"),
     agent=Lazy("dispatchgym.agents.soc:STREAMS"),
     policy_help="the learned policy, greedy: the shipped one (made for gym-ds3; rules may be better elsewhere) or @RUN",
     options=Lazy("dispatchgym.families.chips:StreamOptions"),

@@ -28,6 +28,7 @@ FAMILY = Family(
         ),
     ),
     variants={"": {"tasks": 6, "pes": 2, "pool": 2}},
+    rules=("heft",),
     agent=Lazy("dispatchgym.agents.soc:STATIC"),
     metrics=Lazy("dispatchgym.families.chips:graph_metrics"),
     cell=Lazy("dispatchgym.families.chips:SLR"),

@@ -315,7 +315,7 @@ def test_imitation_makes_the_expert_more_likely(tmp_path: Path) -> None:
     [
         ({"steps": None}, "either --minutes or --steps"),
         ({"minutes": 1.0}, "either --minutes or --steps"),
-        ({"steps": -1}, "--steps must be positive"),
+        ({"steps": -1}, "--steps must be between 1 and 1e.09, not -1"),
         ({"samples": 1}, "--samples"),
         ({"hard": 1.5}, "--hard"),
         ({"seed": -1}, "--seed"),
@@ -345,8 +345,8 @@ def test_unreadable_checkpoints_are_refused(saved: Path, tmp_path: Path) -> None
 
 def test_a_checkpoint_whose_weights_do_not_fit_is_refused(saved: Path, tmp_path: Path) -> None:
     weights, about = checkpoint.load_tensors(saved / "policy.safetensors")
-    about["network"]["hidden"] = 32
-    checkpoint.save_tensors(tmp_path / "policy.safetensors", weights, about)
+    about.value["network"]["hidden"] = 32
+    checkpoint.save_tensors(tmp_path / "policy.safetensors", weights, about.value)
     with pytest.raises(InputError, match="do not fit"):
         checkpoint.load_policy(tmp_path, "jobshop")
 

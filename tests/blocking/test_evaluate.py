@@ -173,7 +173,7 @@ def test_every_line_is_named_by_its_trace_and_confirmed_by_its_schedule(finished
     rows = lines(finished.out)
     shops = [f"{shop}/bws{trace}" for trace in ("", "/p0.1/t0", "/p0.1/t1", "/p0.1/t2") for shop in ("la01", "la06")]
     assert sorted(row["instance"] for row in rows) == sorted(shops * 2)
-    with record.Results(finished.out, resume=True) as results:
+    with record.Results(finished.out, "blocking", resume=True) as results:
         for row in rows:
             instance = BLOCKING.load(row["instance"])
             stored = results.read_schedule(row)

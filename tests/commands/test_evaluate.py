@@ -263,16 +263,16 @@ def test_results_of_another_seed_are_not_mixed_in(finished, capsys):
 
 
 def test_a_folder_in_use_is_refused(tmp_path):
-    with record.Results(tmp_path, resume=False), pytest.raises(InputError, match="another evaluation"):
-        record.Results(tmp_path, resume=True)
-    with record.Results(tmp_path, resume=True) as again:
+    with record.Results(tmp_path, "jobshop", resume=False), pytest.raises(InputError, match="another evaluation"):
+        record.Results(tmp_path, "jobshop", resume=True)
+    with record.Results(tmp_path, "jobshop", resume=True) as again:
         assert again.rows == []
 
 
 def test_a_line_that_is_no_result_is_named(tmp_path):
     (tmp_path / "results.jsonl").write_text('{"instance": 1}\n')
     with pytest.raises(InputError, match=r"results\.jsonl line 1"):
-        record.Results(tmp_path, resume=True)
+        record.Results(tmp_path, "jobshop", resume=True)
 
 
 def test_a_refused_schedule_is_an_error_and_never_a_number():
@@ -400,7 +400,7 @@ def test_plots_are_drawn_for_every_answer(finished, tmp_path):
     out, _ = finished
     rows = lines(out)
     instances = {name: catalogue.load(name) for name in ("ft06", "la01")}
-    with record.Results(out, resume=True) as results:
+    with record.Results(out, "jobshop", resume=True) as results:
         said = plots.draw_all(JOBSHOP, rows, instances, results.read_schedule, tmp_path / "plots")
     assert said == ["6 schedule charts", "2 anytime charts", "1 chart of gap against time"]
     drawn = {path.name for path in (tmp_path / "plots").iterdir()}

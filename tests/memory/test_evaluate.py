@@ -88,7 +88,7 @@ def lines(out: Path) -> list[dict[str, Any]]:
 def test_every_latency_and_measure_is_the_referees(mapped):
     rows = lines(mapped)
     assert len(rows) == len(MAPPERS) * 4
-    with record.Results(mapped, resume=True) as results:
+    with record.Results(mapped, "memory-map", resume=True) as results:
         for row in rows:
             program, plan = MAP.load(row["instance"]), MAP.schedule(results.read_schedule(row))
             found, told = measure_program(program, plan), row["metrics"]
@@ -110,7 +110,7 @@ def test_every_height_and_measure_is_the_referees(packed):
     rows = lines(packed)
     assert len(rows) == len(PACKERS) * 4
     mine = next(packed.parent.glob("*.csv"))
-    with record.Results(packed, resume=True) as results:
+    with record.Results(packed, "memory-pack", resume=True) as results:
         for row in rows:
             instance = PACK.load(str(mine) if row["instance"] == "mine" else row["instance"])
             plan = PACK.schedule(results.read_schedule(row))

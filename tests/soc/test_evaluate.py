@@ -143,7 +143,7 @@ def test_the_examples_of_the_help_can_be_run(problem, monkeypatch):
 def test_every_number_is_the_referees(finished):
     rows = lines(finished)
     assert len(rows) == 2 * 2 * 3
-    with record.Results(finished, resume=True) as results:
+    with record.Results(finished, "soc", resume=True) as results:
         for row in rows:
             instance, log = SOC.load(row["instance"]), SOC.schedule(results.read_schedule(row))
             found = measure(instance, log)

@@ -1,0 +1,82 @@
+"""Which values the settings of a training may have: one table, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from dispatchgym.agents.checkpoint import MOST
+from dispatchgym.agents.settings import PPOConfig, TrainConfig
+from dispatchgym.instances.errors import InputError
+
+
+@dataclass(frozen=True)
+class Between:
+    """A closed interval; with `open` the lower end is left out."""
+
+    low: float
+    high: float
+    open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return (self.low < value if self.open else self.low <= value) and value <= self.high
+
+    def __str__(self) -> str:
+        return f"above {self.low:g} and at most {self.high:g}" if self.open else f"between {self.low:g} and {self.high:g}"
+
+
+BOUNDS = {
+    "minutes": Between(0, 1e6, open=True),
+    "steps": Between(1, 1e9),
+    "seed": Between(0, 2**63 - 1),
+    "hard": Between(0, 1),
+    "instances": Between(1, 4096),
+    "samples": Between(2, 65536),  # episodes are compared with each other
+    "rate": Between(0, 10, open=True),
+    "average": Between(0, 0.999999),
+    "width": Between(1, MOST["width"]),
+    "layers": Between(1, MOST["layers"]),
+    "hidden": Between(1, MOST["hidden"]),
+    "encode_every": Between(0, 1e6),
+    "imitate_steps": Between(0, 1e9),
+    "imitate_repeats": Between(1, 1e4),
+    "log_every": Between(0, 1e9, open=True),
+    "save_every": Between(0, 1e9),
+    "keep": Between(0, 65536),
+    "epochs": Between(1, 1000),
+    "minibatches": Between(1, 1e4),
+    "clip": Between(0, 10, open=True),
+    "value_clip": Between(0, 1e6),
+    "value_weight": Between(0, 1e6),
+    "entropy": Between(0, 1e3),
+    "gae_decay": Between(0, 1),
+    "kl_stop": Between(0, 1e6),
+}
+MOST_EPISODES = 2**20  # of an iteration
+
+
+def validate(config: TrainConfig) -> None:
+    """InputError for settings that cannot be trained with."""
+    if (config.minutes is None) == (config.steps is None):
+        raise InputError("give either --minutes or --steps")
+    for part in (config, config.ppo):
+        for field in fields(part):
+            value: Any = getattr(part, field.name)
+            bound = BOUNDS.get(field.name)
+            if bound is not None and value is not None and value not in bound:  # nan is in no interval
+                raise InputError(f"{option(field.name)} must be {bound}, not {value}")
+    if config.instances * config.samples > MOST_EPISODES:
+        raise InputError(f"--instances {config.instances} times --samples {config.samples} is more than {MOST_EPISODES} episodes")
+    if config.ppo.advantage not in ("group", "gae"):
+        raise InputError(f"--advantage must be group or gae, not {config.ppo.advantage!r}")
+
+
+def option(name: str) -> str:
+    """How the command line calls a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def bounded() -> set[str]:
+    """The names of all settings that are numbers."""
+    numbers = ("int", "float", "int | None", "float | None")
+    return {field.name for part in (TrainConfig, PPOConfig) for field in fields(part) if field.type in numbers}

@@ -1,0 +1,42 @@
+"""Every numeric setting of a training has bounds, and values outside of them are refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from dispatchgym.agents.bounds import BOUNDS, bounded, option, validate
+from dispatchgym.agents.settings import PPOConfig, TrainConfig
+from dispatchgym.instances.errors import InputError
+
+GOOD = TrainConfig(minutes=1.0)
+
+
+def changed(name: str, value: Any) -> TrainConfig:
+    if name in {field.name for field in dataclasses.fields(PPOConfig)}:
+        return dataclasses.replace(GOOD, ppo=dataclasses.replace(GOOD.ppo, **{name: value}))
+    other = {"minutes": None} if name == "steps" else {}
+    return dataclasses.replace(GOOD, **{name: value}, **other)
+
+
+def test_every_number_has_bounds() -> None:
+    assert bounded() == set(BOUNDS)
+    validate(GOOD)
+
+
+@pytest.mark.parametrize("name", sorted(BOUNDS))
+def test_values_outside_are_refused(name: str) -> None:
+    bound = BOUNDS[name]
+    bad = [bound.low if bound.open else bound.low - 1, bound.high + max(1, bound.high), math.nan, math.inf, -math.inf]
+    for value in bad:
+        with pytest.raises(InputError, match=f"^{option(name)} must be {bound}, not ".replace("+", r"\+")) as caught:
+            validate(changed(name, value))
+        assert "\n" not in str(caught.value)
+
+
+def test_an_iteration_has_a_bounded_number_of_episodes() -> None:
+    with pytest.raises(InputError, match="--instances 4096 times --samples 65536 is more than 1048576 episodes"):
+        validate(dataclasses.replace(GOOD, instances=4096, samples=65536))

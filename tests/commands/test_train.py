@@ -1,0 +1,88 @@
+"""The training command: signals save and say how to go on, and a resumed run ends like an unbroken one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatchgym import train
+from dispatchgym.agents import checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ["jobshop", "--sizes", "3x3", "--instances", "2", "--samples", "2", "--width", "8", "--layers", "1", "--hidden", "8"]
+
+
+def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "train.py", *TINY, "--log-every", "5", "--out", str(out), *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def outcome(out: Path) -> tuple[Any, list[Any]]:
+    """Weights and log lines, without what depends on the clock."""
+    weights = {k: v.tolist() for k, v in checkpoint.load_tensors(out / "policy.safetensors")[0].items()}
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return weights, [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_the_command_that_is_printed_goes_on(number: int, code: int, tmp_path: Path) -> None:
+    process = start(tmp_path / "broken", "--steps", "400")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "iteration" in line:
+            break
+    process.send_signal(number)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == code, error
+    assert "interrupted; saved" in error
+    command = error.splitlines()[-1].split()
+    assert command[:3] == ["python", "train.py", "jobshop"]
+    assert command[-1] == "--resume"
+    reached = checkpoint.load_tensors(tmp_path / "broken" / "training.safetensors")[1]["iterations"].value
+    assert 0 < reached < 400
+    train.main(command[2:])
+    train.main([*TINY, "--log-every", "5", "--out", str(tmp_path / "whole"), "--steps", "400"])
+    assert outcome(tmp_path / "broken") == outcome(tmp_path / "whole")
+
+
+def test_the_end_names_the_command_that_compares_and_the_best_rule_is_shown(tmp_path: Path, capsys: Any) -> None:
+    train.main([*TINY, "--out", str(tmp_path / "run"), "--steps", "2"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("validation instances: ")
+    assert "% above the lower bound" in lines[0]
+    assert lines[-1].startswith("  python evaluate.py jobshop --instances")
+    assert f"policy@{tmp_path / 'run'}" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--seed", "18446744073709551616"],
+        ["--rate", "nan"],
+        ["--sizes", "²x²"],
+        ["--sizes", "9" * 5_000 + "x3"],
+        ["--layers", "1000000000"],
+        ["--width", "100000000"],
+        ["--imitate", "spt:x" + "9" * 5_000],
+        ["--epochs", "0"],
+        ["--minutes", "nan"],
+    ],
+)
+def test_values_that_cannot_be_are_one_line_and_exit_status_2(arguments: list[str], tmp_path: Path, capsys: Any) -> None:
+    budget = [] if "--minutes" in arguments else ["--steps", "1"]
+    with pytest.raises(SystemExit) as caught:
+        train.main(["jobshop", *budget, "--out", str(tmp_path / "run"), *arguments])
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert error.count("\n") == 1
+    assert len(error) <= 301
+    assert error[:-1].isprintable()
+    assert not (tmp_path / "run" / "policy.safetensors").exists()
