@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import hypothesis
 import pytest
 
-from tests.slow import is_slow
+from tests.slow import is_slow, without_tests
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Tests are many small calls; threads that wait for each other would make them many times slower on a busy machine.
@@ -26,7 +27,11 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that tests/slow.py lists."""
+    """Mark the tests that tests/slow.py lists; if every file is collected, each of its patterns must be of some test."""
     for item in items:
         if is_slow(item.nodeid):
             item.add_marker(pytest.mark.slow)
+    if {item.path for item in items} >= set(Path(__file__).parent.rglob("test_*.py")):
+        idle = without_tests([item.nodeid for item in items])
+        if idle:
+            raise pytest.UsageError(f"tests/slow.py: no test is called {idle[0]}")

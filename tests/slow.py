@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 
-# Patterns of test ids, as `FILE::TEST[PARAMETERS]`; `*` stands for anything.
+# Patterns of test ids, as `FILE::TEST[PARAMETERS]`: `*` stands for anything, `?` for one character, as for a bracket.
 SLOW = (
+    # The CUDA simulator runs kernels as threads of Python.
     "*cuda_simulator*",
     "tests/agents/test_cuda_training.py::*",
+    # Kernels that no other test compiles: more variants of environments, the largest kernel, and policies of each family.
     "tests/core/test_conformance.py::test_a_batch_is_single_environments_in_every_variant*",
+    "tests/core/test_conformance.py::test_rule?MemoryMap-v0*",
     "tests/core/test_recorded_episodes.py::test_further_episodes*",
+    "tests/core/test_recorded_episodes.py::test_the_first_episodes_of_an_id_are_the_recorded_ones?mapping, map?",
+    "tests/agents/test_beam.py::*",
+    "tests/blocking/test_agent.py::*",
+    "tests/blocking/test_env.py::test_the_rules_of_every_environment_hold_in_every_variant*",
+    "tests/families/test_toy_family.py::test_the_toy_family_is_registered_trained_and_evaluated",
+    "tests/memory/test_agent.py::*",
+    "tests/memory/test_evaluate.py::test_every_*_and_measure_is_the_referees",
+    "tests/memory/test_evaluate.py::test_tables_of_*",
+    "tests/memory/test_evaluate.py::test_maps_and_curves_are_drawn",
+    "tests/memory/test_evaluate.py::test_finished_pairs_are_not_solved_again",
+    "tests/soc/test_agent.py::*",
+    "tests/soc/test_evaluate.py::test_policies_play_streams_once_and_graphs_as_often_as_asked",
+    "tests/soc/test_streaming.py::test_a_rule_does_what_plain_python_does_tick_by_tick",
+    # Learning, and the whole command again and again.
+    "tests/agents/test_agents.py::test_*_learns_*",
+    "tests/agents/test_agents.py::test_imitation_makes_the_expert_more_likely",
+    "tests/agents/test_agents.py::test_the_same_seed_gives_the_same_training_log_and_weights*",
+    "tests/commands/test_benchmarks.py::*",
+    "tests/commands/test_curves.py::*",
+    "tests/commands/test_evaluate.py::test_resume_after_a_kill_*",
+    "tests/commands/test_evaluate.py::test_the_quality_benchmark_*",
+    "tests/soc/test_evaluate.py::test_the_benchmarks_write_*",
+    # Studies: optima by brute force, linear programs, every method, every network.
+    "tests/blocking/test_env.py::test_the_best_reachable_schedule_is_optimal*",
+    "tests/jobshop/test_baselines.py::test_every_listed_method_*",
+    "tests/memory/test_check.py::test_the_latency_is_the_optimum_of_the_linear_program",
+    "tests/memory/test_trace.py::test_a_class_in_a_package_is_traced_by_the_command_itself",
+    "tests/memory/test_trace.py::test_every_network_is_traced*",
 )
 
 
 def is_slow(test: str) -> bool:
-    # Parameters may hold brackets, which fnmatch would take for sets of characters: the patterns have none.
     return any(fnmatchcase(test, pattern) for pattern in SLOW)
+
+
+def without_tests(tests: Collection[str]) -> list[str]:
+    """The patterns that none of `tests` fits."""
+    return [pattern for pattern in SLOW if not any(fnmatchcase(test, pattern) for test in tests)]
