@@ -45,7 +45,9 @@ def flag(words: dict[str, Any], name: str, default: bool = False) -> bool:
 
 
 def whole(value: Any, what: str) -> int:
-    """`value` as an int; `what` is what the error calls it. Arrays of more than one dimension 0 are no numbers."""
+    """`value` as an int; `what` is what the error calls it. An array of one dimension or more is no number."""
+    if type(value) is int:
+        return value
     try:
         if isinstance(value, (bool, np.bool_)) or getattr(value, "ndim", 0) > 0:
             raise TypeError

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 
 def same(left: Any, right: Any) -> bool:
@@ -53,18 +52,3 @@ def live_alike(env: gymnasium.Env[Any, Any], clone: Callable[[Any], Any], steps:
         assert same(one[4], two[4])
         over, info = one[2], one[4]
     return twin
-
-
-def assert_worker_processes_host(name: str, words: Mapping[str, Any]) -> None:
-    """Gymnasium's AsyncVectorEnv of single environments does what the vector environment does."""
-    envs = gymnasium.make_vec(name, num_envs=2, observation="candidates", **words)
-    makers = [lambda: gymnasium.make(name, observation="candidates", **words)] * 2
-    workers = AsyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
-    try:
-        assert same(workers.reset(seed=5)[0], envs.reset(seed=5)[0])
-        for _ in range(12):
-            action = envs.unwrapped.action_masks().argmax(axis=1)  # type: ignore[attr-defined]
-            for a, b in zip(workers.step(action)[:4], envs.step(action)[:4], strict=True):
-                assert same(a, b)
-    finally:
-        workers.close()

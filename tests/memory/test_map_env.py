@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import re
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +10,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stable_baselines3.common.env_checker import check_env as check_sb3
 
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.memory.map.check import check as check_program
@@ -25,18 +20,13 @@ from dispatchgym.envs.memory.map.check import measure as measure_program
 from dispatchgym.envs.memory.map.env import MapKeywords
 from dispatchgym.envs.memory.map.layout import BRING, DROP, STAY, WINDOW, Option
 from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem, as_plan, fixed_stays, plan_of
-from dispatchgym.envs.memory.pack.check import check as check_packing
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.generate import layered
-from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram, Packing, all_slow
-from tests.core.faces import assert_worker_processes_host, live_alike, same
+from dispatchgym.instances.memory.instance import INPUT, PINS, MemoryPlan, MemoryProgram, all_slow
 from tests.core.targets import assert_targets_agree
 from tests.memory.play import IDS, play_out, random_program, record
 
 ID = IDS[2]
-PACK_WORDS: dict[str, Any] = {"buffers": 10, "times": 16, "pool": 3}
-MAP_WORDS: dict[str, Any] = {"instructions": 8, "pressure": 2.0, "pool": 3}
-FACES = tuple((name, PACK_WORDS if "Pack" in name else MAP_WORDS) for name in IDS)
 SEEDS = st.integers(0, 2**32 - 1)
 FAST = PINS.index("fast")
 
@@ -269,94 +259,6 @@ def test_pins_that_cannot_be_kept_are_named(words: dict[str, Any], message: str)
     assert len(fixed_stays(x)) == 2
     with pytest.raises(InputError, match=message):
         gymnasium.make(ID, instance=replace(x, **words))
-
-
-@pytest.mark.parametrize(("name", "words"), FACES)
-def test_gymnasium_and_stable_baselines_have_no_complaints(name: str, words: dict[str, Any]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_env(gymnasium.make(name, **words).unwrapped, skip_render_check=True)
-        if "Flat" in name:
-            check_sb3(gymnasium.make(name, **words).unwrapped)
-        warnings.filterwarnings("ignore", "Your observation .* has an unconventional shape")
-        check_sb3(gymnasium.make(name, observation="candidates", **words).unwrapped)
-
-
-def referee(x: Any, schedule: Any) -> int:
-    # To be as low as possible is the goal, whatever capacity the instance names.
-    return check_packing(replace(x, capacity=None), schedule) if isinstance(x, Packing) else check_program(x, schedule)
-
-
-@pytest.mark.parametrize(("name", "words"), [*FACES, (ID, MAP_WORDS | {"actions": "order"})])
-def test_a_row_of_a_batch_is_the_single_environment_and_the_referee_agrees(name: str, words: dict[str, Any]) -> None:
-    vector = gymnasium.make_vec(name, num_envs=3, illegal="raise", **words)
-    single: Any = gymnasium.make(name, illegal="raise", **words)
-    many, batch = vector.reset(seed=7)
-    one, info = single.reset(seed=9)
-    rng = np.random.default_rng(0)
-    metrics = single.unwrapped.family.metrics
-    assert [info[k] for k in metrics] == [-1.0] * 3
-    over = False
-    while not over:
-        row = {k: v[2] for k, v in many.items()} if isinstance(many, dict) else many[2]
-        assert same(one, row)
-        assert np.array_equal(info["action_mask"], batch["action_mask"][2])
-        actions = (batch["action_mask"] * rng.random(batch["action_mask"].shape)).argmax(axis=1)
-        many, _, _, _, batch = vector.step(actions)
-        one, _, over, truncated, info = single.step(int(actions[2]))
-        assert not truncated
-    assert info["objective"] == referee(*single.unwrapped._played(0)) == batch["final_info"]["objective"][2]
-    assert info["objective"] >= info["lower_bound"]
-    assert all(info[k] == batch["final_info"][k][2] for k in metrics)
-
-
-@pytest.mark.parametrize(("name", "words"), FACES[::2])
-def test_a_terminal_reward_is_the_same_return_at_the_end(name: str, words: dict[str, Any]) -> None:
-    dense, late = gymnasium.make(name, **words), gymnasium.make(name, reward="terminal", **words)
-    _, info = dense.reset(seed=1)
-    late.reset(seed=1)
-    rng = np.random.default_rng(3)
-    over, gains, rewards = False, [], []
-    while not over:
-        action = int(rng.choice(np.flatnonzero(info["action_mask"])))
-        _, gain, over, _, info = dense.step(action)
-        _, reward, ended, _, _ = late.step(action)
-        gains.append(gain)
-        rewards.append(reward)
-    assert ended
-    assert set(rewards[:-1]) == {0.0}
-    assert rewards[-1] == pytest.approx(sum(gains))
-    assert any(gains)
-
-
-@pytest.mark.parametrize(("name", "words"), FACES[::2])
-@pytest.mark.parametrize("clone", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-def test_a_copy_made_midway_lives_the_same_life(name: str, words: dict[str, Any], clone: Any) -> None:
-    env = gymnasium.make(name, **words)
-    twin = live_alike(env, clone, 4)
-    assert same(env.reset()[0], twin.reset()[0])
-
-
-def test_gymnasiums_worker_processes_can_host_them() -> None:
-    for name, words in FACES[::2]:
-        assert_worker_processes_host(name, words)
-
-
-@pytest.mark.parametrize(("name", "words"), FACES)
-def test_an_illegal_action_is_named_or_changes_nothing(name: str, words: dict[str, Any]) -> None:
-    env = gymnasium.make(name, **words)
-    before, info = env.reset(seed=0)
-    for action in (-1, len(info["action_mask"]), *np.flatnonzero(info["action_mask"] == 0)[:2].tolist()):
-        after, reward, terminated, truncated, info = env.step(action)
-        assert same(before, after)
-        assert info["illegal"]
-        assert reward < 0
-        assert not terminated
-        assert not truncated
-        strict = gymnasium.make(name, illegal="raise", **words)
-        strict.reset(seed=0)
-        with pytest.raises(InputError, match=f"action {action} is illegal; legal are"):
-            strict.step(action)
 
 
 def test_an_instance_asked_for_at_reset_is_played_once() -> None:
