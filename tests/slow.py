@@ -42,6 +42,7 @@ SLOW = (
     "tests/memory/test_check.py::test_the_latency_is_the_optimum_of_the_linear_program",
     "tests/memory/test_trace.py::test_a_class_in_a_package_is_traced_by_the_command_itself",
     "tests/memory/test_trace.py::test_every_network_is_traced*",
+    "tests/memory/test_trace.py::test_networks_have_the_published_number_of_parameters",
 )
 
 
