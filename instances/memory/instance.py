@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from dispatchgym.instances.arrays import read_only
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.memory.columns import column_of, whole_numbers
 
 LongArray = npt.NDArray[np.int64]
 Pin = Literal["free", "fast", "slow"]
@@ -72,7 +73,7 @@ class Packing:
         if not 1 <= count <= MAX_BUFFERS:
             raise InputError(f"{self.name}: {count} buffers, not 1 to {MAX_BUFFERS}")
         for column, missing in {"lower": 0, "upper": 0, "size": 0, "alignment": 1, "hint": -1}.items():
-            object.__setattr__(self, column, _column(self.name, column, getattr(self, column), count, missing))
+            object.__setattr__(self, column, column_of(self.name, column, getattr(self, column), count, missing))
         ids = self.ids or tuple(map(str, range(count)))
         object.__setattr__(self, "ids", ids)
         object.__setattr__(self, "gaps", tuple(tuple(Gap(*g) for g in gaps) for gaps in self.gaps) or ((),) * count)
@@ -85,6 +86,8 @@ class Packing:
             raise InputError(f"{self.name}: capacity {self.capacity} is not between 1 and {MAX_BYTES}")
         for n in range(count):
             self._check_buffer(n)
+        if sum(self.size.tolist()) + sum(self.alignment.tolist()) >= LIMIT:
+            raise InputError(f"{self.name}: sizes and alignments add up to {LIMIT} bytes or more")
         if self.lower_bound is None:
             object.__setattr__(self, "lower_bound", peak(self))
 
@@ -194,14 +197,15 @@ class MemoryProgram:
             ("pin", count, 0),
             ("alias", count, -1),
         ):
-            object.__setattr__(self, column, _column(self.name, column, getattr(self, column), length, missing))
-        access = _long(self.name, "access", self.access).reshape(-1, 4)
+            object.__setattr__(self, column, column_of(self.name, column, getattr(self, column), length, missing))
+        access = whole_numbers(self.name, "access", self.access).reshape(-1, 4)
         object.__setattr__(self, "access", read_only(access[np.argsort(access[:, INSTRUCTION], kind="stable")]))
         object.__setattr__(self, "labels", self.labels or tuple(map(str, range(slots))))
         self._check_levels()
         self._check_buffers()
         self._check_accesses()
         self._check_aliases()
+        self._check_ticks()
         object.__setattr__(self, "lower_bound", latency_bound(self) if self.lower_bound is None else self.lower_bound)
 
     def _check_levels(self) -> None:
@@ -235,7 +239,15 @@ class MemoryProgram:
             if pin == PINS.index("fast") and size > self.capacity:
                 raise InputError(f"{where}: size {size} is above the capacity {self.capacity}, but it is pinned to fast memory")
 
+    def _check_ticks(self) -> None:
+        """No plan takes longer than all computation, all traffic, and two copies for each access, one after another."""
+        copies = 2 * sum(self.copy_ticks[self.access[:, BUFFER]].tolist())
+        if sum(self.compute.tolist()) + sum(self.slow_ticks.tolist()) + sum(self.fast_ticks.tolist()) + copies >= LIMIT:
+            raise InputError(f"{self.name}: computation, traffic and copies add up to {LIMIT} ticks or more")
+
     def _check_accesses(self) -> None:
+        if not len(self.access):
+            raise InputError(f"{self.name}: no instruction accesses a buffer")
         seen: set[tuple[int, int]] = set()
         defined = set()
         for n, i, moved, write in self.access.tolist():
@@ -371,75 +383,9 @@ def _roofline(program: MemoryProgram, moved: LongArray) -> int:
     return int(np.maximum(program.compute, traffic).sum())
 
 
-def whole_lives(program: MemoryProgram) -> Packing:
-    """The packing of all buffers that are not pinned to slow memory, each storage in fast memory for all its life.
-
-    Scoped bytes are buffers of one slot. Its height says how much fast memory would make slow memory needless.
-    """
-    used = np.flatnonzero((program.pin != PINS.index("slow")) & (program.storage == np.arange(program.buffers)))
-    begin, end = np.maximum(program.define, 0), program.last.copy()
-    np.maximum.at(end, program.storage, program.last)
-    own = np.flatnonzero(program.scoped > 0)
-    return Packing(
-        np.concatenate([begin[used], own]),
-        np.concatenate([end[used], own + 1]),
-        np.concatenate([program.size[used], program.scoped[own]]),
-        alignment=np.full(len(used) + len(own), program.alignment),
-        ids=tuple(f"buffer {n}" for n in used) + tuple(f"scoped {i}" for i in own),
-        name=program.name,
-    )
-
-
-def as_program(packing: Packing) -> MemoryProgram:
-    """A packing as a program without traffic, all of whose buffers are pinned to fast memory: a plan is a packing.
-
-    Raises InputError for a packing without capacity, with gaps or with several alignments, which programs do not have.
-    """
-    if packing.capacity is None or any(packing.gaps) or len(set(packing.alignment.tolist())) > 1:
-        raise InputError(f"{packing.name}: a program has a capacity, one alignment and no gaps")
-    times = np.unique(np.concatenate([packing.lower, packing.upper]))
-    first, end = np.searchsorted(times, packing.lower), np.searchsorted(times, packing.upper)
-    number = np.arange(packing.buffers)
-    rows = [np.stack([number, first, 0 * first, 0 * first + 1], axis=1)]
-    rows += [np.stack([number, end - 1, 0 * first, 0 * first], axis=1)[end - 1 > first]]
-    return MemoryProgram(
-        compute=np.ones(len(times) - 1, np.int64),
-        size=packing.size,
-        define=first,
-        access=np.concatenate(rows),
-        capacity=packing.capacity,
-        slow_rate=MAX_RATE,
-        fast_read_rate=MAX_RATE,
-        fast_write_rate=MAX_RATE,
-        pin=np.ones(packing.buffers, np.int8),
-        alignment=int(packing.alignment[0]),
-        name=packing.name,
-    )
-
-
 def _ticks(moved: LongArray, rate: LongArray) -> LongArray:
     """Bytes at a rate as whole ticks, rounded up."""
     exact = [-(-x * TICKS_PER_SECOND // r) for x, r in zip(moved.tolist(), rate.tolist(), strict=True)]
     if sum(exact) >= LIMIT:
         raise InputError(f"moving {sum(moved.tolist())} bytes takes more than {LIMIT} ticks: the rates are too low")
     return np.array(exact, np.int64).reshape(-1)
-
-
-def _column(name: str, column: str, given: npt.ArrayLike, length: int, missing: int) -> LongArray:
-    """`given` as (length,) whole numbers, all `missing` if it is empty."""
-    values = _long(name, column, given)
-    if values.size == 0:
-        values = np.full(length, missing, np.int64)
-    if values.shape != (length,):
-        raise InputError(f"{name}: {column} has shape {values.shape}, expected {length} values")
-    return read_only(values)
-
-
-def _long(name: str, column: str, values: npt.ArrayLike) -> LongArray:
-    try:
-        found = np.asarray(values)
-    except (OverflowError, ValueError) as error:
-        raise InputError(f"{name}: {column}: {error}") from None
-    if found.size and found.dtype.kind not in "ib":
-        raise InputError(f"{name}: {column} must hold whole numbers below 2^63, not {found.dtype}")
-    return found.astype(np.int64)

@@ -17,16 +17,8 @@ from dispatchgym.envs.memory.pack.check import PackingMetrics
 from dispatchgym.envs.memory.pack.check import check as check_packing
 from dispatchgym.envs.memory.pack.check import measure as measure_packing
 from dispatchgym.instances.errors import InvalidSchedule
-from dispatchgym.instances.memory.instance import (
-    Gap,
-    MemoryPlan,
-    MemoryProgram,
-    Packing,
-    PackingPlan,
-    all_slow,
-    as_program,
-    peak,
-)
+from dispatchgym.instances.memory.convert import as_program
+from dispatchgym.instances.memory.instance import Gap, MemoryPlan, MemoryProgram, Packing, PackingPlan, all_slow, peak
 from tests.memory.plans import random_plan, small_program
 
 PROGRAM = MemoryProgram(

@@ -144,7 +144,7 @@ def test_a_capacity_that_is_none_or_too_small_is_refused() -> None:
 
 def test_sizes_that_add_up_to_too_much_are_an_error_of_the_file() -> None:
     rows = "".join(f"{n},0,1,{MAX_BYTES}\n" for n in range(LIMIT // MAX_BYTES))
-    with pytest.raises(InputError, match=rf"^p\.csv: p: the sizes add up to more than {LIMIT} bytes$"):
+    with pytest.raises(InputError, match=rf"^p\.csv: p: sizes and alignments add up to {LIMIT} bytes or more$"):
         parse_packing(HEADER + rows, "p.csv")
 
 

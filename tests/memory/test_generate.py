@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.memory.convert import whole_lives
 from dispatchgym.instances.memory.generate import UNIT, _cut, guillotine, layered, random_packing
-from dispatchgym.instances.memory.instance import INPUT, MemoryProgram, Packing, all_slow, whole_lives
+from dispatchgym.instances.memory.instance import INPUT, MemoryProgram, Packing, all_slow
 
 
 def rng(*seed: int) -> np.random.Generator:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.memory.convert import as_program, whole_lives
 from dispatchgym.instances.memory.instance import (
     LIMIT,
     MAX_BUFFERS,
@@ -20,10 +21,8 @@ from dispatchgym.instances.memory.instance import (
     MemoryProgram,
     Packing,
     all_slow,
-    as_program,
     latency_bound,
     peak,
-    whole_lives,
 )
 
 THREE: dict[str, Any] = {"lower": [0, 2, 5], "upper": [5, 9, 7], "size": [4, 8, 16], "ids": ("a", "b", "c"), "name": "three"}
