@@ -78,7 +78,7 @@ def test_a_packing_that_makes_no_sense_is_refused(changes: dict[str, Any], messa
 
 def test_sizes_whose_sum_is_out_of_range_are_refused() -> None:
     count = LIMIT // MAX_BYTES
-    with pytest.raises(InputError, match=f"unnamed: the sizes add up to more than {LIMIT} bytes"):
+    with pytest.raises(InputError, match=f"unnamed: sizes and alignments add up to {LIMIT} bytes or more"):
         Packing(np.zeros(count, int), np.ones(count, int), np.full(count, MAX_BYTES))
 
 
