@@ -23,7 +23,7 @@ import tyro
 from benchmarks.command import run_command
 from benchmarks.markdown_blocks import fill
 from dispatchgym import evaluate, families
-from dispatchgym.evaluation import report
+from dispatchgym.evaluation import report, tables
 from dispatchgym.families.shops import BlockingOptions
 from dispatchgym.instances.files import read_text, write_text
 
@@ -79,7 +79,7 @@ def benchmark(options: Options) -> None:
     run = json.loads(read_text(out / "run.json"))
     built = report.build(problem, rows, report.header(problem, run, rows), part.compare_with)
     chosen = f" --methods {' '.join(options.methods)}" if options.methods else ""
-    table = f"{report.markdown(built)}\nRegenerate with `python benchmarks/blocking.py {options.part}{chosen}`."
+    table = f"{tables.markdown(built)}\nRegenerate with `python benchmarks/blocking.py {options.part}{chosen}`."
     options.tables.mkdir(parents=True, exist_ok=True)
     write_text(options.tables / f"blocking-{options.part}.md", table + "\n")
     fill(options.page, f"blocking-{options.part}", table)

@@ -23,7 +23,7 @@ import tyro
 from benchmarks.command import run_command
 from benchmarks.markdown_blocks import replaced
 from dispatchgym import evaluate, families
-from dispatchgym.evaluation import report
+from dispatchgym.evaluation import report, tables
 from dispatchgym.evaluation.results import Row
 from dispatchgym.instances.files import read_text, write_text
 
@@ -68,9 +68,9 @@ def benchmark(options: Options) -> None:
     built = report.build(problem, rows, report.header(problem, run, rows))
     options.tables.mkdir(parents=True, exist_ok=True)
     write_text(options.tables / "quality.jsonl", "".join(compact(row) for row in rows))
-    write_text(options.tables / "quality.md", report.markdown(built))
+    write_text(options.tables / "quality.md", tables.markdown(built))
     shown = dataclasses.replace(built, grids=[grid for grid in built.grids if grid.title in IN_README])
-    table = f"{report.markdown(shown)}\nRegenerate with `python benchmarks/quality.py`."
+    table = f"{tables.markdown(shown)}\nRegenerate with `python benchmarks/quality.py`."
     write_text(options.readme, replaced(read_text(options.readme), "results", table, options.readme))
 
 

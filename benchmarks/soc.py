@@ -28,7 +28,7 @@ import tyro
 from benchmarks.command import run_command
 from benchmarks.markdown_blocks import fill
 from dispatchgym import evaluate, families
-from dispatchgym.evaluation import report
+from dispatchgym.evaluation import report, tables
 from dispatchgym.evaluation.results import Row
 from dispatchgym.families.chips import StreamOptions
 from dispatchgym.family import Family
@@ -120,9 +120,9 @@ def benchmark(options: Options) -> None:
         body = _sweep(problem, rows, run, options)
     else:
         built = report.build(problem, rows, report.header(problem, run, rows), compared)
-        write_text(options.tables / f"soc-{options.part}.md", report.markdown(built))
+        write_text(options.tables / f"soc-{options.part}.md", tables.markdown(built))
         kept = [grid for grid in built.grids if not part.grids or grid.title.startswith(part.grids)]
-        body = report.markdown(dataclasses.replace(built, grids=kept))
+        body = tables.markdown(dataclasses.replace(built, grids=kept))
     fill(options.page, f"soc-{options.part}", f"{body}\nRegenerate with `{_command(options)}`.")
 
 

@@ -22,10 +22,11 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from dispatchgym import families
+from dispatchgym import families, program
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
-from dispatchgym.evaluation import report, runner
+from dispatchgym.evaluation import report, runner, tables
+from dispatchgym.evaluation.bounds import read_bounds
 from dispatchgym.evaluation.output import Output
 from dispatchgym.evaluation.results import Pair, Results, Row, judge, key
 from dispatchgym.family import Family, digest
@@ -56,6 +57,8 @@ class Options:
     """Continue in a FOLDER that has results: finished pairs are skipped, errors tried again, new methods and instances added."""
     plot: bool = False
     """Draw schedules, anytime curves and gap against time, for streams latency against load, into FOLDER/plots/."""
+    bounds: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
+    """Bounds of your own instances, lines `name,lower,upper` under that header: gaps are measured against upper."""
     compare_with: Annotated[str | None, tyro.conf.arg(metavar="METHOD")] = None
     """Also tabulate the paired differences of every method from this one; with interruptions always, from the first."""
     extra: tyro.conf.Suppress[Any] = None
@@ -68,6 +71,8 @@ def main(argv: list[str] | None = None) -> None:
     Exits with 1 if a pair ended in an error, 2 on bad input, 130 or 143 when SIGINT or SIGTERM ended it.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    if program.answers_version(arguments):
+        return
     try:
         with Interrupts(at_once=True):  # whatever is finished is on disk at any moment
             problem, options = _parse(arguments)
@@ -76,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
         print(printable(f"error: {error}", 300), file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt as error:
-        again = shlex.join(["python", "evaluate.py", *arguments, *([] if "--resume" in arguments else ["--resume"])])
+        again = shlex.join([*program.call("evaluate.py"), *arguments, *([] if "--resume" in arguments else ["--resume"])])
         print(f"interrupted; what is finished is kept; go on with\n  {again}", file=sys.stderr)
         raise SystemExit(error.code if isinstance(error, Stopped) else 130) from None
     if any(row["status"] == "error" for row in rows):
@@ -89,7 +94,7 @@ def _parse(arguments: list[str]) -> tuple[Family, Options]:
     choices: dict[str, Callable[..., Any]] = {name: _command(families.load(name), teach=name == asked) for name in families.NAMES}
     chosen: tuple[Family, Options] = tyro.extras.subcommand_cli_from_dict(
         choices,
-        prog="evaluate.py",
+        prog=program.name("evaluate.py"),
         description="Run rules, heuristics, exact solvers and learned policies on the same instances, for equal time, and "
         "print one table of means.\nEvery schedule is checked by a referee that knows none of them.",
         args=arguments,
@@ -173,8 +178,8 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
             rows = _in_order(results.rows, pairs)
             if rows:
                 summary = report.build(problem, rows, report.header(problem, run, rows), options.compare_with)
-                write_text(options.out / "table.md", report.markdown(summary))
-                report.show(summary, console)
+                write_text(options.out / "table.md", tables.markdown(summary))
+                tables.show(summary, console)
         if options.plot:
             _plot(problem, pairs, rows, results, console)
     return rows
@@ -224,6 +229,10 @@ def plan(problem: Family, options: Options) -> list[Pair]:
         first = loaded.setdefault(instance.name, (what, instance, content))
         if first[2] != content:
             raise InputError(f"{first[0]} and {what} are different instances, both called '{instance.name}'; rename one")
+    own = read_bounds(options.bounds, loaded) if options.bounds else {}
+    for name, (lower, upper) in own.items():
+        what, instance, content = loaded[name]
+        loaded[name] = what, dataclasses.replace(instance, lower_bound=lower, best_known=upper), content
     return [
         Pair(instance, content, problem.group(what, instance), method, weights[method.text])
         for method in methods
@@ -252,7 +261,7 @@ def describe_run(options: Options, arguments: Sequence[str]) -> dict[str, Any]:
         earlier = [*before, {name: value for name, value in previous.value.items() if name != "earlier"}]
     packages = ("dispatchgym", "numpy", "numba", "torch", "torch-geometric", "ortools")
     return {
-        "command": shlex.join(["python", "evaluate.py", *arguments]),
+        "command": shlex.join([*program.call("evaluate.py"), *arguments]),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seed": options.seed,
         "workers": options.workers,

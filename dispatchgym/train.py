@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from dispatchgym import families
+from dispatchgym import families, program
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.family import Family, is_policy
@@ -54,6 +54,8 @@ class Request:
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if program.answers_version(arguments):
+        return
     try:
         train(_parse(arguments), arguments)
     except InputError as error:
@@ -67,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _parse(arguments: list[str]) -> Request:
     commands = {name: _command(families.load(name)) for name in families.NAMES}
     request: Request = tyro.extras.subcommand_cli_from_dict(
-        commands, prog="train.py", description=DESCRIPTION, args=arguments, config=(tyro.conf.OmitArgPrefixes,)
+        commands, prog=program.name("train.py"), description=DESCRIPTION, args=arguments, config=(tyro.conf.OmitArgPrefixes,)
     )
     return request
 
@@ -118,7 +120,7 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
     saved = f"{out / 'policy.safetensors'}: {trainer.iteration} iterations, {trainer.episodes} episodes"
     if asked() and trainer.progress() < 1.0:
         given = [*arguments, *([] if run.out else ["--out", str(out)]), *([] if run.resume else ["--resume"])]
-        command = shlex.join(["python", "train.py", *given])
+        command = shlex.join([*program.call("train.py"), *given])
         raise Stopped(asked.number, f"interrupted; saved {saved}; go on with\n  {command}")
     print(f"saved {saved}; compare it with\n  {comparison(family, out)}")
     return out

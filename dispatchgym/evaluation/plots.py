@@ -49,7 +49,8 @@ def draw_all(
     folder.mkdir(exist_ok=True)
     style = styles(dict.fromkeys(row["method"] for row in rows))
     solved = [row for row in rows if row["objective"] is not None and row["instance"] in instances]
-    drawn = solved[:LIMIT]
+    order = {name: i for i, name in enumerate(dict.fromkeys(row["instance"] for row in solved))}
+    drawn = sorted(solved, key=lambda row: order[row["instance"]])[:LIMIT]  # every method of an instance, then the next one
     for row in drawn:
         data = stored(row)
         if data is not None:

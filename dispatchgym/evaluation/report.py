@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean
-from typing import Any, Literal
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
+from typing import Any
 
 from dispatchgym.baselines.method import parse_method
-from dispatchgym.evaluation.results import Row
+from dispatchgym.evaluation.results import Row, gap
 from dispatchgym.family import Column, Family
 from dispatchgym.statistics import difference
 
@@ -144,7 +139,9 @@ class _GridMaker:
         self.problem, self.rows, self.methods = problem, rows, methods
         self.cell = problem.table_cell() or Column(problem.objective, lambda row: row["objective"], digits=1)
         self.widest = WIDEST if self.cell.beside is None else WIDEST // 2
-        self.partial = self.unknown = self.known = False
+        self.partial = self.unknown = self.known = self.compared = False
+        self.run_gap = _gap_to_best(rows) if problem.cell is None and len(methods) > 1 else None
+        self.proved = _proved(rows)
 
     def grid(self, title: str, columns: list[tuple[str, Test]], mixed: bool = False) -> Grid:
         """Mean gaps in `columns`; where no best known value is published the family's cells. Then, unless columns are `mixed` so
@@ -153,23 +150,27 @@ class _GridMaker:
         values, heads, gaps = [], [], 0
         for head, test in columns:
             inside = [row for row in selected if test(row)]
-            measure = self.cell if all(row["best_known"] is None for row in inside) else _GAP
+            published = any(row["best_known"] is not None for row in inside)
+            measure = _GAP if published else self.run_gap or self.cell
             self.unknown |= measure is self.cell
-            gaps += measure is _GAP
+            gaps += measure is not self.cell
             self.known |= measure is _GAP
+            self.compared |= measure is self.run_gap
             # Where nothing has a gap the head of the report says what cells are.
-            heads.append(head if measure is _GAP or not self.problem.bounds else f"{head}\n{self.cell.title}")
+            heads.append(head if measure is _GAP or not self.problem.bounds else f"{head}\n{measure.title}")
             values.append([self._mean(inside, method, measure) for method in self.methods])
         if gaps > 1 and not mixed:
             heads.append("all")
-            values.append([self._mean(selected, method, _GAP) for method in self.methods])
+            published = any(row["best_known"] is not None for row in selected)
+            over = _GAP if published or self.run_gap is None else self.run_gap
+            values.append([self._mean(selected, method, over) for method in self.methods])
         proved = ["optimal"] if self.problem.bounds else []
         further = [column for column in self.problem.table_columns() if column.across or not mixed]
         grid = Grid(title, ["method", *heads, *(column.title for column in further), *proved, "seconds"])
         for i, method in enumerate(self.methods):
             mine = [row for row in selected if row["method"] == method]
             cells = [column[i][1] for column in values] + [column.text(mine) for column in further]
-            cells += [f"{sum(map(is_optimal, mine))}/{len(mine)}"] if proved else []
+            cells += [f"{sum(is_optimal(row, self.proved) for row in mine)}/{len(mine)}"] if proved else []
             grid.rows.append([method, *cells, _figure(fmean(row["seconds"] for row in mine)) if mine else "-"])
         for j, column in enumerate(values, 1):
             means = [mean for mean, _ in column if mean is not None]
@@ -199,7 +200,12 @@ class _GridMaker:
             )
         if self.problem.bounds:
             plural = f"{objective.removesuffix('y')}ies" if objective.endswith("y") else f"{objective}s"
-            notes.append(f"optimal: {plural} that meet a proved bound, the method's own or the published one.")
+            notes.append(f"optimal: {plural} that meet a proved bound: a published one, or one that a method of this run proved.")
+        if self.compared:
+            notes.append(
+                f"Columns headed '{_TO_BEST}': percent above the best {objective} that any method of this run found, because "
+                "no best known value is published."
+            )
         if self.unknown:
             known = f"Columns headed '{objective}': mean {objective}, because no best known value is published."
             notes.append(self.cell.note if self.problem.cell else known)
@@ -211,10 +217,30 @@ class _GridMaker:
 
 
 _GAP = Column("gap", lambda row: row["gap"])
+_TO_BEST = "% to best of run"
 
 
-def is_optimal(row: Row) -> bool:
-    return row["status"] == "optimal" or (row["objective"] is not None and row["objective"] == row["lower_bound_known"])
+def _gap_to_best(rows: Sequence[Row]) -> Column:
+    """The gap to the best objective of the run on the same instance."""
+    best: dict[str, int] = {}
+    for row in rows:
+        if row["objective"] is not None:
+            best[row["instance"]] = min(row["objective"], best.get(row["instance"], row["objective"]))
+    return Column(_TO_BEST, lambda row: gap(row["objective"], best[row["instance"]]))
+
+
+def _proved(rows: Sequence[Row]) -> dict[str, int]:
+    """instance -> the largest lower bound that is published or that a method of the run proved."""
+    found: dict[str, int] = {}
+    for row in rows:
+        bounds = (row["lower_bound"], row["lower_bound_known"], row["objective"] if row["status"] == "optimal" else None)
+        known = [bound for bound in bounds if bound is not None]
+        found[row["instance"]] = max([*known, found.get(row["instance"], 0)])
+    return found
+
+
+def is_optimal(row: Row, proved: Mapping[str, int]) -> bool:
+    return row["status"] == "optimal" or (row["objective"] is not None and row["objective"] == proved.get(row["instance"]))
 
 
 def _figure(seconds: float) -> str:
@@ -268,45 +294,6 @@ def _starved(rows: Sequence[Row]) -> list[str]:
                 "or --workers is more than its cores"
             )
     return warnings
-
-
-def show(report: Report, console: Console) -> None:
-    """Print `report`."""
-    console.print()
-    for line in report.head:
-        console.print(f"[bold]{escape(line)}[/]" if line is report.head[0] else escape(line), soft_wrap=True, highlight=False)
-    for grid in report.grids:
-        table = Table(title=grid.title or None, title_justify="left", title_style="bold", header_style="bold")
-        for j, column in enumerate(grid.columns):
-            side: Literal["left", "right"] = "right" if j else "left"
-            table.add_column(escape(column), justify=side, no_wrap=j > 0, overflow="fold", vertical="bottom")
-        for i, row in enumerate(grid.rows):
-            cells = [Text(cell, "bold green" if (i, j) in grid.best else "") for j, cell in enumerate(row)]
-            table.add_row(*cells)
-        console.print(table)
-    for line in (*report.legend, "", *report.notes):
-        console.print(escape(line), style="dim", soft_wrap=True, highlight=False)
-    for line in report.alarms:
-        console.print(escape(line), style="bold red", soft_wrap=True, highlight=False)
-
-
-def markdown(report: Report) -> str:
-    """`report` as Markdown."""
-    blocks = ["  \n".join(report.head)]
-    for grid in report.grids:
-        cells = [
-            [f"**{cell}**" if (i, j) in grid.best else cell.replace("*", "\\*").replace("|", "\\|") for j, cell in enumerate(row)]
-            for i, row in enumerate(grid.rows)
-        ]
-        columns = [column.replace("\n", " ") for column in grid.columns]
-        lines = [columns, ["---", *["--:"] * (len(columns) - 1)], *cells]
-        heading = [f"**{grid.title}**", ""] if grid.title else []
-        blocks.append("\n".join([*heading, *("| " + " | ".join(line) + " |" for line in lines)]))
-    blocks.append("\n".join(f"- {line}" for line in report.legend))
-    blocks.append("\n".join(f"- {line}".replace("*", "\\*") for line in report.notes))
-    if report.alarms:
-        blocks.append("\n".join(f"- **{line}**" for line in report.alarms))
-    return "\n\n".join(blocks) + "\n"
 
 
 def header(problem: Family, run: dict[str, Any], rows: Sequence[Row]) -> list[str]:

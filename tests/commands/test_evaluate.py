@@ -20,7 +20,7 @@ from benchmarks import quality
 from dispatchgym import evaluate, families
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.baselines.result import Result
-from dispatchgym.evaluation import plots, report, runner
+from dispatchgym.evaluation import plots, report, runner, tables
 from dispatchgym.evaluation import results as record
 from dispatchgym.family import Family, digest
 from dispatchgym.instances.errors import InputError
@@ -373,9 +373,9 @@ def test_many_groups_become_one_table_a_set():
     built = report.build(JOBSHOP, rows, ["head"])
     assert [grid.title for grid in built.grids] == ["by set", "la", "ta"]
     text = io.StringIO()
-    report.show(built, Console(file=text, width=120))
+    tables.show(built, Console(file=text, width=120))
     assert "by set" in text.getvalue()
-    assert report.markdown(built).count("| spt |") == 3
+    assert tables.markdown(built).count("| spt |") == 3
 
 
 def test_a_method_that_waited_for_the_processor_is_reported():
