@@ -51,10 +51,11 @@ def split(grid: Grid, width: int) -> list[list[int]]:
 
 
 def _table(grid: Grid, columns: Sequence[int], width: int) -> Table:
-    table = Table(title=grid.title or None, title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title=escape(printable(grid.title, 200)) or None, title_justify="left", title_style="bold", header_style="bold")
     for j in columns:
         side: Literal["left", "right"] = "right" if j else "left"
-        table.add_column(escape(grid.columns[j]), justify=side, no_wrap=j > 0, overflow="fold", vertical="bottom")
+        head = "\n".join(printable(part) for part in grid.columns[j].split("\n"))
+        table.add_column(escape(head), justify=side, no_wrap=j > 0, overflow="fold", vertical="bottom")
     for i, row in enumerate(grid.rows):
         first = _folded(printable(row[0], 200), width // 2)
         cells = [first if j == 0 else printable(row[j]) for j in columns]
