@@ -1,4 +1,4 @@
-"""The policy network: a typed-graph encoder (torch-geometric) and a decoder that scores the choices of a step.
+"""The policy network: a typed-graph encoder and a decoder that scores the choices of a step.
 
 One architecture for every problem: tasks and resources are nodes; `precedes` links tasks, `runs_on` links a task to a
 resource. Sizes never enter the weights. The decoder exists twice, here for learning and in `decode.py` for
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
 
 from dispatchgym.envs.core.contract import Features
 
@@ -66,40 +65,37 @@ class PolicyConfig:
     encode_every: int = 0  # decisions after which the present graph is encoded again; 0 = once an episode
 
 
-class MeanMessages(MessagePassing):
-    """Mean of the neighbours' vectors, with edge features appended if given."""
+def mean_messages(source: Tensor, edges: Tensor, targets: int, features: Tensor | None = None) -> Tensor:
+    """(targets, W [+ Fe]) mean over the edges into each target of the source's vector, with the edge's features appended.
 
-    def __init__(self) -> None:
-        super().__init__(aggr="mean")
-
-    def forward(self, source: Tensor, edges: Tensor, targets: int, features: Tensor | None = None) -> Tensor:
-        return self.propagate(edges, x=(source, None), features=features, size=(source.shape[0], targets))
-
-    def message(self, x_j: Tensor, features: Tensor | None) -> Tensor:
-        return x_j if features is None else torch.cat([x_j, features], dim=-1)
+    `source` (S, W), `edges` (2, E) source to target, `features` (E, Fe). A target without edges has zeros.
+    """
+    message = source[edges[0]] if features is None else torch.cat([source[edges[0]], features], dim=-1)
+    total = message.new_zeros(targets, message.shape[1]).index_add(0, edges[1], message)
+    count = torch.bincount(edges[1], minlength=targets).clamp(min=1)
+    return total / count.unsqueeze(1)
 
 
 class EncoderLayer(nn.Module):
-    """One round: tasks hear predecessors, successors and resources; resources hear their tasks."""
+    """One round: task nodes aggregate predecessors, successors and resources, resource nodes their tasks."""
 
     def __init__(self, width: int, edge: int) -> None:
         super().__init__()
-        self.gather = MeanMessages()
         self.task = nn.Sequential(nn.Linear(4 * width + edge, width), nn.ReLU(), nn.Linear(width, width))
         self.resource = nn.Sequential(nn.Linear(2 * width + edge, width), nn.ReLU(), nn.Linear(width, width))
         self.task_norm, self.resource_norm = nn.LayerNorm(width), nn.LayerNorm(width)
 
     def forward(self, tasks: Tensor, resources: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
         n, back = tasks.shape[0], graph.precedes.flip(0)
-        heard = [
+        known = [
             tasks,
-            self.gather(tasks, graph.precedes, n),
-            self.gather(tasks, back, n),
-            self.gather(resources, graph.runs_on.flip(0), n, graph.runs_on_features),
+            mean_messages(tasks, graph.precedes, n),
+            mean_messages(tasks, back, n),
+            mean_messages(resources, graph.runs_on.flip(0), n, graph.runs_on_features),
         ]
-        work = self.gather(tasks, graph.runs_on, resources.shape[0], graph.runs_on_features)
+        work = mean_messages(tasks, graph.runs_on, resources.shape[0], graph.runs_on_features)
         return (
-            self.task_norm(tasks + self.task(torch.cat(heard, dim=-1))),
+            self.task_norm(tasks + self.task(torch.cat(known, dim=-1))),
             self.resource_norm(resources + self.resource(torch.cat([resources, work], dim=-1))),
         )
 

@@ -20,7 +20,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 
 FORMAT = 1
-PACKAGES = ("gymnasium", "numba", "numpy", "torch", "torch-geometric")
+PACKAGES = ("gymnasium", "numba", "numpy", "torch")
 # CPU time does not cancel contention: on two busy cores one loop was seen at 0.95 M and at 1.7 M within a run.
 BUSY = "The machine was busy: a figure may be low by a factor of two; ratios between figures within that factor decide nothing."
 WORSE = 0.7  # a figure below this share of the old one is a regression

@@ -259,7 +259,7 @@ def describe_run(options: Options, arguments: Sequence[str]) -> dict[str, Any]:
         previous = json_fields.parse(read_text(path, follow=False), f"{path} (the record of the run; remove it to go on)")
         before = [entry.value for entry in previous["earlier"].rows()] if "earlier" in previous else []
         earlier = [*before, {name: value for name, value in previous.value.items() if name != "earlier"}]
-    packages = ("dispatchgym", "numpy", "numba", "torch", "torch-geometric", "ortools")
+    packages = ("dispatchgym", "numpy", "numba", "torch", "ortools")
     return {
         "command": shlex.join([*program.call("evaluate.py"), *arguments]),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

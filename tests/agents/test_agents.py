@@ -17,7 +17,7 @@ from dispatchgym.agents.advantages import extremes, generalised, relative
 from dispatchgym.agents.decoding import beam, sample
 from dispatchgym.agents.jobshop import reverse, unreverse
 from dispatchgym.agents.learners import minibatches
-from dispatchgym.agents.network import Policy, PolicyConfig, segment_log_softmax
+from dispatchgym.agents.network import Policy, PolicyConfig, mean_messages, segment_log_softmax
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.agents.settings import PPOConfig
 from dispatchgym.agents.trainer import Trainer, rate_at
@@ -235,6 +235,14 @@ def test_minibatches_cut_between_instances_and_lose_nothing(policy: Policy) -> N
         torch.testing.assert_close(again[at], logp[x.chosen[decisions]])
         seen += decisions.tolist()
     assert sorted(seen) == list(range(len(x.chosen)))
+
+
+def test_messages_are_means_over_the_edges_into_each_node() -> None:
+    source = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 8.0]])
+    edges = torch.tensor([[0, 1, 2, 0], [0, 0, 2, 2]])  # node 1 hears nothing
+    assert mean_messages(source, edges, 3).tolist() == [[2.0, 3.0], [0.0, 0.0], [3.0, 5.0]]
+    features = torch.tensor([[1.0], [2.0], [3.0], [5.0]])
+    assert mean_messages(source, edges, 3, features)[:, 2].tolist() == [1.5, 0.0, 4.0]
 
 
 def test_segments_are_normalised_each_for_itself() -> None:

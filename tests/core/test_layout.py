@@ -39,7 +39,7 @@ PLAYS_THE_ENVIRONMENT = (
     "baselines/memory/map/order_player.py",
 )
 LONGEST_FILE = 400  # lines
-HEAVY = ("torch", "torch_geometric", "ortools", "numba", "matplotlib", "stable_baselines3")
+HEAVY = ("torch", "ortools", "numba", "matplotlib", "stable_baselines3")
 
 
 def imported(source: str) -> Iterator[str]:
