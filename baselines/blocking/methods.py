@@ -1,4 +1,4 @@
-"""Every baseline of the blocking job shop behind one call: `solve(instance, "ig:10s")`."""
+"""Every baseline of the blocking job shop behind one call: `solve(instance, "sa:10s")`."""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ def stream_metrics(instance: Stream, log: StreamLog) -> dict[str, float | None]:
     }
 
 
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 3)
+def _known(value: float, digits: int = 3) -> float | None:
+    return None if math.isnan(value) else round(value, digits)
 
 
 def per_task(row: dict[str, Any]) -> float | None:
@@ -105,7 +105,7 @@ def per_task(row: dict[str, Any]) -> float | None:
 
 LATENCY = Column(
     "latency, us",
-    lambda row: row["objective"] / 1000,
+    lambda row: row["objective"] / 1000 if row["metrics"]["completed"] else None,  # no job is done: there is no latency
     digits=1,
     interval=True,
     beside=Column("jobs", lambda row: row["metrics"]["completed"], digits=1),
@@ -170,7 +170,7 @@ def graph_metrics(instance: StaticDag, schedule: StaticSchedule) -> dict[str, fl
 
     makespan = check_static(instance, schedule)
     return {
-        "slr": round(slr(instance, makespan), 6),
+        "slr": _known(slr(instance, makespan), 6),
         "speedup": _known(speedup(instance, makespan)),
         "tasks": len(schedule.start),
     }

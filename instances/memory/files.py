@@ -213,7 +213,7 @@ def parse_program(text: str, source: str) -> MemoryProgram:
     """The program in the JSON `text`; `source` is the file name that errors show."""
     data = parse(text, source)
     data.only(("format", "version", *_KEYS, *_BOUNDS))
-    if data["format"].value != FORMAT or data["version"].value != VERSION:
+    if data["format"].value != FORMAT or data["version"].value != VERSION or type(data["version"].value) is not int:
         said = shown(f"{data['format'].value} {data['version'].value}")
         raise data.error(f"format and version {said} are not {FORMAT} {VERSION}")
     instructions, buffers = data["instructions"].rows(least=1), data["buffers"].rows(least=1)

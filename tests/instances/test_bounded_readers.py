@@ -12,6 +12,8 @@ import pytest
 
 from dispatchgym.baselines.jobshop.methods import solve
 from dispatchgym.baselines.method import MAX_SAMPLES, parse_method
+from dispatchgym.baselines.soc.static.methods import solve as heft
+from dispatchgym.families.chips import graph_metrics
 from dispatchgym.instances.blocking import catalogue as blocking
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue as jobshop
@@ -164,3 +166,19 @@ def test_every_published_bound_of_a_blocking_shop_is_of_an_instance_and_all_hold
     assert found["la21", "bws"][0] == 1046
     assert found["la38", "bws"][0] == 1196
     assert found["la06", "nwt"][0] == 1060
+
+
+def test_a_number_without_its_zeros_is_the_first_suggestion() -> None:
+    refused(lambda: jobshop.expand(["ta1"]), "did you mean 'ta01' or")
+    refused(lambda: jobshop.expand(["la007"]), "did you mean 'la07' or")
+
+
+def test_what_is_no_measurement_is_left_out_of_means() -> None:
+    from dispatchgym.families.chips import LATENCY
+
+    row = {"objective": 60_000_000, "metrics": {"completed": 0}, "status": "feasible"}
+    done = {"objective": 100_000, "metrics": {"completed": 10}, "status": "feasible"}
+    assert LATENCY.text([row]) == "-"
+    assert LATENCY.text([row, done]).startswith("100.0")
+    idle = StaticDag(np.zeros((2, 2), np.int32), np.array([[0, 1, 0]], np.int32))
+    assert graph_metrics(idle, heft(idle, "heft").schedule)["slr"] is None

@@ -58,10 +58,11 @@ def optimistic_rank(request: Request, cost: npt.NDArray[np.int64]) -> Floats:
 
 
 def slr(dag: StaticDag, makespan: int) -> float:
-    """Schedule length ratio: makespan / longest path of the fastest executions without transfers."""
+    """Schedule length ratio: makespan / longest path of the fastest executions without transfers; nan if that takes no time."""
     fastest = np.where(dag.duration >= 0, dag.duration, 2**30).min(axis=1).tolist()
     request = Request(dag.duration, dag.edges, dag.transfer)
-    return makespan / max(max(_upward(request, fastest, [0] * len(dag.edges))), 1)
+    longest = max(_upward(request, fastest, [0] * len(dag.edges)))
+    return makespan / longest if longest else float("nan")
 
 
 def speedup(dag: StaticDag, makespan: int) -> float:
