@@ -83,20 +83,20 @@ class Engine:
         arrays = kept.pop("arrays")
         self.__dict__.update(kept)
         self._place(*arrays)
-        self.invite(self.guests)
+        self.add_instances(self.extra_instances)
 
     def set_pool(self, pool: Sequence[Any]) -> None:
         """Replace the instances; until a copy is reset, all its actions are illegal."""
         self.pool = list(pool)
-        self.invite(())
+        self.add_instances(())
         self.state.row.zero_()
         self.episodes.legal.zero_()
 
-    def invite(self, guests: Sequence[Any]) -> None:
+    def add_instances(self, extra_instances: Sequence[Any]) -> None:
         """Instances whose rows follow the pool's: never drawn, played by copies that are fixed to them."""
-        packed = self.problem.pack([*self.pool, *guests], self.sizes)
+        packed = self.problem.pack([*self.pool, *extra_instances], self.sizes)
         self._instances, self.instances = place(packed._replace(pool=len(self.pool)), self.target)
-        self.guests = list(guests)
+        self.extra_instances = list(extra_instances)
 
     def seed(self, seeds: npt.ArrayLike) -> None:
         """Give copy b the random stream seeds[b] and start counting its episodes at 0; -1 leaves a copy as it is."""
@@ -105,10 +105,10 @@ class Engine:
         self._fill("seed", np.where(values < 0, record.seed, values))
         self._fill("episode", np.where(values < 0, record.episode, 0))
 
-    def fix(self, rows: npt.ArrayLike) -> None:
-        """From its next reset on, copy b plays instance rows[b] of the pool and its guests; -1 draws one of the pool."""
+    def assign_rows(self, rows: npt.ArrayLike) -> None:
+        """From its next reset on, copy b plays instance rows[b] of the pool and the extra instances; -1 draws one of the pool."""
         values = np.broadcast_to(np.asarray(rows, np.int32), (self.copies,))
-        known = len(self.pool) + len(self.guests)
+        known = len(self.pool) + len(self.extra_instances)
         if values.min() < -1 or values.max() >= known:
             raise InputError(f"instance row {values.min() if values.min() < -1 else values.max()} is not in a pool of {known}")
         self._fill("fixed", values)
@@ -161,7 +161,7 @@ class Engine:
         return self._host(self.observation), self._host(self.episodes)
 
     def rows(self) -> npt.NDArray[np.int32]:
-        """(B,) the instance each copy plays: its row in the pool, guests after it."""
+        """(B,) the instance each copy plays: its row in the pool, extra instances after it."""
         row: npt.NDArray[np.int32] = self.read("state", "row")[0]
         return row
 

@@ -37,7 +37,7 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         guest = self._invite(options, slice(None))
         self.engine.reset()
         if guest:
-            self.engine.fix([-1])
+            self.engine.assign_rows([-1])
         self._row = int(self.engine.state.row[0])
         return self._rows(0), self._info(False, -1)
 

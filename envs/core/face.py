@@ -177,27 +177,27 @@ class Face:
         if options.get("instance") is None:
             return False
         found = self.family.load(options["instance"])
-        known = [*self.engine.pool, *self.engine.guests]
+        known = [*self.engine.pool, *self.engine.extra_instances]
         row = next((i for i, x in enumerate(known) if x is found), len(known))
         if row == len(known):
             # Guests that may still be in play keep their rows.
-            kept = self.engine.guests if isinstance(copies, np.ndarray) else []
+            kept = self.engine.extra_instances if isinstance(copies, np.ndarray) else []
             row = len(self.engine.pool) + len(kept)
-            self.engine.invite([*kept, found])
+            self.engine.add_instances([*kept, found])
             self._name_rows()
         rows = np.full(self.engine.copies, -1)
         rows[copies] = row
-        self.engine.fix(rows)
+        self.engine.assign_rows(rows)
         return True
 
     def _name_rows(self) -> None:
-        known = [*self.engine.pool, *self.engine.guests]
+        known = [*self.engine.pool, *self.engine.extra_instances]
         self._names = np.array([x.name for x in known], dtype=object)
         self._bounds = self.engine.read("instances", "bound")[0].astype(np.int64)
 
     def _played(self, copy: int) -> tuple[Any, Any]:
         """Instance and partial schedule of a copy."""
-        instance = [*self.engine.pool, *self.engine.guests][int(self.engine.state.row[copy])]
+        instance = [*self.engine.pool, *self.engine.extra_instances][int(self.engine.state.row[copy])]
         return instance, self.family.schedule(instance, self.engine.state, copy)
 
     def _picture(self, copy: int) -> npt.NDArray[np.uint8]:

@@ -91,7 +91,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         else:
             self.engine.restart(mask)
         if guest:
-            self.engine.fix(self._nothing)
+            self.engine.assign_rows(self._nothing)
         self._note_rows()
         return self._show(), self._infos(mask, np.zeros(self.num_envs, np.bool_), self._nothing)
 

@@ -102,7 +102,7 @@ class StreamKeywords:
         names = ("row", "clock", "done", "arrival", "element", "energy")
         row, clocks, ends, arrivals, elements, energy = engine.read("state", *names)
         rows = np.zeros((len(copies), len(self.metrics)))
-        pool = [*engine.pool, *engine.guests]
+        pool = [*engine.pool, *engine.extra_instances]
         for n, b in enumerate(copies.tolist()):
             load = pool[row[b]].workload
             clock = clocks[b]
@@ -171,7 +171,7 @@ class StaticKeywords:
 
     def measure(self, engine: Engine, copies: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Makespan over the fastest chain, sequential time over makespan, share of time that a PE is busy, decisions."""
-        pool = [*engine.pool, *engine.guests]
+        pool = [*engine.pool, *engine.extra_instances]
         app, chip = engine.read("instances", "app", "chip")
         row, clocks, elements = engine.read("state", "row", "clock", "element")
         rows = np.zeros((len(copies), len(self.metrics)))

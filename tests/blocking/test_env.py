@@ -67,7 +67,7 @@ def play_out(
 ) -> tuple[list[BlockingSchedule], np.ndarray, np.ndarray]:
     """Random legal episodes, copy b on instance b % len(pool): schedules, objectives and returns."""
     engine = Engine(problem, pool, copies, graph=False)
-    engine.fix(np.arange(copies) % len(pool))
+    engine.assign_rows(np.arange(copies) % len(pool))
     engine.reset()
     rng = np.random.default_rng(seed)
     record = engine.arrays[1]
@@ -237,7 +237,7 @@ def test_the_agent_sees_no_failure_before_it_happens(seed: int, variant: Any) ->
     pool = [BlockingShop(plain.shop, variant, x, interruptions=Interruptions(0.1)) for x in (early, late)]
     problem = problem_of(variant)
     engine = Engine(problem, pool, 2, graph=True)
-    engine.fix([0, 1])
+    engine.assign_rows([0, 1])
     engine.reset()
     while (engine.state.clock[:, Clock.NOW] < 150).all() and not engine.arrays[1].terminated.any():
         o, record = engine.arrays

@@ -1,4 +1,4 @@
-"""The batch engine: streams, pools, guests, autoreset, and what it costs."""
+"""The batch engine: streams, pools, extra instances, autoreset, and what it costs."""
 
 from __future__ import annotations
 
@@ -72,22 +72,22 @@ def test_minus_one_leaves_a_stream_alone() -> None:
 
 def test_a_fixed_copy_plays_its_row_until_released() -> None:
     e = engine()
-    e.fix([4, -1, 2])
+    e.assign_rows([4, -1, 2])
     for _ in range(4):
         e.reset()
         assert e.state.row[[0, 2]].tolist() == [4, 2]
-    e.fix(5)
+    e.assign_rows(5)
     e.reset()
     assert e.state.row.tolist() == [5, 5, 5]
     for bad in (6, -2):
         with pytest.raises(InputError, match=f"instance row {bad} is not in a pool of 6"):
-            e.fix([0, bad, 0])
+            e.assign_rows([0, bad, 0])
 
 
 def test_guests_are_played_when_fixed_and_never_drawn() -> None:
     e = engine(400)
-    e.invite([generate(4, 3, seed=77)])
-    e.fix([6] * 200 + [-1] * 200)
+    e.add_instances([generate(4, 3, seed=77)])
+    e.assign_rows([6] * 200 + [-1] * 200)
     for _ in range(3):
         e.reset()
         assert (e.state.row[:200] == 6).all()
@@ -137,7 +137,7 @@ def test_actions_may_be_written_in_place() -> None:
 
 def test_an_engine_survives_pickling_in_the_middle_of_an_episode() -> None:
     e = engine()
-    e.invite([generate(4, 3, seed=5)])
+    e.add_instances([generate(4, 3, seed=5)])
     e.reset()
     play(e, 7)
     twin = pickle.loads(pickle.dumps(e))

@@ -92,7 +92,7 @@ def family_of(instance: Packing | MemoryProgram) -> Any:
 def play_out(problem: Any, pool: Sequence[Any], seed: int, device: Any = "cpu") -> tuple[list[Played], Engine]:
     """A random legal episode on every instance."""
     engine = Engine(problem, pool, len(pool), device=device, graph=False)
-    engine.fix(np.arange(len(pool)))
+    engine.assign_rows(np.arange(len(pool)))
     engine.reset()
     rng = np.random.default_rng(seed)
     record = engine.arrays[1]

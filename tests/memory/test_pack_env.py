@@ -161,7 +161,7 @@ def seen(engine: Engine) -> list[Any]:
 def play_together(left: Engine, right: Engine, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for engine in (left, right):
-        engine.fix(np.arange(left.copies))
+        engine.assign_rows(np.arange(left.copies))
         engine.reset()
     for _ in range(12):
         assert seen(left) == seen(right)

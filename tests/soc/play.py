@@ -56,7 +56,7 @@ def play_out(
 ) -> tuple[list[Played], Engine]:
     """A random legal episode on every instance; the more `eager`, the less is waited."""
     engine = Engine(problem, pool, len(pool), device=device, graph=False)
-    engine.fix(np.arange(len(pool)))
+    engine.assign_rows(np.arange(len(pool)))
     engine.reset()
     rng = np.random.default_rng(seed)
     record = engine.arrays[1]

@@ -20,7 +20,7 @@ ROWS = (0, 1)
 def pair(problem: SocProblem, pool: list[Any]) -> Engine:
     """Copy 0 plays the first of two instances, copy 1 the second."""
     engine = Engine(problem, pool, 2)
-    engine.fix(ROWS)
+    engine.assign_rows(ROWS)
     engine.reset()
     return engine
 
