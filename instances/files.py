@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -28,12 +29,14 @@ def read_bytes(path: Path, limit: int = MAX_BYTES, *, follow: bool = True) -> by
     try:
         # Without waiting: opening a pipe waits for a writer otherwise.
         handle = os.open(path, os.O_RDONLY | _NO_WAIT | _BINARY | (0 if follow else _NO_FOLLOW))
-    except FileNotFoundError:
+    except ValueError:  # a name that no file can have
         raise InputError(f"{shown}: no such file") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise InputError(f"{shown}: no such file") from None
         if os.path.islink(path):
             raise InputError(f"{shown}: is a link, not a file") from None
-        raise InputError(f"{shown}: cannot be read: {getattr(error, 'strerror', error)}") from None
+        raise InputError(f"{shown}: cannot be read: {error.strerror}") from None
     try:
         found = os.fstat(handle)
         if stat.S_ISDIR(found.st_mode):
