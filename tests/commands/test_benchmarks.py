@@ -300,7 +300,7 @@ def test_a_checkout_whose_measurement_fails_is_named(tmp_path):
 
 
 def test_the_first_use_is_measured_in_a_process_of_its_own(tmp_path):
-    words = {**first_use.SHOP, "device": "python"}  # nothing to compile
+    words = {"jobs": 4, "machines": 3, "pool": 2, "device": "python"}  # nothing to compile
     told = json.loads(trees.answer(trees.HERE, first_use.CHILD, [first_use.PREFIX + "JobShop-v0", json.dumps(words)]))
     assert told["imports"] > 0
     assert 0 < told["cpu"] < 30
