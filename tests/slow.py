@@ -11,7 +11,7 @@ SLOW = (
     "*cuda_simulator*",
     "tests/agents/test_cuda_training.py::*",
     # Kernels that no other test compiles: more variants of environments, the largest kernel, and policies of each family.
-    "tests/core/test_conformance.py::test_a_batch_is_single_environments_in_every_variant*",
+    "tests/core/test_recorded_episodes.py::test_a_batch_is_single_environments_in_every_variant*",
     "tests/core/test_conformance.py::test_rule?MemoryMap-v0*",
     "tests/core/test_recorded_episodes.py::test_further_episodes*",
     "tests/core/test_recorded_episodes.py::test_the_first_episodes_of_an_id_are_the_recorded_ones?mapping, map?",

@@ -46,3 +46,13 @@ def prepare(text: str, name: str = "jobshop") -> Method:
     method = parse_method(text)
     policies.prepare(method, families.load(name))
     return method
+
+
+def beams_are_never_above_greedy(name: str, what: str) -> None:
+    """The shipped policy of a family on one instance: a beam of 1 and of 8 against its greedy episode."""
+    family = families.load(name)
+    instance = family.load(what)
+    greedy, *found = (family.solve(instance, method) for method in ("policy", "policy:beam=1", "policy:beam=8"))
+    assert greedy.objective is not None
+    for result in found:
+        assert family.check(instance, result.schedule) == result.objective <= greedy.objective

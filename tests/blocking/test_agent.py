@@ -16,7 +16,7 @@ from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import BlockingShop
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
-from tests.agents.trainings import solve, trainer, training_of
+from tests.agents.trainings import beams_are_never_above_greedy, solve, trainer, training_of
 
 TINY: dict[str, Any] = {
     "problem": "blocking",
@@ -73,3 +73,7 @@ def test_no_wait_shops_have_no_policy() -> None:
 def test_an_impossible_down_share_is_refused() -> None:
     with pytest.raises(InputError, match=r"down share 1\.5"):
         training_of("blocking", down_share=(1.5,))
+
+
+def test_a_wider_beam_of_the_shipped_policy_is_never_above_greedy() -> None:
+    beams_are_never_above_greedy("blocking", "la01")

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import gymnasium
 import pytest
 
 from tests.core import conformance, conformance_vector
 from tests.core.conformance import Case
-from tests.core.recorded_episodes import VARIANTS
 
 CASES = tuple(conformance.cases())
 
 
 def test_every_registered_id_is_a_case() -> None:
     assert {f"dispatchgym/{case.id}" for case in CASES} == {x for x in gymnasium.registry if x.startswith("dispatchgym/")}
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_a_batch_is_single_environments_in_every_variant(name: str) -> None:
-    variant = VARIANTS[name]
-    case = next(case for case in CASES if case.id == variant.id)
-    conformance_vector.a_batch_equals_gymnasiums_own_batch_of_single_environments(replace(case, words=dict(variant.words)))
 
 
 # Cases outside, so that the rules of one id share what is compiled and drawn.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gymnasium
 import pytest
 
+from tests.core import conformance, conformance_vector
 from tests.core.recorded_episodes import INTERPRETED, VARIANTS, record, recorded
 
 FIRST = tuple(next(name for name, variant in VARIANTS.items() if variant.id == x) for x in {v.id: 0 for v in VARIANTS.values()})
@@ -18,6 +21,14 @@ def test_the_first_episodes_of_an_id_are_the_recorded_ones(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name not in FIRST])
 def test_further_episodes_are_the_recorded_ones(name: str) -> None:
     compare(name)
+
+
+# In this file, so that the process that compiled a variant for its episodes tests its batches too.
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_batch_is_single_environments_in_every_variant(name: str) -> None:
+    variant = VARIANTS[name]
+    case = next(case for case in conformance.cases() if case.id == variant.id)
+    conformance_vector.a_batch_equals_gymnasiums_own_batch_of_single_environments(replace(case, words=dict(variant.words)))
 
 
 def compare(name: str) -> None:
