@@ -78,9 +78,10 @@ def parse(text: str, source: str) -> list[JobShop]:
 class _Lines:
     """The lines of a file that carry something, with their numbers, handed out one by one."""
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, first: int = 1) -> None:
+        """`first` is the number of the first line of `text` in the file."""
         rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        stripped = ((number, row.split("#", 1)[0].strip()) for number, row in enumerate(rows, 1))
+        stripped = ((number, row.split("#", 1)[0].strip()) for number, row in enumerate(rows, first))
         self.rows = [(number, row) for number, row in stripped if row]
         self.source = source
         self.stem = Path(source).stem
@@ -165,9 +166,9 @@ def _parse_collection(text: str, source: str) -> list[JobShop]:
     heads = [(number, found[1]) for number, row in enumerate(rows) if (found := _SECTION.fullmatch(row))]
     instances = []
     for (begin, name), (end, _) in zip(heads, [*heads[1:], (len(rows), "")], strict=True):
-        # Empty lines stand for all others, so that errors name the line in the file.
-        kept = [row if begin < n < end and re.fullmatch(r"[0-9 \t]+", row) else "" for n, row in enumerate(rows)]
-        instance = _parse_standard(_Lines("\n".join(kept), source))
+        # Remarks become empty lines, so that errors name the line in the file.
+        kept = [row if re.fullmatch(r"[0-9 \t]+", row) else "" for row in rows[begin + 1 : end]]
+        instance = _parse_standard(_Lines("\n".join(kept), source, begin + 2))
         object.__setattr__(instance, "name", name)
         instances.append(instance)
     return instances

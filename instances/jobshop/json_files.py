@@ -108,19 +108,18 @@ def _scheduleopt(field: Field) -> JobShop:
     source = field.source
     jobs = field["jobs"].whole(1, MAX_OPERATIONS + 1)
     machines = field["machines"].whole(1, MAX_OPERATIONS + 1)
-    operations: dict[tuple[int, int], tuple[int, int]] = {}
+    operations: list[dict[int, tuple[int, int]]] = [{} for _ in range(jobs)]
     for row in field["data"].rows(least=1):
-        place = row["job"].whole(0, jobs), row["operation"].whole(0, MAX_OPERATIONS)
-        if place in operations:
-            raise row.error(f"operation {place[1]} of job {place[0]} is given twice; a flexible job shop has another reader")
-        operations[place] = row["machine"].whole(0, machines), row["duration"].whole(0, MAX_HORIZON)
+        job, k = row["job"].whole(0, jobs), row["operation"].whole(0, MAX_OPERATIONS)
+        if k in operations[job]:
+            raise row.error(f"operation {k} of job {job} is given twice, as in a flexible job shop")
+        operations[job][k] = row["machine"].whole(0, machines), row["duration"].whole(0, MAX_HORIZON)
     routes: list[Route] = []
-    for job in range(jobs):
-        length = sum(j == job for j, _ in operations)
-        missing = next((k for k in range(length) if (job, k) not in operations), None)
-        if not length or missing is not None:
-            raise InputError(f"{source}: operation {missing or 0} of job {job} is missing")
-        own = [operations[job, k] for k in range(length)]
+    for job, found in enumerate(operations):
+        missing = next((k for k in range(max(len(found), 1)) if k not in found), None)
+        if missing is not None:
+            raise InputError(f"{source}: operation {missing} of job {job} is missing")
+        own = [found[k] for k in range(len(found))]
         routes.append(([m for m, _ in own], [d for _, d in own]))
     return build(routes, source, machines=machines, name=_json_name(field.value.get("instance"), source))
 

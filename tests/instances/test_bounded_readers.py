@@ -182,3 +182,20 @@ def test_what_is_no_measurement_is_left_out_of_means() -> None:
     assert LATENCY.text([row, done]).startswith("100.0")
     idle = StaticDag(np.zeros((2, 2), np.int32), np.array([[0, 1, 0]], np.int32))
     assert graph_metrics(idle, heft(idle, "heft").schedule)["slr"] is None
+
+
+def test_a_collection_of_thousands_of_instances_is_read_in_linear_time(tmp_path: Path) -> None:
+    count = 20_000
+    path = tmp_path / "many.txt"
+    path.write_text("".join(f"instance i{n}\n1 1\n0 {n % 9}\n" for n in range(count)))
+    began = time.process_time()
+    assert len(jobshop_files.read_all(path)) == count
+    assert time.process_time() - began < 20.0
+    path.write_text("instance a\n1 1\n0 1\n\ninstance b\n1 1\n0 -1 2\n")
+    refused(lambda: jobshop_files.read_all(path), "many.txt line 6")
+    rows = [{"job": j, "operation": 0, "machine": 0, "duration": 1} for j in range(count)]
+    path = tmp_path / "many.json"
+    path.write_text(json.dumps({"instance": "x", "machines": 1, "jobs": count, "data": rows}))
+    began = time.process_time()
+    assert len(jobshop.load(path).machine) == count
+    assert time.process_time() - began < 20.0
