@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from dispatchgym import families, program
-from dispatchgym.baselines.method import Method, parse_method
+from dispatchgym.baselines.method import MAX_WORKERS, Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import report, runner, tables
 from dispatchgym.evaluation.bounds import read_bounds
@@ -35,8 +35,6 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts, Stopped
-
-MAX_WORKERS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(2) from None
     except KeyboardInterrupt as error:
         again = shlex.join([*program.call("evaluate.py"), *arguments, *([] if "--resume" in arguments else ["--resume"])])
-        print(f"interrupted; what is finished is kept; go on with\n  {again}", file=sys.stderr)
+        print(f"interrupted; what is finished is kept; go on with\n  {printable(again, 10_000)}", file=sys.stderr)
         raise SystemExit(error.code if isinstance(error, Stopped) else 130) from None
     if any(row["status"] == "error" for row in rows):
         raise SystemExit(1)

@@ -16,9 +16,9 @@ def name(script: str) -> str:
 
 
 def call(script: str) -> list[str]:
-    """The words that start the program."""
-    program = name(script)
-    return [program] if program != script else ["python", script]
+    """The words that start `script`, or its installed command where this program is an installed one."""
+    installed = Path(sys.argv[0]).name.startswith("dispatchgym-")
+    return [f"dispatchgym-{Path(script).stem}"] if installed else ["python", script]
 
 
 def answers_version(arguments: Sequence[str]) -> bool:

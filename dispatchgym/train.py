@@ -20,6 +20,8 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts, Stopped
 
+MOST_SHOWN = 10_000  # characters of a command that is printed
+
 DESCRIPTION = """Train a policy; its folder works as a method of evaluate.py (policy@OUT, policy@OUT:x128).
 
 The run keeps policy.safetensors and policy.json (weights and what they are), training.safetensors (for --resume) and
@@ -120,7 +122,7 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
     saved = f"{out / 'policy.safetensors'}: {trainer.iteration} iterations, {trainer.episodes} episodes"
     if asked() and trainer.progress() < 1.0:
         given = [*arguments, *([] if run.out else ["--out", str(out)]), *([] if run.resume else ["--resume"])]
-        command = shlex.join([*program.call("train.py"), *given])
+        command = printable(shlex.join([*program.call("train.py"), *given]), MOST_SHOWN)
         raise Stopped(asked.number, f"interrupted; saved {saved}; go on with\n  {command}")
     print(f"saved {saved}; compare it with\n  {comparison(family, out)}")
     return out
@@ -132,9 +134,8 @@ def comparison(family: Family, out: Path) -> str:
     first = words.index("--instances") + 1
     last = next((i for i in range(first, len(words)) if words[i].startswith("--")), len(words))
     policy = f"policy@{out}"
-    return shlex.join(
-        ["python", "evaluate.py", family.name, *words[:last], "--methods", *family.rules, policy, "--out", f"results/{out.name}"]
-    )
+    start = [*program.call("evaluate.py"), family.name, *words[:last]]
+    return shlex.join([*start, "--methods", *family.rules, policy, "--out", f"results/{out.name}"])
 
 
 def with_defaults(config: TrainConfig, *, imitates: bool) -> TrainConfig:

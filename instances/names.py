@@ -56,7 +56,8 @@ def did_you_mean(text: str, known: Iterable[str], most: int = 3) -> str:
         return ""
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(text.lower(), lower, n=most)
-    padded = [name for name in lower if _without_zeros(name) == _without_zeros(text.lower())]
+    plain = _without_zeros(text.lower())
+    padded = [name for name in lower if _without_zeros(name) == plain]
     near = list(dict.fromkeys([*padded, *near]))[:most]  # for ta1 first ta01, then ta71
     return f"did you mean {' or '.join(repr(lower[name]) for name in near)}?" if near else ""
 

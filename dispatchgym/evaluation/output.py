@@ -12,27 +12,27 @@ class Output:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self.closed_by_reader = False
+        self.given_up = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         try:
-            return len(text) if self.closed_by_reader else self._stream.write(text)
+            return len(text) if self.given_up else self._stream.write(text)
         except OSError as error:
             self._give_up(error)
             return len(text)
 
     def flush(self) -> None:
         try:
-            if not self.closed_by_reader:
+            if not self.given_up:
                 self._stream.flush()
         except OSError as error:
             self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
-        self.closed_by_reader = True
+        self.given_up = True
         print(f"standard output cannot be written ({error.strerror or error}); the results go on into files", file=sys.stderr)
         # What is in the stream's buffer would fail once more when Python ends.
         nothing = os.open(os.devnull, os.O_WRONLY)

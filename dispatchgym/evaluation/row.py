@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+from dispatchgym.baselines.result import Status
 from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
 
 Row = dict[str, Any]  # one line of results.jsonl
 
-STATUSES = ("optimal", "feasible", "infeasible", "timeout", "error")
+STATUSES: tuple[str, ...] = get_args(Status)
 LARGEST = 2**63  # objectives are below it in absolute value
 
 
