@@ -80,15 +80,14 @@ class Rollout:
         self._launch["present_graph"](int(copies.max()) + 1, self._instances, self._state, seen)
         return flatten(o, copies)
 
-    def play(self, policy: Policy, rows: Any, seeds: Any, temperature: float = 1.0, embeddings: Embeddings | None = None) -> Any:
+    def play(self, policy: Policy, rows: Any, seeds: Any, temperature: float = 1.0) -> Any:
         """One episode of every copy on instance rows[b]; temperature 0 is greedy. Returns the record."""
         self.state.row.copy_(torch.as_tensor(rows))
         self.record.seed.copy_(torch.as_tensor(seeds))
         net, _ = self._share(policy.decoder.weights())
         self._start_over()
         every = policy.config.encode_every
-        if embeddings is None:
-            embeddings = self._no_embeddings() if every else self.embed(policy)
+        embeddings = self._no_embeddings() if every else self.embed(policy)
         limit = 0 if every else ALL  # up to the first decision, then so many at a time
         while not bool(self.record.over.all()):
             emb, _ = self._share(embeddings)
