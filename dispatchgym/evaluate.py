@@ -35,6 +35,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts, Stopped
+from dispatchgym.units import duration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -322,8 +323,8 @@ def _said(problem: Family, row: Row) -> str:
     if row["objective"] is None:
         return f"{row['instance']} {row['method']}: {row['status']}{': ' if row['reason'] else ''}{row['reason'] or ''}"
     gap = "" if row["gap"] is None else f", gap {row['gap']:.2f} %"
-    objective = problem.format_objective(row["objective"])
-    return f"{row['instance']} {row['method']}: {objective} ({row['status']}{gap}) in {row['seconds']:.3f} s"
+    objective = problem.objective_text(row["objective"])
+    return f"{row['instance']} {row['method']}: {objective} ({row['status']}{gap}) in {duration(row['seconds'])}"
 
 
 def _in_order(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[Row]:

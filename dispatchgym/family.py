@@ -131,6 +131,10 @@ class Family:
         """An objective as people read it, in `unit`."""
         return f"{objective}" if self.per_unit == 1 else f"{objective / self.per_unit:.2f}"
 
+    def objective_text(self, objective: float) -> str:
+        """An objective with its unit; ticks, which stand for nothing else, are not named."""
+        return self.format_objective(objective) + ("" if self.per_unit == 1 else f" {self.unit}")
+
     def table_cell(self) -> Column | None:
         """What tables show where no best known value is published; None = the mean objective."""
         return self.cell.value if self.cell else None

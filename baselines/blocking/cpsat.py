@@ -51,7 +51,7 @@ def cpsat(instance: BlockingShop, *, seconds: float = 10.0, workers: int = 1, se
         pass
     spent = curve.record(makespan(best), bound)
     status: Status = "optimal" if bound == makespan(best) else "feasible"
-    notes = {"workers": workers, **({"clairvoyant": True} if instance.interrupted else {})}
+    notes = {"workers": workers, **({"plan": "clairvoyant"} if instance.interrupted else {})}
     return Result(makespan(best), clock.schedule(best), status, spent, bound, tuple(curve.points), notes)
 
 

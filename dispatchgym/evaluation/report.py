@@ -12,6 +12,7 @@ from dispatchgym.baselines.method import parse_method
 from dispatchgym.evaluation.results import Row, gap
 from dispatchgym.family import Column, Family
 from dispatchgym.statistics import difference
+from dispatchgym.units import duration
 
 WIDEST = 9  # groups in one table; more are shown set by set
 
@@ -166,12 +167,12 @@ class _GridMaker:
             values.append([self._mean(selected, method, over) for method in self.methods])
         proved = ["optimal"] if self.problem.bounds else []
         further = [column for column in self.problem.table_columns() if column.across or not mixed]
-        grid = Grid(title, ["method", *heads, *(column.title for column in further), *proved, "seconds"])
+        grid = Grid(title, ["method", *heads, *(column.title for column in further), *proved, "time"])
         for i, method in enumerate(self.methods):
             mine = [row for row in selected if row["method"] == method]
             cells = [column[i][1] for column in values] + [column.text(mine) for column in further]
             cells += [f"{sum(is_optimal(row, self.proved) for row in mine)}/{len(mine)}"] if proved else []
-            grid.rows.append([method, *cells, _figure(fmean(row["seconds"] for row in mine)) if mine else "-"])
+            grid.rows.append([method, *cells, duration(fmean(row["seconds"] for row in mine)) if mine else "-"])
         for j, column in enumerate(values, 1):
             means = [mean for mean, _ in column if mean is not None]
             if len(self.methods) > 1:
@@ -210,7 +211,7 @@ class _GridMaker:
             known = f"Columns headed '{objective}': mean {objective}, because no best known value is published."
             notes.append(self.cell.note if self.problem.cell else known)
         notes += [column.note for column in self.problem.table_columns() if column.note and column.note not in notes]
-        notes.append("seconds: mean wall time.")
+        notes.append("time: mean wall time.")
         if self.partial:
             notes.append("*: no answer to some instances of the column, so this mean compares with no other.")
         return notes
@@ -243,14 +244,11 @@ def is_optimal(row: Row, proved: Mapping[str, int]) -> bool:
     return row["status"] == "optimal" or (row["objective"] is not None and row["objective"] == proved.get(row["instance"]))
 
 
-def _figure(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds:.1g}" if seconds < 0.01 else f"{seconds:.3f}"
-    return f"{seconds:.2f}" if seconds < 100 else f"{seconds:.0f}"
-
-
 def _describe(method: str, rows: Sequence[Row]) -> str:
-    """What a method was: its builder, sampling width, time limit and whatever else its solver noted of every answer."""
+    """What a method was: its builder, its limit, what its solver says in words of every answer, and the time that it took.
+
+    Numbers of a solver (moves, nodes) are measures of single answers: results.jsonl has them.
+    """
     mine = [row for row in rows if row["method"] == method and row["objective"] is not None]
     parts = []
     builders = sorted({str(row["builder"]) for row in mine if row["builder"]})
@@ -258,15 +256,17 @@ def _describe(method: str, rows: Sequence[Row]) -> str:
         parts.append(f"{'/'.join(builders)} builder")
     limit = parse_method(method).seconds
     if limit is not None:
-        parts.append(f"time limit {limit:g} s")
+        parts.append(f"time limit {duration(limit)}")
     for name in dict.fromkeys(name for row in mine for name in row["notes"]):
         found = [row["notes"].get(name) for row in mine]
-        seen = {str(value) for value in found}
-        if len(seen) == 1 and isinstance(found[0], (str, int)):
-            value = seen.pop()
-            parts.append(("1 sample" if value == "1" else f"best of {value} samples") if name == "samples" else f"{name} {value}")
+        if any(value != found[0] for value in found):
+            continue
+        if name == "samples":
+            parts.append("1 sample" if found[0] == 1 else f"best of {found[0]} samples")
+        elif isinstance(found[0], str):
+            parts.append(f"{name} {found[0]}")
     if mine:
-        parts.append(f"mean {_figure(fmean(row['cpu_seconds'] for row in mine))} CPU-seconds")
+        parts.append(f"mean CPU time {duration(fmean(row['cpu_seconds'] for row in mine))}")
     return f"{method}: {', '.join(parts) or 'no answer'}"
 
 
@@ -277,7 +277,7 @@ def _alarms(problem: Family, rows: Sequence[Row]) -> list[str]:
         if row["status"] == "error":
             alarms.append(f"ERROR {who}: {row['reason']}")
         elif row.get("record"):
-            found, before = problem.format_objective(row["objective"]), problem.format_objective(row["best_known"])
+            found, before = problem.objective_text(row["objective"]), problem.objective_text(row["best_known"])
             alarms.append(f"NEW RECORD {who}: {problem.objective} {found}, best known was {before}")
     return alarms
 

@@ -66,7 +66,7 @@ def test_on_a_trace_it_knows_the_future_and_is_never_better_than_without_interru
             trace = interrupt(shop, law, seed)
             result = solve(trace, "cpsat:60s")
             assert result.status == "optimal"
-            assert result.notes["clairvoyant"] is True
+            assert result.notes["plan"] == "clairvoyant"
             assert check(trace, result.schedule) == result.objective >= solve(shop, "cpsat:60s").objective
 
 

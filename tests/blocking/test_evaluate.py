@@ -21,7 +21,7 @@ from dispatchgym.envs.blocking.env import BlockingKeywords
 from dispatchgym.envs.blocking.nowait import layout as nowait_layout
 from dispatchgym.envs.core.columns import markdown_table
 from dispatchgym.envs.core.face import GRAPH_ONLY
-from dispatchgym.evaluation import plots, report
+from dispatchgym.evaluation import charts, plots, report
 from dispatchgym.evaluation import results as record
 from dispatchgym.families.shops import BlockingOptions
 from dispatchgym.family import digest
@@ -198,8 +198,8 @@ def test_the_table_has_a_column_for_each_share_and_compares_in_pairs(finished):
     rows = lines(finished.out)
     text = (finished.out / "table.md").read_text()
     assert "2 instances with 6 traces of interruptions" in text
-    assert "**by down share**\n\n| method | bws | bws p0.1 | optimal | seconds |" in text
-    assert "**bws p0.1**\n\n| method | la 10x5 | la 15x5 | all | optimal | seconds |" in text
+    assert "**by down share**\n\n| method | bws | bws p0.1 | optimal | time |" in text
+    assert "**bws p0.1**\n\n| method | la 10x5 | la 15x5 | all | optimal | time |" in text
     gaps = [row["gap"] for row in rows if row["method"] == "lpt" and "/p0.1/" in row["instance"]]
     assert f"{np.mean(gaps):.2f}" in next(line for line in text.splitlines() if line.startswith("| lpt |")).replace("*", "")
     assert "**paired differences from spt**\n\n| method | level | difference % | 95 % interval | instances | pairs |" in text
@@ -280,7 +280,7 @@ def test_a_trace_that_allows_less_than_the_best_known_makespan_is_a_record():
 
 def test_the_anytime_chart_calls_the_published_value_undisturbed_on_a_trace():
     for instance, label in ((STATIC, "optimum 9"), (TRACE, "optimum undisturbed 9")):
-        figure = plots.anytime(BLOCKING, instance, {"spt": [(0.1, 11, None)]}, plots.styles(["spt"]))
+        figure = charts.anytime(BLOCKING, instance, {"spt": [(0.1, 11, None)]}, plots.styles(["spt"]))
         assert label in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 

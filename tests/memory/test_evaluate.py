@@ -133,7 +133,7 @@ def test_tables_of_programs_have_a_column_for_each_kind_and_capacity(mapped):
     first = next(line for line in text.splitlines() if line.startswith("| method | layered"))
     for head in heads:
         assert f"| {head.replace(',', ' ')} latency/all-slow |" in first
-    assert "| latency/all-slow | speedup | over bound | optimal | seconds |" in first
+    assert "| latency/all-slow | speedup | over bound | optimal | time |" in first
     assert "| all-slow | 1.0000 | 1.0000 | 1.0000 | 1.0000 | 1.0000 | 1.000 |" in text.replace("*", "")
     assert "paired differences from xla" in text
     row = next(line for line in text.splitlines() if line.startswith("| cpsat:2s |"))
@@ -144,7 +144,7 @@ def test_tables_of_packings_have_gaps_where_a_height_is_published_and_ratios_els
     text = (packed / "table.md").read_text()
     first = next(line for line in text.splitlines() if line.startswith("| method |"))
     assert "| files minimalloc-example | random n12 height/peak | guillotine n16 | files mine height/peak | all |" in first
-    assert first.endswith("| height/peak | fits | optimal | seconds |")
+    assert first.endswith("| height/peak | fits | optimal | time |")
     assert "| 4/4 |" in next(line for line in text.splitlines() if line.startswith("| branch:1s,goal=height |"))
 
 

@@ -10,6 +10,7 @@ from dispatchgym.envs.memory.map.check import check as check_program
 from dispatchgym.envs.memory.map.check import execute
 from dispatchgym.envs.memory.map.render import KINDS, PARTS, draw, kinds
 from dispatchgym.envs.memory.pack.render import draw as draw_packing
+from dispatchgym.envs.memory.pack.render import kinds as kinds_of_buffers
 from dispatchgym.instances.memory.instance import Gap, MemoryPlan, MemoryProgram, Packing, PackingPlan
 
 PACKING = Packing(
@@ -79,8 +80,8 @@ def test_a_buffer_is_drawn_where_it_needs_memory():
     assert boxes(collections(figure)[0]) == whole
     lines = {line.get_ydata()[0] for line in figure.axes[0].lines}
     assert lines == {7, 9}  # the peak at time 2, the capacity
-    assert {"unnamed", "peak", "capacity", "address (bytes)", "time", "x", "y", "z"} <= words(figure)
-    assert "3 buffers  ·  height 7, 1.000 of the peak" in words(figure)
+    assert {"unnamed: height 7 bytes", "peak", "capacity", "address (bytes)", "time", "x", "y", "z"} <= words(figure)
+    assert "3 buffers  ·  1.000 of the peak" in words(figure)
 
 
 def test_a_packing_in_progress_shows_what_is_placed_and_one_without_capacity_no_line_for_it():
@@ -90,6 +91,25 @@ def test_a_packing_in_progress_shows_what_is_placed_and_one_without_capacity_no_
     assert {"begun", "3 buffers  ·  1 placed"} <= words(figure)
     assert "capacity" not in words(figure)
     assert boxes(collections(draw_packing(loose, PackingPlan(np.full(3, -1))))[0]) == []
+
+
+def test_the_colours_of_a_packing_say_what_keeps_it_from_being_lower():
+    packing = dataclasses.replace(PACKING, gaps=())
+    low, high = PackingPlan(np.array([0, 4, 0])), PackingPlan(np.array([1, 5, 0]))
+    assert kinds_of_buffers(packing, low).tolist() == [1, 1, 2]  # x and y give the peak of 7 at time 2
+    assert kinds_of_buffers(packing, high).tolist() == [1, 0, 2]  # y ends at 8
+    figure = draw_packing(packing, high)
+    assert {"reaches above the peak", "alive when the most bytes are needed", "other"} <= words(figure)
+    colours = collections(figure)[0].get_facecolors()[:, :3]
+    assert len({tuple(colour) for colour in colours.round(6).tolist()}) == 3
+    assert "reaches above the peak" not in words(draw_packing(packing, low))
+
+
+def test_a_packing_is_drawn_in_the_unit_of_its_objective_alone():
+    large = Packing(np.zeros(2, np.int64), np.ones(2, np.int64), np.array([3, 5]) * 2**20, name="large")
+    figure = draw_packing(large, PackingPlan(np.array([0, 3 * 2**20])))
+    assert {"large: height 8192 KiB", "address (KiB)"} <= words(figure)
+    assert figure.axes[0].lines[0].get_ydata()[0] == 8192
 
 
 def test_stays_are_boxes_coloured_by_kind():
@@ -127,7 +147,7 @@ def test_slots_show_computation_traffic_and_stalls():
     assert max(drawn["stalled for copies"]) > 0
     alone = next(p for p in below.patches if p.get_label() == "slow memory alone")
     assert alone.get_data().values == pytest.approx([3, 5, 8, 2, 7])
-    assert any(f"latency {found.latency / 1e3:.3f} ns" in word for word in words(figure))
+    assert any(f"latency {found.latency / 1e3:.2f} ns" in word for word in words(figure))
 
 
 def test_time_across_gives_each_instruction_its_time():
@@ -144,4 +164,4 @@ def test_an_empty_plan_has_only_what_programs_need():
     figure = draw(free, MemoryPlan())
     assert collections(figure) == []
     assert not {"scoped", "write-back", "copy under way", *KINDS} & words(figure)
-    assert {"five instructions", "instruction", "capacity", *PARTS} <= words(figure)
+    assert {"five instructions: latency 25.00 ns", "instruction", "capacity", *PARTS} <= words(figure)

@@ -164,13 +164,13 @@ def test_tables_have_latency_with_its_interval_and_jobs_in_one_cell(finished):
     half = 4.3027 * np.std(latency, ddof=1) / 3**0.5
     cell = f"{np.mean(latency):.1f} ±{half:.1f} / {np.mean([row['metrics']['completed'] for row in mine]):.1f}"
     overview = text.split("**by workload**")[1].split("\n\n")[1].splitlines()
-    assert overview[0] == "| method | gym-ds3-5 horizon=600 | gym-ds3-5 scale=50,horizon=600 | us/task | seconds |"
+    assert overview[0] == "| method | gym-ds3-5 horizon=600 | gym-ds3-5 scale=50,horizon=600 | us/task | time |"
     assert cell in overview[3]
     assert "mean latency, us / jobs" in text.splitlines()[0]
     assert "bounds:" not in text
     assert "optimal" not in text
     assert "**gym-ds3-5,scale=50,horizon=600**" in text
-    assert "| p95 | busy % | uJ | us/task | seconds |" in text
+    assert "| p95 | busy % | uJ | us/task | time |" in text
     assert any(line.startswith("| met | gym-ds3-5,horizon=600 |") and line.endswith("| 3 | 3 |") for line in text.splitlines())
 
 
@@ -229,7 +229,7 @@ def test_static_graphs_have_gaps_where_an_optimum_is_known_and_slr_elsewhere(tmp
     first = next(row for row in rows if row["instance"] == dag.name and row["method"] == "heft")
     assert first["metrics"]["slr"] == pytest.approx(static_slr(dag, first["objective"]), abs=1e-6)
     text = (tmp_path / "out" / "table.md").read_text()
-    assert "| method | worked 10x3 | topcuoglu ccr1 20x8 SLR | makespan | SLR | speedup | optimal | seconds |" in text
+    assert "| method | worked 10x3 | topcuoglu ccr1 20x8 SLR | makespan | SLR | speedup | optimal | time |" in text
     assert f"| heft | {100 * (80 / 73 - 1):.2f} |" in text.replace("*", "")
 
 

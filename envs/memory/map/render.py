@@ -54,8 +54,9 @@ def draw(program: MemoryProgram, plan: MemoryPlan, title: str = "", *, across: L
     _draw_slots(slots, program, found, edge, tick)
     style_axes(slots, f"time of a slot ({clock})", "instruction" if across == "slots" else f"time ({clock})")
     slow = all_slow(program)
-    ratio = f"  ·  latency {found.latency / tick:.3f} {clock}, {found.latency / max(slow, 1):.3f} of slow memory alone"
-    add_title(space, title or program.name, f"{program.instructions} instructions, {program.buffers} buffers{ratio}")
+    ratio = f"  ·  {found.latency / max(slow, 1):.3f} of the latency with slow memory alone"
+    told = f"{program.name}: latency {found.latency / tick:.2f} {clock}"
+    add_title(space, title or told, f"{program.instructions} instructions, {program.buffers} buffers{ratio}")
     _legend(figure, program, found)
     return figure
 

@@ -1,0 +1,91 @@
+"""Charts and legends as people read them: units of the objective, times in us, ms and s, axes that one outlier does not rule."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from dispatchgym import families
+from dispatchgym.evaluation import charts, plots, report
+from dispatchgym.units import duration
+from tests.commands.test_tables import row
+
+JOBSHOP, PACK, MAP = families.load("jobshop"), families.load("memory-pack"), families.load("memory-map")
+
+
+@dataclasses.dataclass
+class Bounded:
+    name: str
+    lower_bound: int | None = None
+    best_known: int | None = None
+
+
+def legend(figure: Any) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0 s"),
+        (7e-5, "70 us"),
+        (0.0004567, "457 us"),
+        (0.00999, "9.99 ms"),
+        (0.9996, "1 s"),
+        (56.07, "56.1 s"),
+        (612, "612 s"),
+    ]
+    + [(1234.6, "1235 s"), (1e-6, "1 us"), (0.0009996, "1 ms")],
+)
+def test_times_have_three_digits_and_the_unit_that_fits(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("family", "objective", "shown", "value"),
+    [(MAP, 462_635_375, "462.64", 462.635375), (PACK, 1_191_936, "1164.00", 1164.0), (JOBSHOP, 55, "55", 55)],
+)
+def test_an_anytime_chart_shows_the_unit_that_its_axis_names(family: Any, objective: int, shown: str, value: float) -> None:
+    curves: Any = {"spt": [(0.1, 2 * objective, None), (0.2, objective, objective - 1)]}
+    instance = Bounded("x", objective - 1, objective)
+    figure = charts.anytime(family, instance, curves, plots.styles(curves))
+    axes = figure.axes[0]
+    assert axes.get_ylabel() == f"{family.objective} ({family.unit})"
+    assert f"spt  {shown}" in legend(figure)
+    assert f"best known {shown}" in legend(figure)
+    assert axes.lines[0].get_ydata()[-1] == pytest.approx(value)
+    low, high = axes.get_ylim()
+    assert low < value < high < 2.5 * value
+    assert family.objective_text(objective) == (shown if family is JOBSHOP else f"{shown} {family.unit}")
+
+
+def test_a_method_far_above_all_others_does_not_rule_the_gap_axis() -> None:
+    assert charts.upper_end([[1.0], [5.0], [8.0], [10.0]]) == 12.5
+    assert charts.upper_end([[0.5], [1.0], [2.0], [200.0]]) == 2.5
+    assert charts.upper_end([[1.0], [200.0]]) == 250.0  # two methods are always shown
+    means = {"a": 1.0, "b": 5.0, "c": 8.0, "random": 300.0}
+    rows = [
+        row(f"i{k}", name, 1, "2x2", gap=gap, seconds=3e-5 * (j + 1))
+        for k in range(3)
+        for j, (name, gap) in enumerate(means.items())
+    ]
+    figure = charts.gap_against_time(JOBSHOP, rows, plots.styles(means))
+    axes = figure.axes[0]
+    assert 8 < axes.get_ylim()[1] <= 12
+    assert "random  300.0 %, above the axis" in legend(figure)
+    where = [float(line.get_xdata()[0]) for line in axes.lines]
+    assert where == pytest.approx([3e-5, 6e-5, 9e-5, 12e-5])  # rules are not stacked at one time
+    assert max(float(line.get_ydata()[0]) for line in axes.lines) < axes.get_ylim()[1]
+    formatter = axes.xaxis.get_major_formatter()
+    assert [formatter(t) for t in (1e-5, 1e-3, 0.1, 10)] == ["10 us", "1 ms", "100 ms", "10 s"]
+
+
+def test_a_legend_says_settings_and_no_measures() -> None:
+    notes = {"fits": False, "moves": 1_915_615, "load_seconds": 0.1, "start": "fdd-mwkr", "samples": 8}
+    built = report.build(JOBSHOP, [row("a", "tabu:0.5s", 1100, "2x2", notes=notes, cpu_seconds=7e-5)], [])
+    assert built.legend == ["tabu:0.5s: time limit 500 ms, start fdd-mwkr, best of 8 samples, mean CPU time 70 us"]
+    (grid,) = built.grids
+    assert grid.columns[-1] == "time"
+    assert grid.rows[0][-1] == "500 ms"
