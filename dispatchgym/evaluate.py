@@ -309,7 +309,9 @@ def _work(problem: Family, options: Options, todo: list[Pair], results: Results,
             row = judge(
                 problem, pair, result, cpu_seconds=cpu_seconds, seed=options.seed, cores=options.solver_workers, version=own
             )
-            results.add(row, result.schedule, result.curve)
+            accepted = row["objective"] is not None
+            table = problem.table(pair.instance, result.schedule) if accepted and problem.table else None
+            results.add(row, result.schedule, result.curve, table)
             finished += 1
             progress.update(bar, advance=1, description=f"{pair.method.text} {pair.instance.name}")
             if not console.is_terminal or row["status"] == "error":

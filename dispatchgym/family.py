@@ -114,6 +114,7 @@ class Family:
     rules: tuple[str, ...] = ()  # fast methods that a policy has to beat: training shows the best of them
     agent: Lazy | None = None  # Agent: how the family is trained and how its policies play
     policy_help: str = POLICY_HELP
+    table: Callable[[Any, Any], dict[str, list[Any]]] | None = None  # (instance, accepted schedule) -> who occupies what, when
     refine: tuple[str, Callable[..., Result]] | None = None  # (method option, how it goes on)
     options: Lazy | None = None  # dataclass of the options of evaluate.py that only this family has
     train_options: Lazy | None = None  # dataclass of the options of train.py that only this family has

@@ -239,13 +239,22 @@ class Results:
             what = "the instance" if digests.get(name, own[0]["digest"]) != own[0]["digest"] else "the policy"
             self.set_aside.append(f"{printable(name)}: {what} has changed; {len(own)} results are set aside in {folder}")
 
-    def add(self, row: Row, schedule: Any, curve: Iterable[tuple[float, int | None, int | None]]) -> None:
-        """Store one answer: its schedule first, so that a line never speaks of a file that is not there."""
+    def add(
+        self,
+        row: Row,
+        schedule: Any,
+        curve: Iterable[tuple[float, int | None, int | None]],
+        table: dict[str, list[Any]] | None = None,
+    ) -> None:
+        """Store one answer: its schedule first, so that a line never speaks of a file that is not there.
+
+        `table` is the schedule as the family's card tells it, with resources and ends.
+        """
         row["schedule"] = None
         if row["objective"] is not None:
             row["schedule"] = self.schedule_path(row).relative_to(self.out).as_posix()
             head = {name: row[name] for name in ("problem", "instance", "digest", "method", "seed", "objective")}
-            body = {**head, **fields(schedule), "curve": [list(point) for point in curve]}
+            body = {**head, **fields(schedule), "table": table or {}, "curve": [list(point) for point in curve]}
             path = self.schedule_path(row)
             path.parent.mkdir(exist_ok=True)
             write_text(path, json.dumps(body) + "\n")

@@ -17,6 +17,7 @@ FAMILY = Family(
     check=Lazy("dispatchgym.envs.blocking.check:check"),
     draw=Lazy("dispatchgym.envs.blocking.render:draw"),
     schedule=ScheduleOf("dispatchgym.instances.blocking.instance:BlockingSchedule"),
+    table=Lazy("dispatchgym.families.schedule_tables:blocking_shop"),
     examples=(
         (
             "Rules against CP-SAT on small shops without swaps",

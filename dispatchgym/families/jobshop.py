@@ -17,6 +17,7 @@ FAMILY = Family(
     check=Lazy("dispatchgym.envs.jobshop.check:check"),
     draw=Lazy("dispatchgym.envs.jobshop.render:draw"),
     schedule=ScheduleOf("dispatchgym.instances.jobshop.instance:Schedule"),
+    table=Lazy("dispatchgym.families.schedule_tables:job_shop"),
     examples=(
         (
             "Rules against search on ten instances, in half a minute",

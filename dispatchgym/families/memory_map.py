@@ -17,6 +17,7 @@ FAMILY = Family(
     check=Lazy("dispatchgym.envs.memory.map.check:check"),
     draw=Lazy("dispatchgym.envs.memory.map.render:draw"),
     schedule=Lazy("dispatchgym.families.buffers:read_plan"),
+    table=Lazy("dispatchgym.families.schedule_tables:program"),
     examples=(
         (
             "The allocator in the manner of XLA against search and the policy on networks of unseen families",

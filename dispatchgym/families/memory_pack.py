@@ -17,6 +17,7 @@ FAMILY = Family(
     check=Lazy("dispatchgym.families.buffers:check_height"),
     draw=Lazy("dispatchgym.envs.memory.pack.render:draw"),
     schedule=ScheduleOf("dispatchgym.instances.memory.instance:PackingPlan"),
+    table=Lazy("dispatchgym.families.schedule_tables:packing"),
     examples=(
         (
             "Greedy packings against the policy and branch and bound on MiniMalloc's benchmark",

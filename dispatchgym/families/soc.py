@@ -17,6 +17,7 @@ FAMILY = Family(
     check=Lazy("dispatchgym.envs.soc.check:check_stream"),
     draw=Lazy("dispatchgym.envs.soc.render:draw"),
     schedule=ScheduleOf("dispatchgym.instances.soc.instance:StreamLog"),
+    table=Lazy("dispatchgym.families.schedule_tables:stream"),
     examples=(
         (
             "DS3's rules on twenty streams of the gym-ds3 mix, at two loads, with a picture of latency against load",

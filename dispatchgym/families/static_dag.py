@@ -17,6 +17,7 @@ FAMILY = Family(
     check=Lazy("dispatchgym.envs.soc.check:check_static"),
     draw=Lazy("dispatchgym.envs.soc.render:draw_static"),
     schedule=ScheduleOf("dispatchgym.instances.soc.instance:StaticSchedule"),
+    table=Lazy("dispatchgym.families.schedule_tables:static_graph"),
     examples=(
         (
             "List schedulers against CP-SAT where the optimum is known",
