@@ -8,7 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.blocking.check import processing_end
-from dispatchgym.envs.core.drawing import DPI, FAINT, INK, WIDTH, draw_marks, job_colours, style_gantt
+from dispatchgym.envs.core.drawing import (
+    DPI,
+    FAINT,
+    INK,
+    MOST_BARS,
+    WIDTH,
+    add_bars,
+    draw_marks,
+    draw_utilisation,
+    job_colours,
+    name_bar,
+    style_gantt,
+)
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, lower_bound
 
 if TYPE_CHECKING:
@@ -41,9 +53,9 @@ class Bars(NamedTuple):
 def draw(instance: BlockingShop, schedule: BlockingSchedule, *, title: str | None = None) -> Figure:
     """A matplotlib Figure of `schedule`, in which operations whose job has not entered (-1) are left out.
 
-    The operation that a job entered last holds its machine until it is processed. `title` defaults to the instance's name.
-    Marked are the best published makespan (of the shop without interruptions), or a lower bound if there is none, and the
-    makespan, or the latest end so far.
+    Above `MOST_BARS` operations the share of time in which machines process is shown. The operation that a job entered last
+    holds its machine until it is processed. `title` defaults to the instance's name. Marked are the best published makespan (of
+    the shop without interruptions), or a lower bound if there is none, and the makespan, or the latest end so far.
     """
     from matplotlib.figure import Figure
 
@@ -59,14 +71,20 @@ def draw(instance: BlockingShop, schedule: BlockingSchedule, *, title: str | Non
     axes.set_xlim(0, horizon * 1.015)
     axes.set_ylim(shop.machines - 0.45, -0.55)
     found = bars(instance, schedule, ends, horizon)
-    _draw_layers(axes, found, job_colours(shop.jobs))
-    _draw_numbers(axes, found, shop.jobs, row_height, horizon)
+    many = len(ends) > MOST_BARS
+    if many:
+        processing = np.array([(m, a, b) for m, a, b, _ in found.processing], np.int64)
+        draw_utilisation(axes, processing, shop.machines, 0, horizon)
+    else:
+        _draw_layers(axes, found, job_colours(shop.jobs))
+        _draw_numbers(axes, found, shop.jobs, row_height, horizon)
     total = int(shop.operations.sum())
     draw_marks(axes, marks, end if ends else None, "makespan" if len(ends) == total else "latest end")
     status = f"makespan {end}" if len(ends) == total else f"{len(ends)} of {total} operations entered"
     subtitle = f"{shop.jobs} jobs, {shop.machines} machines, {SAID[instance.variant]}  ·  {status}"
     style_gantt(axes, shop.machines, title or instance.name, subtitle)
-    _draw_legend(figure, bool(found.down))
+    if not many:
+        _draw_legend(figure, bool(found.down))
     return figure
 
 
@@ -110,8 +128,7 @@ def _draw_layers(axes: Axes, found: Bars, colours: npt.NDArray[np.float64]) -> N
     _layer(
         axes, found.blocking, 0.4, facecolors=pale[mine], edgecolors=colours[mine], linewidths=0.5, hatch="////", colour="white"
     )
-    mine = [bar.job for bar in found.processing]
-    _layer(axes, found.processing, 0.4, facecolors=colours[mine], edgecolors="white", linewidths=0.4)
+    add_bars(axes, _corners(found.processing, 0.4), np.array([bar.job for bar in found.processing], np.int64), 0.4)
 
 
 def _layer(axes: Axes, layer: list[Bar], half: float, colour: str = INK, **style: Any) -> None:
@@ -119,14 +136,19 @@ def _layer(axes: Axes, layer: list[Bar], half: float, colour: str = INK, **style
     import matplotlib
     from matplotlib.collections import PolyCollection
 
-    corners = [[(a, m - half), (b, m - half), (b, m + half), (a, m + half)] for m, a, b, _ in layer]
+    corners = list(_corners(layer, half))
     with matplotlib.rc_context({"hatch.color": colour, "hatch.linewidth": 0.7}):
         axes.add_collection(PolyCollection(corners, **style))
 
 
+def _corners(layer: list[Bar], half: float) -> npt.NDArray[np.float64]:
+    """(N, 4, 2)."""
+    found = [[(a, m - half), (b, m - half), (b, m + half), (a, m + half)] for m, a, b, _ in layer]
+    return np.array(found, float).reshape(-1, 4, 2)
+
+
 def _draw_numbers(axes: Axes, found: Bars, jobs: int, row_height: float, horizon: int) -> None:
     """The job's number in every bar that is wide enough; where processing is too short, in the blocking that follows."""
-    colours = job_colours(jobs)
     per_tick = (WIDTH - 0.9) * 72 / horizon  # points
     typical = float(np.median([b - a for _, a, b, _ in found.processing])) * per_tick if found.processing else 0.0
     size = float(np.clip(typical / (0.62 * len(str(jobs - 1))) - 1, 5.0, min(9.0, row_height * 72 * 0.5)))
@@ -135,9 +157,7 @@ def _draw_numbers(axes: Axes, found: Bars, jobs: int, row_height: float, horizon
         for m, a, b, j in layer:
             if (b - a) * per_tick >= size * 0.62 * len(str(j)) + 1 and (m, a, j) not in named:
                 named.add((m, b, j))
-                dark = not pale and colours[j] @ (0.299, 0.587, 0.114) < 0.55
-                style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": size, "clip_on": True}
-                axes.text((a + b) / 2, m, str(j), color="white" if dark else INK, **style)
+                name_bar(axes, (a + b) / 2, m, j, size, pale)
 
 
 def _draw_legend(figure: Figure, down: bool) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.envs.core.drawing import DPI, INK, WIDTH, draw_marks, job_colours, style_gantt
+from dispatchgym.envs.core.drawing import (
+    DPI,
+    MOST_BARS,
+    WIDTH,
+    add_bars,
+    draw_marks,
+    draw_utilisation,
+    name_bar,
+    style_gantt,
+)
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule, simple_lower_bound
 
 if TYPE_CHECKING:
@@ -18,8 +27,8 @@ if TYPE_CHECKING:
 def draw(instance: JobShop, schedule: Schedule, *, title: str | None = None) -> Figure:
     """A matplotlib Figure of `schedule`, in which operations that have not started (-1) are left out.
 
-    `title` defaults to the instance's name. Marked are the lower bound, the best published makespan if there is one, and
-    the makespan, or the latest end so far.
+    Above `MOST_BARS` operations the utilisation of the machines is shown. `title` defaults to the instance's name. Marked are
+    the lower bound, the best published makespan if there is one, and the makespan, or the latest end so far.
     """
     from matplotlib.figure import Figure
 
@@ -33,8 +42,13 @@ def draw(instance: JobShop, schedule: Schedule, *, title: str | None = None) -> 
     horizon = max(end, *marks.values(), 1)
     axes.set_xlim(0, horizon * 1.015)
     axes.set_ylim(instance.machines - 0.45, -0.55)
-    _draw_bars(axes, instance, schedule, begun, row_height, horizon)
     done, total = int(begun.sum()), int(instance.operations.sum())
+    if done > MOST_BARS:
+        start = schedule.start[begun].astype(np.int64)
+        bars = np.stack([instance.machine[begun], start, start + instance.duration[begun]], axis=1)
+        draw_utilisation(axes, bars, instance.machines, 0, horizon)
+    else:
+        _draw_bars(axes, instance, schedule, begun, row_height, horizon)
     draw_marks(axes, marks, end if done else None, "makespan" if done == total else "latest end")
     status = f"makespan {end}" if done == total else f"{done} of {total} operations started"
     subtitle = f"{instance.jobs} jobs, {instance.machines} machines  ·  {status}"
@@ -45,23 +59,17 @@ def draw(instance: JobShop, schedule: Schedule, *, title: str | None = None) -> 
 def _draw_bars(
     axes: Axes, instance: JobShop, schedule: Schedule, begun: npt.NDArray[np.bool_], row_height: float, horizon: int
 ) -> None:
-    from matplotlib.collections import PolyCollection
-
     job, operation = np.nonzero(begun)
     machine = instance.machine[job, operation]
     left = schedule.start[job, operation].astype(float)
     right = left + instance.duration[job, operation]
     half = 0.4
     corners = np.stack([[left, machine - half], [right, machine - half], [right, machine + half], [left, machine + half]])
-    colours = job_colours(instance.jobs)
-    fill = colours[job]
     per_tick = (WIDTH - 0.9) * 72 / horizon  # points
     typical = float(np.median(right - left)) * per_tick if len(job) else 0.0
     thin = 0.5 if typical > 8 else 0.25
-    axes.add_collection(PolyCollection(list(corners.transpose(2, 0, 1)), facecolors=fill, edgecolors="white", linewidths=thin))
+    add_bars(axes, corners.transpose(2, 0, 1), job, thin)
     size = float(np.clip(typical / (0.62 * len(str(instance.jobs - 1))) - 1, 5.0, min(9.0, row_height * 72 * 0.5)))
     for j, m, a, b in zip(job.tolist(), machine.tolist(), left.tolist(), right.tolist(), strict=True):
         if (b - a) * per_tick >= size * 0.62 * len(str(j)) + 1:
-            dark = colours[j] @ (0.299, 0.587, 0.114) < 0.55
-            style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": size, "clip_on": True}
-            axes.text((a + b) / 2, m, str(j), color="white" if dark else INK, **style)
+            name_bar(axes, (a + b) / 2, m, j, size)

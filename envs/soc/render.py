@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.envs.core.drawing import DPI, FAINT, INK, SAFE, WIDTH, draw_marks, job_colours, style_gantt
+from dispatchgym.envs.core.drawing import (
+    DPI,
+    FAINT,
+    INK,
+    MOST_BARS,
+    SAFE,
+    WIDTH,
+    draw_marks,
+    draw_utilisation,
+    job_colours,
+    style_gantt,
+)
 from dispatchgym.envs.soc.check import Run, executions
 from dispatchgym.instances.soc.graph import topological
 from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, lower_bound
@@ -89,8 +100,13 @@ def stream_colours(stream: Stream, jobs: int) -> npt.NDArray[np.float64]:
 def _draw_bars(
     axes: Axes, bars: list[tuple[int, int, int, str, npt.NDArray[np.float64]]], row_height: float, left: int, right: int
 ) -> None:
-    """Bars (PE, begin, end, text, colour) with their texts where there is room."""
+    """Bars (PE, begin, end, text, colour) with their texts where there is room; utilisation if they are too many."""
     from matplotlib.collections import PolyCollection
+
+    if len(bars) > MOST_BARS:
+        rows = round(axes.get_ylim()[0] + 0.45)
+        draw_utilisation(axes, np.array([bar[:3] for bar in bars], np.int64), rows, left, right)
+        return
 
     corners = [[(a, p - HALF), (b, p - HALF), (b, p + HALF), (a, p + HALF)] for p, a, b, _, _ in bars]
     fill = [colour for *_, colour in bars]
@@ -165,7 +181,8 @@ def draw_static(dag: StaticDag, schedule: StaticSchedule, *, title: str | None =
     longest = chain(dag, schedule, end)
     _draw_data(axes, dag, schedule, end, longest)
     _draw_bars(axes, bars, row_height, 0, horizon)
-    _outline(axes, schedule, end, longest)
+    if len(bars) <= MOST_BARS:
+        _outline(axes, schedule, end, longest)
     whole = len(begun) == len(end)
     draw_marks(axes, marks, last if len(begun) else None, "makespan" if whole else "latest end")
     status = f"makespan {last}" if whole else f"{len(begun)} of {len(end)} tasks started"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from dispatchgym.envs.core.drawing import job_colours
+from dispatchgym.envs.core.drawing import busy_shares, job_colours, job_hatches
 from dispatchgym.envs.jobshop.render import draw
 from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
@@ -55,13 +56,54 @@ def test_the_best_known_makespan_is_marked() -> None:
     assert "lower bound = best known 930" in text
 
 
-def test_colours_of_different_jobs_differ() -> None:
-    for jobs in (1, 6, 12, 13, 100):
-        colours = job_colours(jobs)
-        assert colours.shape == (jobs, 3)
-        assert len(np.unique(colours.round(6), axis=0)) == jobs
-        if jobs > 1:
-            assert np.abs(np.diff(colours, axis=0)).max(axis=1).min() > 0.1
+def lightness_and_hue(colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """CIELAB (D65) of sRGB colours, by the formulas of CIE 15."""
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = linear @ to_xyz.T / np.array([0.9505, 1.0, 1.089])
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+def test_24_jobs_have_colours_that_can_be_told_apart_and_neighbours_all_the_more() -> None:
+    lab = lightness_and_hue(job_colours(24))
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2)
+    assert apart[~np.eye(24, dtype=bool)].min() > 21
+    assert min(apart[i, i - 1] for i in range(24)) > 50
+
+
+def test_no_two_of_96_jobs_have_the_same_colour_and_hatch() -> None:
+    looks = [(*colour, hatch) for colour, hatch in zip(job_colours(96).tolist(), job_hatches(96), strict=True)]
+    assert len(set(looks)) == 96
+    assert set(job_hatches(24)) == {""}
+
+
+def test_jobs_beyond_the_colours_are_hatched() -> None:
+    shop = JobShop(np.zeros((30, 1), np.int64), np.full((30, 1), 5))
+    plain, hatched = draw(shop, Schedule(5 * np.arange(30)[:, None])).axes[0].collections
+    assert (len(plain.get_paths()), plain.get_hatch()) == (24, None)
+    assert (len(hatched.get_paths()), bool(hatched.get_hatch())) == (6, True)
+
+
+def test_more_than_2000_operations_are_shown_as_utilisation() -> None:
+    jobs = 1001
+    shop = JobShop(np.tile([0, 1], (jobs, 1)), np.tile([4, 2], (jobs, 1)))
+    first = 4 * np.arange(jobs)
+    figure = draw(shop, Schedule(np.stack([first, first + 4], axis=1)))
+    axes = figure.axes[0]
+    assert not axes.collections
+    shares = np.asarray(axes.images[0].get_array())
+    assert shares.shape == (2, 240)
+    assert shares[0, :239] == pytest.approx(1.0)  # machine 0 is busy until the last job has left it
+    assert shares[1, 5:235].mean() == pytest.approx(0.5, abs=0.01)
+    assert any(text.startswith("share of time busy") for text in words(figure))
+    few = JobShop(shop.machine[:1000], shop.duration[:1000])
+    assert not draw(few, Schedule(np.stack([first, first + 4], axis=1)[:1000])).axes[0].images
+
+
+def test_a_share_is_the_exact_part_of_an_interval_that_bars_cover() -> None:
+    bars = np.array([[0, 0, 3], [0, 4, 10], [1, 9, 10]])
+    assert busy_shares(bars, 3, np.array([0.0, 2.0, 5.0, 10.0])).tolist() == [[1, 2 / 3, 1], [0, 0, 0.2], [0, 0, 0]]
 
 
 @pytest.mark.parametrize("name", ["ft06", "ta71", "tai_10_1000_1"])
