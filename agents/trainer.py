@@ -51,7 +51,6 @@ class Trainer:
         expert: Expert | None = None,
     ) -> None:
         validate(config)
-        checkpoint.writable(out)
         self._lock: int | None = None  # until `run` ends
         self.config, self.out, self.expert = config, out, expert
         self.training = training
@@ -73,6 +72,7 @@ class Trainer:
         self._demonstrations: list[tuple[list[Any], Any]] = []  # instances and the expert's schedules of them
         self._rollouts: dict[tuple[Sizes, int], Rollout] = {}
         self._logged = -1e9  # seconds or iterations of the last log line
+        checkpoint.writable(out)
         self._lock = hold(out, f"{out}: another training is writing to it")
         exists = os.path.lexists(out / "training.safetensors")
         if exists and not resume:
@@ -275,7 +275,7 @@ class Trainer:
         new = json.loads(json.dumps(settings(self.training, self.config)))
         budget = {"minutes", "steps", "log_every", "save_every", "device", "clock"}  # may differ between parts of a run
         held = {key: old.value.get(key, defaults.get(key)) for key in new}  # a setting that came later has its default
-        differs = sorted(key for key in new if key not in budget and held[key] != new[key])
+        differs = sorted(key for key in new if key not in budget and not _equal(held[key], new[key]))
         if differs:
             raise InputError(f"{path}: was trained with other settings ({', '.join(f'{k} {shown(held[k])}' for k in differs)})")
         for prefix, network in (("policy", self.policy), ("average", self.average)):
@@ -290,6 +290,8 @@ class Trainer:
         if self.seconds < 0:
             raise about["seconds"].error(f"{self.seconds} is negative")
         self._logged = about["logged"].number() if "logged" in about else float(self.iteration)
+        if not abs(self._logged) < 2**53:
+            raise about["logged"].error(f"{self._logged:g} is out of range")
         self._load_optimiser(path, tensors)
         self._trim_log()
 
@@ -322,6 +324,11 @@ class Trainer:
             if parse(text, f"{path} line {number}")["iteration"].whole(0, 2**53) <= self.iteration:
                 kept.append(text + "\n")
         write_text(path, "".join(kept))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two settings are the same; a truth value is no number here."""
+    return bool(a == b) and isinstance(a, bool) == isinstance(b, bool)
 
 
 def greedy(count: int) -> npt.NDArray[np.int64]:

@@ -91,13 +91,13 @@ def _parse(arguments: list[str]) -> tuple[Family, Options]:
     asked = next((name for name in arguments if name in families.NAMES), None)
     _refuse_options_of_others(arguments, asked)
     choices: dict[str, Callable[..., Any]] = {name: _command(families.load(name), teach=name == asked) for name in families.NAMES}
-    chosen: tuple[Family, Options] = tyro.extras.subcommand_cli_from_dict(
+    chosen: tuple[Family, Options] = program.parse(
+        "evaluate.py",
         choices,
-        prog=program.name("evaluate.py"),
-        description="Run rules, heuristics, exact solvers and learned policies on the same instances, for equal time, and "
+        arguments,
+        "Run rules, heuristics, exact solvers and learned policies on the same instances, for equal time, and "
         "print one table of means.\nEvery schedule is checked by a referee that knows none of them.",
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff,),
+        (tyro.conf.FlagCreatePairsOff,),
     )
     return chosen
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import tyro
 
 from dispatchgym import families, program
+from dispatchgym.agents.bounds import validate
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.family import Family, is_policy
@@ -70,9 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parse(arguments: list[str]) -> Request:
     commands = {name: _command(families.load(name)) for name in families.NAMES}
-    request: Request = tyro.extras.subcommand_cli_from_dict(
-        commands, prog=program.name("train.py"), description=DESCRIPTION, args=arguments, config=(tyro.conf.OmitArgPrefixes,)
-    )
+    request: Request = program.parse("train.py", commands, arguments, DESCRIPTION, (tyro.conf.OmitArgPrefixes,))
     return request
 
 
@@ -139,9 +138,11 @@ def comparison(family: Family, out: Path) -> str:
 
 
 def with_defaults(config: TrainConfig, *, imitates: bool) -> TrainConfig:
-    """Ten minutes if no budget is given; no iterations of imitation if nothing is imitated."""
+    """Ten minutes if no budget is given; no iterations of imitation if nothing is imitated. InputError as `validate`."""
     minutes = 10.0 if config.minutes is None and config.steps is None else config.minutes
-    return dataclasses.replace(config, minutes=minutes, imitate_steps=config.imitate_steps if imitates else 0)
+    config = dataclasses.replace(config, minutes=minutes)
+    validate(config)  # what has no effect, too
+    return dataclasses.replace(config, imitate_steps=config.imitate_steps if imitates else 0)
 
 
 def expert_of(family: Family, text: str, seed: int) -> Callable[[Any], Any]:

@@ -26,7 +26,7 @@ def _number(value: Any) -> bool:
 
 
 def _text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 10_000
+    return isinstance(value, str) and len(value) <= 10_000 and value.isprintable()
 
 
 def _measures(value: Any) -> bool:

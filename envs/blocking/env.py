@@ -19,6 +19,7 @@ from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, Interruptions, Variant, interrupt
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import JobShop
+from dispatchgym.instances.json_fields import shown
 
 OPTIONS = ("swap", "no_wait", "interruptions", "traces", "mask_budget", "repairs_known", "outlook")
 
@@ -41,7 +42,7 @@ class BlockingKeywords:
         self._variant: Variant = "nwt" if no_wait else "bws" if swap else "bns"
         budget = words.pop("mask_budget", None)
         if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool)):
-            raise InputError(f"mask_budget={budget!r} is not a whole number")
+            raise InputError(f"mask_budget={shown(budget)} is not a whole number")
         known = flag(words, "repairs_known")
         outlook = flag(words, "outlook") if "outlook" in words else None
         return NoWaitProblem() if no_wait else BlockingProblem(swap, budget, known, outlook)
@@ -66,7 +67,7 @@ class BlockingKeywords:
             return blocking_catalogue.blocking(instance, self._variant)
         if isinstance(instance, (str, Path)):
             return blocking_catalogue.load(str(instance), self._variant)
-        raise InputError(f"instance {instance!r} is not a name, a file, a JobShop or a BlockingShop")
+        raise InputError(f"instance {shown(instance)} is not a name, a file, a JobShop or a BlockingShop")
 
     def schedule(self, instance: BlockingShop, state: Any, copy: int) -> BlockingSchedule:
         start = state.start[copy, : instance.shop.jobs, : instance.shop.machine.shape[1]]
@@ -93,6 +94,6 @@ def interruptions(given: Any) -> Interruptions:
         known = [f.name for f in dataclasses.fields(Interruptions)]
         unknown = next((key for key in given if key not in known), None)
         if unknown is not None:
-            raise InputError(f"interruptions have no {unknown!r}; known are {', '.join(known)}")
+            raise InputError(f"interruptions have no {shown(unknown)}; known are {', '.join(known)}")
         return Interruptions(**given)
-    raise InputError(f"interruptions={given!r} are not a share of down time, a mapping or Interruptions")
+    raise InputError(f"interruptions={shown(given)} are not a share of down time, a mapping or Interruptions")

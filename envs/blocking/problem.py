@@ -33,6 +33,7 @@ from dispatchgym.envs.core.columns import stacked
 from dispatchgym.envs.core.contract import Array, Features, Kernel, Sizes
 from dispatchgym.instances.blocking.instance import BlockingShop, Variant, lower_bound
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 
 BUDGETS = ((10, NO_BUDGET), (15, 20_000), (62, 2_000))  # up to so many machines, states that a search for deadlocks may look at
 MAX_MACHINES = BUDGETS[-1][0]  # machines are bits of one integer in the search
@@ -63,7 +64,7 @@ class BlockingProblem:
 
     def __post_init__(self) -> None:
         if self.mask_budget is not None and not 1 <= self.mask_budget <= NO_BUDGET:
-            raise InputError(f"mask_budget={self.mask_budget!r} is not a positive number of states")
+            raise InputError(f"mask_budget={shown(self.mask_budget)} is not a positive number of states")
 
     @property
     def looks_ahead(self) -> bool:

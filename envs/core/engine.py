@@ -16,6 +16,7 @@ from dispatchgym.envs.core.contract import Array, Observation, Problem, Sizes, o
 from dispatchgym.envs.core.records import Episodes, Options
 from dispatchgym.envs.core.targets import Target, compile_entries, place
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 
 Device = Literal["cpu", "cuda", "python"]
 DEVICES = ("cpu", "cuda", "python")
@@ -50,8 +51,6 @@ class Engine:
         terminal_reward: bool = False,
         sizes: Sizes | None = None,
     ) -> None:
-        if device not in DEVICES:
-            raise InputError(f"device {device!r} is not one of {', '.join(DEVICES)}")
         if not pool:
             raise InputError("an environment needs at least one instance")
         if copies < 1:
@@ -194,7 +193,9 @@ class Engine:
 
 
 def check_device(device: Device) -> Target:
-    """`device` as a compilation target; InputError if a GPU is asked for and none can be used."""
+    """`device` as a compilation target; InputError for an unknown one, and if a GPU is asked for and none can be used."""
+    if device not in DEVICES:
+        raise InputError(f"device {shown(device)} is not one of {', '.join(DEVICES)}")
     if device == "cuda":
         try:
             from numba import cuda

@@ -11,11 +11,13 @@ from gymnasium import spaces
 
 from dispatchgym.envs.core.contract import Observation, Problem
 from dispatchgym.envs.core.dotted import resolve
-from dispatchgym.envs.core.engine import Device, Engine
+from dispatchgym.envs.core.engine import Device, Engine, check_device
 from dispatchgym.envs.core.keywords import choose, errors_name, is_whole, whole
 from dispatchgym.instances.errors import InputError, UnexpectedKeyword
+from dispatchgym.instances.json_fields import shown
 
 GRAPH_ONLY = ("candidate_task", "candidate_resource", "tasks", "resources", "precedes", "runs_on", "runs_on_features")
+MAX_COPIES = 2**26  # of a batch
 LIMIT = np.float32(1e6)  # features are ratios; no instance comes near
 FACE_WORDS = ("observation", "reward", "illegal", "device", "render_mode")
 
@@ -61,31 +63,37 @@ class Face:
         self, family: str, flat: bool, copies: int, words: dict[str, Any], render_mode: str | None, limit: int | None
     ) -> None:
         if render_mode not in (None, "rgb_array"):
-            raise InputError(f"render_mode={render_mode!r} is not one of None, rgb_array")
+            raise InputError(f"render_mode={shown(render_mode)} is not one of None, rgb_array")
         for name, value in (("num_envs", copies), ("max_episode_steps", limit)):
             if value is not None and (not is_whole(value) or value < 1):
-                raise InputError(f"{name}={value!r} is not a positive whole number")
+                raise InputError(f"{name}={shown(value)} is not a positive whole number")
+        if copies > MAX_COPIES:
+            raise InputError(f"num_envs={shown(copies)} is more than {MAX_COPIES}")
         # `problem()` and `pool()` store options on it, so each environment has its own.
         self.family, self.flat = resolve(family)(), flat
         kind = choose(words, "observation", ("graph", "candidates"))
         reward = choose(words, "reward", ("dense", "terminal"))
         self.illegal = choose(words, "illegal", ("ignore", "raise"))
         device: Device = words.pop("device", "cpu")
+        check_device(device)  # before instances are made
         with errors_name(words.copy()):
             problem, pool = self._problem(words)
         self.render_mode = render_mode
         self.graph = kind == "graph" and not self.flat
         sizes = problem.sizes(pool)
-        self.engine = Engine(
-            problem,
-            pool,
-            copies,
-            device=device,
-            graph=self.graph,
-            max_steps=min(2 * sizes.steps, limit or 2 * sizes.steps),
-            terminal_reward=reward == "terminal",
-            sizes=sizes,
-        )
+        try:
+            self.engine = Engine(
+                problem,
+                pool,
+                copies,
+                device=device,
+                graph=self.graph,
+                max_steps=min(2 * sizes.steps, limit or 2 * sizes.steps),
+                terminal_reward=reward == "terminal",
+                sizes=sizes,
+            )
+        except MemoryError:
+            raise InputError(f"num_envs={copies}: so many copies of these instances do not fit into memory") from None
         self.fields = [f for f in Observation._fields if self.graph or f not in GRAPH_ONLY]
         self._keys = ["action_mask" if f == "mask" else f for f in self.fields]
         self._seeded = False
@@ -97,7 +105,7 @@ class Face:
         known = (*self.family.words, *FACE_WORDS)
         unknown = next((word for word in words if word not in known), None)
         if unknown is not None:
-            raise UnexpectedKeyword(f"got an unexpected keyword argument {unknown!r}; known are {', '.join(known)}")
+            raise UnexpectedKeyword(f"got an unexpected keyword argument {shown(unknown)}; known are {', '.join(known)}")
         given = words.get("instance", True)
         if isinstance(given, (list, tuple)) and not given:
             raise InputError(f"instance={given!r} is empty: give at least one instance")
@@ -173,7 +181,7 @@ class Face:
         options = options or {}
         unknown = [key for key in options if key not in ("instance", "reset_mask")]
         if unknown:
-            raise InputError(f"unknown reset option {unknown[0]!r}; known are instance and reset_mask")
+            raise InputError(f"unknown reset option {shown(unknown[0])}; known are instance and reset_mask")
         if options.get("instance") is None:
             return False
         found = self.family.load(options["instance"])

@@ -10,29 +10,35 @@ from typing import Any
 import numpy as np
 
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
+from dispatchgym.instances.names import printable
+
+MAX_POOL = 2**20  # instances that are kept in memory
 
 
 def choose(words: dict[str, Any], name: str, values: Sequence[str]) -> str:
     """One of `values`; the first is the default."""
     value = words.pop(name, values[0])
     if not isinstance(value, str) or value not in values:
-        raise InputError(f"{name}={value!r} is not one of {', '.join(values)}")
+        raise InputError(f"{name}={shown(value)} is not one of {', '.join(values)}")
     return value
 
 
 def count_of(words: dict[str, Any], name: str, default: int) -> int:
-    """A positive whole number."""
+    """A positive whole number of at most MAX_POOL."""
     value = words.pop(name, default)
     if not is_whole(value) or value < 1:
-        raise InputError(f"{name}={value!r} is not a positive whole number")
+        raise InputError(f"{name}={shown(value)} is not a positive whole number")
+    if value > MAX_POOL:
+        raise InputError(f"{name}={shown(value)} is more than {MAX_POOL}")
     return int(value)
 
 
 def seed_of(words: dict[str, Any], name: str = "pool_seed") -> int:
-    """A whole number that is not negative; the default is 0."""
+    """A whole number from 0 to 2**63 - 1; the default is 0."""
     value = words.pop(name, 0)
-    if not is_whole(value) or value < 0:
-        raise InputError(f"{name}={value!r} is not a whole number of at least 0")
+    if not is_whole(value) or not 0 <= value < 2**63:
+        raise InputError(f"{name}={shown(value)} is not a whole number of at least 0 and below 2**63")
     return int(value)
 
 
@@ -40,7 +46,7 @@ def flag(words: dict[str, Any], name: str, default: bool = False) -> bool:
     """True or False."""
     value = words.pop(name, default)
     if not isinstance(value, bool):
-        raise InputError(f"{name}={value!r} is neither True nor False")
+        raise InputError(f"{name}={shown(value)} is neither True nor False")
     return value
 
 
@@ -65,11 +71,13 @@ def is_whole(value: Any) -> bool:
 @contextmanager
 def errors_name(words: dict[str, Any]) -> Iterator[None]:
     """Python's own errors about a value of the wrong kind become one line with all `words`."""
-    given = ", ".join(f"{name}={value!r}"[:80] for name, value in words.items())
     try:
         yield
-    except InputError:
-        raise
+    except InputError as error:
+        if len(str(error)) <= 300:
+            raise
+        raise type(error)(printable(str(error), 300)) from None
     except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"keywords {given[:400]}: a value is of the wrong kind ({reason})") from error
+        given = ", ".join(f"{name}={shown(value)}" for name, value in words.items())
+        reason = printable(str(error).partition("\n")[0], 100)
+        raise InputError(f"keywords {given[:140]}: a value is of the wrong kind ({reason})") from error

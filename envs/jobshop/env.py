@@ -15,6 +15,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.generate import generate
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
+from dispatchgym.instances.json_fields import shown
 
 GENERATOR = ("jobs", "machines", "duration", "routing", "operations", "recirculation", "release")
 
@@ -45,7 +46,7 @@ class JobShopKeywords:
             return instance
         if isinstance(instance, (str, Path)):
             return catalogue.load(instance)
-        raise InputError(f"instance {instance!r} is not a name, a file or a JobShop")
+        raise InputError(f"instance {shown(instance)} is not a name, a file or a JobShop")
 
     def schedule(self, instance: JobShop, state: Any, copy: int) -> Schedule:
         start = state.start[copy, : instance.jobs, : instance.machine.shape[1]]

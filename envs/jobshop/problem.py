@@ -27,6 +27,7 @@ from dispatchgym.envs.jobshop.layout import (
 )
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
+from dispatchgym.instances.json_fields import shown
 
 ActionSet = Literal["semi-active", "active", "non-delay"]
 ACTION_SETS: tuple[str, ...] = get_args(ActionSet)
@@ -43,7 +44,7 @@ class JobShopProblem:
 
     def __post_init__(self) -> None:
         if self.actions not in ACTION_SETS:
-            raise InputError(f"actions {self.actions!r} is not one of {', '.join(ACTION_SETS)}")
+            raise InputError(f"actions {shown(self.actions)} is not one of {', '.join(ACTION_SETS)}")
 
     def sizes(self, instances: Sequence[JobShop]) -> Sizes:
         jobs = max(x.jobs for x in instances)

@@ -16,6 +16,7 @@ from dispatchgym.envs.core.keywords import choose, count_of, flag, seed_of
 from dispatchgym.envs.soc.layout import App, Clock, Element
 from dispatchgym.envs.soc.problem import GOALS, MODES, SocProblem, log_of
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.names import split_number
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc.generate import topcuoglu
@@ -84,7 +85,7 @@ class StreamKeywords:
                 raise InputError(f"{instance.name}: {other} cannot be changed in a stream that is drawn already")
             return instance
         if not isinstance(instance, Workload):
-            raise InputError(f"instance {instance!r} is not a name, a file, a Workload or a Stream")
+            raise InputError(f"instance {shown(instance)} is not a name, a file, a Workload or a Stream")
         return dataclasses.replace(instance, **self._changes)
 
     def schedule(self, instance: Stream, state: Any, copy: int) -> StreamLog:
@@ -158,7 +159,7 @@ class StaticKeywords:
             return instance
         if isinstance(instance, (str, Path)):
             return soc_catalogue.load_static(instance)
-        raise InputError(f"instance {instance!r} is not a name, a file or a StaticDag")
+        raise InputError(f"instance {shown(instance)} is not a name, a file or a StaticDag")
 
     def schedule(self, instance: StaticDag, state: Any, copy: int) -> StaticSchedule:
         tasks = len(instance.duration)

@@ -40,6 +40,7 @@ from dispatchgym.envs.soc.layout import (
 )
 from dispatchgym.envs.soc.tables import Tables, tables_of
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.soc.instance import WHEN_FULL, StaticDag, Stream, StreamLog
 
 Mode = Literal["start", "assign", "task", "pe"]
@@ -88,7 +89,7 @@ class SocProblem:
     def __post_init__(self) -> None:
         for name, value, valid in (("mode", self.mode, MODES), ("goal", self.goal, GOALS)):
             if value not in valid:
-                raise InputError(f"{name}={value!r} is not one of {', '.join(valid)}")
+                raise InputError(f"{name}={shown(value)} is not one of {', '.join(valid)}")
         if self.dvfs and self.mode == "task":
             raise InputError("dvfs=True needs a mode in which the PE is chosen, not mode='task'")
 
@@ -226,7 +227,7 @@ def _source(instance: Instance) -> Any:
         return instance.workload
     if isinstance(instance, StaticDag):
         return instance
-    raise InputError(f"instance {instance!r} is neither a Stream nor a StaticDag")
+    raise InputError(f"instance {shown(instance)} is neither a Stream nor a StaticDag")
 
 
 def _rule(x: Instance) -> npt.NDArray[np.int64]:

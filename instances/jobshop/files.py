@@ -161,13 +161,13 @@ def _parse_standard(lines: _Lines) -> JobShop:
 
 
 def _parse_collection(text: str, source: str) -> list[JobShop]:
-    """Instances in standard text under lines `instance NAME`; lines without numbers only are remarks."""
+    """Instances in standard text under lines `instance NAME`; lines that do not begin with a number are remarks."""
     rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     heads = [(number, found[1]) for number, row in enumerate(rows) if (found := _SECTION.fullmatch(row))]
     instances = []
     for (begin, name), (end, _) in zip(heads, [*heads[1:], (len(rows), "")], strict=True):
         # Remarks become empty lines, so that errors name the line in the file.
-        kept = [row if re.fullmatch(r"[0-9 \t]+", row) else "" for row in rows[begin + 1 : end]]
+        kept = [row if re.match(r"[ \t]*[-+.]?[0-9]", row) else "" for row in rows[begin + 1 : end]]
         instance = _parse_standard(_Lines("\n".join(kept), source, begin + 2))
         object.__setattr__(instance, "name", name)
         instances.append(instance)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import MAX_HORIZON, MAX_OPERATIONS, JobShop
+from dispatchgym.instances.json_fields import shown
 
 Routing = Literal["uniform", "two-set", "flow"]
 IntArray = npt.NDArray[np.int32]
@@ -87,7 +88,7 @@ def _check(jobs: int, machines: int, duration: tuple[int, int], routing: str, le
     if jobs * max(length, machines) > MAX_OPERATIONS:
         raise InputError(f"{jobs} jobs of {max(length, machines)} operations is more than {MAX_OPERATIONS}")
     if routing not in get_args(Routing):
-        raise InputError(f"unknown routing {routing!r}; known are {', '.join(get_args(Routing))}")
+        raise InputError(f"unknown routing {shown(routing)}; known are {', '.join(get_args(Routing))}")
     _check_range("duration", duration)
     if jobs * length * duration[1] >= MAX_HORIZON:
         raise InputError(f"{jobs * length} operations of up to {duration[1]} ticks may add up to 2**30 or more")

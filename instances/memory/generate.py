@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.memory.instance import INPUT, MAX_COMPUTE, TICKS_PER_SECOND, LongArray, MemoryProgram, Packing
 
 MAX_BUFFERS = 5000  # of a generated packing
@@ -171,6 +172,8 @@ def layered(
     if not 16 * ALIGNMENT <= capacity <= 2**40:
         raise InputError(f"capacity {capacity} is not between {16 * ALIGNMENT} and 2^40")
     drawn = bool(rng.random() < 1 / 3)
+    if training not in (None, True, False):
+        raise InputError(f"training={shown(training)} is neither True nor False")
     training = instructions > 1 and (drawn if training is None else training)
     free = float(np.exp(rng.uniform(0, np.log(20)))), float(rng.uniform(0.5, 0.9))
     pressure, memory_bound = free[0] if pressure is None else pressure, free[1] if memory_bound is None else memory_bound

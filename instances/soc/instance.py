@@ -10,6 +10,7 @@ al., IEEE TPDS 13 (2002).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from dispatchgym.instances.arrays import read_only
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.soc.graph import topological
 
 IntArray = npt.NDArray[np.int32]
@@ -243,8 +245,10 @@ class Workload:
             raise InputError(f"{self.name}: horizon {self.horizon} is not between 1 and {MAX_HORIZON}")
         if not 0 <= self.warmup < self.horizon:
             raise InputError(f"{self.name}: warm-up {self.warmup} is not below the horizon {self.horizon}")
-        if self.max_jobs is not None and self.max_jobs < 1:
+        if self.max_jobs is not None and not 1 <= self.max_jobs < math.inf:
             raise InputError(f"{self.name}: max_jobs {self.max_jobs} is not positive")
+        if self.prefill not in (True, False):
+            raise InputError(f"{self.name}: prefill {shown(self.prefill)} is neither True nor False")
         if not 0.0 <= self.noise <= 2.0:
             raise InputError(f"{self.name}: noise {self.noise} is not between 0 and 2")
         object.__setattr__(self, "probabilities", tuple(float(x) for x in chances))

@@ -266,7 +266,7 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"observation": "pixels"}, "observation='pixels' is not one of graph, candidates"),
     ({"observation": 3}, "observation=3 is not one of"),
     ({"reward": "sparse"}, "reward='sparse' is not one of dense, terminal"),
-    ({"reward": []}, r"reward=\[\] is not one of"),
+    ({"reward": []}, "reward=a list is not one of"),
     ({"illegal": "allow"}, "illegal='allow' is not one of ignore, raise"),
     ({"illegal": None}, "illegal=None is not one of"),
     ({"device": "tpu"}, "device 'tpu' is not one of cpu, cuda, python"),

@@ -192,7 +192,7 @@ def test_a_collection_of_thousands_of_instances_is_read_in_linear_time(tmp_path:
     assert len(jobshop_files.read_all(path)) == count
     assert time.process_time() - began < 20.0
     path.write_text("instance a\n1 1\n0 1\n\ninstance b\n1 1\n0 -1 2\n")
-    refused(lambda: jobshop_files.read_all(path), "many.txt line 6")
+    refused(lambda: jobshop_files.read_all(path), "many.txt line 7: duration -1 of job 0 is negative")
     rows = [{"job": j, "operation": 0, "machine": 0, "duration": 1} for j in range(count)]
     path = tmp_path / "many.json"
     path.write_text(json.dumps({"instance": "x", "machines": 1, "jobs": count, "data": rows}))

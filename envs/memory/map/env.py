@@ -13,6 +13,7 @@ from dispatchgym.envs.core.keywords import choose
 from dispatchgym.envs.memory.generated import generated
 from dispatchgym.envs.memory.map.problem import ACTIONS, MapProblem, plan_of
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.generate import layered
 from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram
@@ -45,7 +46,7 @@ class MapKeywords:
             return instance
         if isinstance(instance, (str, Path)):
             return memory_catalogue.load_program(instance)
-        raise InputError(f"instance {instance!r} is not a name, a file or a MemoryProgram")
+        raise InputError(f"instance {shown(instance)} is not a name, a file or a MemoryProgram")
 
     def schedule(self, instance: MemoryProgram, state: Any, copy: int) -> MemoryPlan:
         return plan_of(state, copy)

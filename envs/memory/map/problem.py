@@ -35,6 +35,7 @@ from dispatchgym.envs.memory.map.layout import (
 )
 from dispatchgym.envs.memory.padding import padded
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.memory.instance import (
     BUFFER,
     INPUT,
@@ -73,7 +74,7 @@ class MapProblem:
 
     def __post_init__(self) -> None:
         if self.actions not in ACTIONS:
-            raise InputError(f"actions={self.actions!r} is not one of {', '.join(ACTIONS)}")
+            raise InputError(f"actions={shown(self.actions)} is not one of {', '.join(ACTIONS)}")
 
     @property
     def kernel(self) -> Kernel:

@@ -13,6 +13,7 @@ from dispatchgym.envs.core.keywords import choose
 from dispatchgym.envs.memory.generated import generated
 from dispatchgym.envs.memory.pack.problem import GOALS, PackProblem
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.generate import guillotine
 from dispatchgym.instances.memory.instance import Packing, PackingPlan
@@ -45,7 +46,7 @@ class PackKeywords:
             return instance
         if isinstance(instance, (str, Path)):
             return memory_catalogue.load_packing(instance)
-        raise InputError(f"instance {instance!r} is not a name, a file or a Packing")
+        raise InputError(f"instance {shown(instance)} is not a name, a file or a Packing")
 
     def schedule(self, instance: Packing, state: Any, copy: int) -> PackingPlan:
         return PackingPlan(state.offset[copy, : instance.buffers].cpu().numpy().astype(np.int64))

@@ -28,6 +28,7 @@ from dispatchgym.envs.memory.pack.layout import (
 )
 from dispatchgym.envs.memory.padding import padded
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.memory.instance import Packing
 
 Goal = Literal["height", "capacity"]
@@ -53,7 +54,7 @@ class PackProblem:
 
     def __post_init__(self) -> None:
         if self.goal not in GOALS:
-            raise InputError(f"goal={self.goal!r} is not one of {', '.join(GOALS)}")
+            raise InputError(f"goal={shown(self.goal)} is not one of {', '.join(GOALS)}")
 
     def sizes(self, instances: Sequence[Packing]) -> PackSizes:
         buffers = max(x.buffers for x in instances)

@@ -1,0 +1,37 @@
+"""Every malformed input of the corpus is refused in one line, with exit code 2 and in time; nothing is written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = 2  # processes
+
+
+def test_every_malformed_input_is_refused_in_one_line(tmp_path: Path) -> None:
+    children = []
+    for part in range(PARTS):
+        (tmp_path / str(part)).mkdir()
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "tests.corpus.all_cases",
+            str(tmp_path / str(part)),
+            str(part),
+            str(PARTS),
+        ]
+        pipe = subprocess.PIPE
+        children.append(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True))
+    answers = 0
+    for child in children:
+        out, error = child.communicate(timeout=500)
+        assert child.returncode == 0, error[-3000:]
+        report = json.loads(out.splitlines()[-1])
+        assert report["faults"] == []
+        answers += report["answers"]
+    assert answers > 1_500
