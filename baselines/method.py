@@ -2,6 +2,9 @@
 
 Options are seconds (`10s`, `0.5s`), a number of samples (`x128`) or `key=value`:
 `spt`, `random:x128`, `tabu:1s`, `cpsat:10s,workers=2,hint=fdd-mwkr`, `policy@runs/mine:x64,beam=4`.
+
+A user's own method is a function, `my.py:solve:10s` or `package.module:solve`; schedules in files, `file:solutions/*.json`; or a
+model that plays, `policy@sb3:model.zip:x16` or `policy@my.py:model`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,11 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
 
 _SECONDS = re.compile(r"([+-]?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}))s")
+# A function in a file or in a module of a package; after it the options.
+_IN_FILE = re.compile(r"([^:@]+\.py:[A-Za-z_]\w*)(?::(.*))?", re.DOTALL)
+_IN_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*)(?::(.*))?", re.DOTALL)
+SB3 = "sb3:"  # before the file of a model of Stable-Baselines3
+FUNCTION, FILE = "function", "file"  # the names of own methods
 _SAMPLES = re.compile(r"x([+-]?[0-9]{1,9})")
 MAX_SAMPLES = 2**20  # episodes that are played at once: memory is taken for all of them
 MAX_WORKERS = 1024
@@ -83,6 +91,25 @@ class Method:
                 raise self.error(f"{what} does not apply to '{self.name}'; valid: {', '.join(valid) or 'no option'}")
 
 
+def _parts(text: str) -> tuple[str, str | None, str, str]:
+    """Name, target, the colon before the options if there is one, and the options."""
+    if text.startswith(f"{FILE}:"):
+        return FILE, text.removeprefix(f"{FILE}:"), "", ""
+    if function := _IN_FILE.fullmatch(text) or _IN_MODULE.fullmatch(text):
+        return FUNCTION, function[1], "" if function[2] is None else ":", function[2] or ""
+    name, colon, rest = text.partition(":")
+    if "@" not in name:
+        return name, None, colon, rest
+    name, _, tail = text.partition("@")
+    if function := _IN_FILE.fullmatch(tail):  # a module's name could be a run folder's
+        return name, function[1], "" if function[2] is None else ":", function[2] or ""
+    prefix = SB3 if tail.startswith(SB3) else ""
+    target, colon, rest = tail.removeprefix(prefix).rpartition(":")
+    if not colon or "/" in rest or "\\" in rest:  # the colon, if any, belongs to the path
+        target, colon, rest = tail.removeprefix(prefix), "", ""
+    return name, prefix + target if target else "", colon, rest
+
+
 def parse_method(text: str | Method) -> Method:
     """Split a method text into its parts; a parsed method is returned as it is.
 
@@ -91,15 +118,9 @@ def parse_method(text: str | Method) -> Method:
     if isinstance(text, Method):
         return text
     shown = printable(text, 100)
-    name, colon, rest = text.partition(":")
-    target = None
-    if "@" in name:
-        name, _, tail = text.partition("@")
-        target, colon, rest = tail.rpartition(":")
-        if not colon or "/" in rest or "\\" in rest:  # the colon, if any, belongs to the path
-            target, colon, rest = tail, "", ""
-        if not target:
-            raise InputError(f"method '{shown}': nothing follows '@'")
+    name, target, colon, rest = _parts(text)
+    if target == "":
+        raise InputError(f"method '{shown}': nothing follows '{name}{':' if name == FILE else '@'}'")
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
         raise InputError(f"method '{shown}': '{printable(name)}' is not a method name")
     if colon and not rest:

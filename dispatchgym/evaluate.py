@@ -14,7 +14,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TextIO, cast
 
@@ -35,7 +35,14 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts, Stopped
+from dispatchgym.own import registry
 from dispatchgym.units import duration
+
+OWN = """
+Methods of your own, judged alike (docs/your-own-method.md):
+  FILE.py:FUNCTION[:SECONDSs,KEY=VALUE]  or package.module:FUNCTION: (instance, seed, seconds, workers) -> schedule
+  file:PATTERN                           schedules in JSON files, as "file:solutions/*.json"
+  policy@sb3:MODEL.zip[:xSAMPLES]        a model of Stable-Baselines3, or policy@FILE.py:FUNCTION that returns one"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Options:
     """Draw schedules, anytime curves and gap against time, for streams latency against load, into FOLDER/plots/."""
     bounds: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
     """Bounds of your own instances, lines `name,lower,upper` under that header: gaps are measured against upper."""
+    patience: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0
+    """A method of your own that has not answered so long after its own limit is ended; that is an error of its pair."""
     compare_with: Annotated[str | None, tyro.conf.arg(metavar="METHOD")] = None
     """Also tabulate the paired differences of every method from this one; with interruptions always, from the first."""
     extra: tyro.conf.Suppress[Any] = None
@@ -150,6 +159,7 @@ def _teach(problem: Family) -> str:
 
 METHOD is name[:option[,option]]:
 {listing}
+{OWN}
 
 {examples}"""
 
@@ -207,27 +217,26 @@ def _plot(problem: Family, pairs: list[Pair], rows: list[Row], results: Results,
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}; the results are whole") from error
 
 
-def plan(problem: Family, options: Options) -> list[Pair]:
-    """Every pair that `options` ask for, method by method; raises InputError for whatever could not run."""
+def plan(problem: Family, options: Options, objects: Sequence[Any] = ()) -> list[Pair]:
+    """Every pair that `options` ask for, method by method, on the instances in `objects` too.
+
+    Raises InputError for whatever could not run.
+    """
     for name, value in (("--workers", options.workers), ("--solver-workers", options.solver_workers)):
         if not 1 <= value <= MAX_WORKERS:
             raise InputError(f"{name} {value} is not between 1 and {MAX_WORKERS}")
+    if not 0 <= options.patience <= 10**6:
+        raise InputError(f"--patience {options.patience:g} is not between 0 and {10**6}")
     if not 0 <= options.seed < 2**31:
         raise InputError(f"--seed {options.seed} is not between 0 and 2**31 - 1")
-    for name, given in (("--instances", options.instances), ("--methods", options.methods)):
+    for name, given in (("--instances", (*options.instances, *objects)), ("--methods", options.methods)):
         if not given:
             raise InputError(f"{name}: nothing is given")
     methods = [parse_method(text) for text in dict.fromkeys(options.methods)]
     weights = {method.text: _check_method(problem, method) for method in methods}
     if options.compare_with is not None and options.compare_with not in weights:
         raise InputError(f"--compare-with {options.compare_with} is not one of --methods {', '.join(weights)}")
-    loaded: dict[str, tuple[str, Any, str]] = {}  # name -> what was asked for, instance, digest
-    for what in problem.expand(options.instances, options.extra):
-        instance = problem.load(what)
-        content = digest(instance)
-        first = loaded.setdefault(instance.name, (what, instance, content))
-        if first[2] != content:
-            raise InputError(f"{first[0]} and {what} are different instances, both called '{instance.name}'; rename one")
+    loaded = load_instances(problem, [*problem.expand(options.instances, options.extra), *objects])
     own = read_bounds(options.bounds, loaded) if options.bounds else {}
     for name, (lower, upper) in own.items():
         what, instance, content = loaded[name]
@@ -239,11 +248,27 @@ def plan(problem: Family, options: Options) -> list[Pair]:
     ]
 
 
+def load_instances(problem: Family, asked: Iterable[Any]) -> dict[str, tuple[str, Any, str]]:
+    """name -> what was asked for, the instance, its digest. InputError if two have one name; objects are taken as they are."""
+    loaded: dict[str, tuple[str, Any, str]] = {}
+    for what in asked:
+        instance = problem.load(what) if isinstance(what, str) else what
+        content = digest(instance)
+        said = what if isinstance(what, str) else instance.name
+        first = loaded.setdefault(instance.name, (said, instance, content))
+        if first[2] != content:
+            raise InputError(f"{first[0]} and {said} are different instances, both called '{instance.name}'; rename one")
+    return loaded
+
+
 def _check_method(problem: Family, method: Method) -> str | None:
-    """The hash of the weights that `method` loads, if any; raises InputError when it cannot run."""
+    """The hash of what `method` loads, if anything; raises InputError when it cannot run."""
     name = method.name
-    known = problem.method_help()
-    if name not in known and not name.startswith("policy"):
+    suite, own = problem.method_help(), registry.names()
+    if name in suite and name in own:
+        raise method.error(f"'{name}' is a method of the suite, and one of your own is called so too; rename yours")
+    known = [*suite, *own]
+    if name not in known and not name.startswith("policy") and not problem.is_own(method):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
         raise method.error(f"unknown '{name}'; {hint}")
@@ -318,7 +343,20 @@ def _work(problem: Family, options: Options, todo: list[Pair], results: Results,
                 console.print(f"[{finished}/{len(todo)}] {_said(problem, row)}", markup=False, highlight=False, soft_wrap=True)
                 console.file.flush()
 
-        runner.run(problem, todo, seed=options.seed, processes=options.workers, cores=options.solver_workers, report=answer)
+        runner.run(
+            problem,
+            todo,
+            seed=options.seed,
+            processes=options.workers,
+            cores=options.solver_workers,
+            report=answer,
+            limit=limit(problem, options.patience),
+        )
+
+
+def limit(problem: Family, patience: float) -> runner.Limit:
+    """How long the runner waits for a method: for the suite's own as long as it takes."""
+    return lambda method: patience + (method.seconds or 0.0) if problem.is_own(method) else None
 
 
 def _said(problem: Family, row: Row) -> str:

@@ -150,24 +150,34 @@ class Family:
         return {**import_module(self.methods).METHODS, **policies}
 
     def validate(self, method: Method | str) -> str | None:
-        """A hash of the weights that the method loads, if any; InputError unless it can run."""
+        """A hash of the weights, function or files that the method loads, if any; InputError unless it can run."""
         method = parse_method(method)
+        if self.is_own(method):
+            return _own().validate(self, method)
         if is_policy(method):
             return self._policies(method).fingerprint(method, self)
         import_module(self.methods).check_method(method)
         return None
 
+    def is_own(self, method: Method) -> bool:
+        """Whether the method is the user's: no method of the suite may be replaced."""
+        return method.name not in import_module(self.methods).METHODS and _own_registry().is_own(method)
+
     def remarks(self, instances: Sequence[Any], method: Method | str) -> list[str]:
         """What to know before the method is run on the instances, a line each: a policy may not be made for them."""
         method = parse_method(method)
-        found: list[str] = self._policies(method).remarks(self, instances, method) if is_policy(method) else []
+        learned = is_policy(method) and not self.is_own(method)
+        found: list[str] = self._policies(method).remarks(self, instances, method) if learned else []
         return found
 
     def solve(self, instance: Any, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
         """Run a method on one instance."""
         method = parse_method(method)
-        if is_policy(method):
-            result: Result = self._policies(method).solve(self, instance, method, seed=seed)
+        result: Result
+        if self.is_own(method):
+            result = _own().solve(self, instance, method, seed=seed, workers=workers)
+        elif is_policy(method):
+            result = self._policies(method).solve(self, instance, method, seed=seed)
         else:
             result = import_module(self.methods).solve(instance, method, seed=seed, workers=workers)
         return result
@@ -188,6 +198,14 @@ class Family:
 
 def is_policy(method: Method) -> bool:
     return method.name.startswith("policy")
+
+
+def _own() -> Any:
+    return import_module("dispatchgym.own.solve")
+
+
+def _own_registry() -> Any:
+    return import_module("dispatchgym.own.registry")
 
 
 @dataclasses.dataclass(frozen=True)

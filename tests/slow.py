@@ -33,6 +33,7 @@ SLOW = (
     "tests/agents/test_agents.py::test_the_same_seed_gives_the_same_training_log_and_weights*",
     "tests/commands/test_benchmarks.py::*",
     "tests/commands/test_curves.py::*",
+    "tests/commands/test_own_methods.py::test_the_examples_of_the_page_run_as_plain_scripts*",
     "tests/commands/test_evaluate.py::test_resume_after_a_kill_*",
     "tests/commands/test_evaluate.py::test_the_quality_benchmark_*",
     "tests/soc/test_evaluate.py::test_the_benchmarks_write_*",

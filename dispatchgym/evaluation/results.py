@@ -107,7 +107,7 @@ def _contradiction(instance: Any, result: Any, objective: int, disturbed: bool) 
     The published schedule of an instance need not be possible in a `disturbed` copy, so it contradicts no bound there.
     """
     lower, best = instance.lower_bound, instance.best_known
-    if result.objective != objective:
+    if result.objective is not None and result.objective != objective:  # own methods need not count
         return f"the method says {result.objective}, the referee {objective}"
     if lower is not None and objective < lower:
         return f"{objective} undercuts the published bound {lower}: a wrong instance, bound or referee"
@@ -236,7 +236,7 @@ class Results:
                 os.replace(path, folder / "schedules" / f"{row['digest'][:8]}-{row['weights'] or ''}-{path.name}")
         for name in dict.fromkeys(row["instance"] for row in rows):
             own = [row for row in rows if row["instance"] == name]
-            what = "the instance" if digests.get(name, own[0]["digest"]) != own[0]["digest"] else "the policy"
+            what = "the instance" if digests.get(name, own[0]["digest"]) != own[0]["digest"] else "the method"
             self.set_aside.append(f"{printable(name)}: {what} has changed; {len(own)} results are set aside in {folder}")
 
     def add(

@@ -83,7 +83,7 @@ FIELDS = {
     "notes": Field("object", "what the method says of itself"),
     "group": Field("pair of texts", "set and size: the columns of the tables"),
     "digest": Field("text", "hash of the instance's content"),
-    "weights": Field("text", "hash of the weights that the method loads", null=True),
+    "weights": Field("text", "hash of what the method loads: weights, an own function, files", null=True),
     "version": Field("text", "of dispatchgym"),
     "schedule": Field("text", "file of the schedule, relative to the folder; null = none", null=True, optional=True),
 }

@@ -24,16 +24,30 @@ from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation.results import Pair, one_line
 from dispatchgym.family import Family, digest
 from dispatchgym.instances.errors import InputError
+from dispatchgym.own import registry
 
 Solve = Callable[..., Result]  # (instance, Method, *, seed, workers)
 Report = Callable[[Pair, Result, float], None]  # pair, answer, CPU seconds of the process while it was found
+Limit = Callable[[Method], float | None]  # seconds after which a method that has not answered is ended; None = never
 
 _SPAWN = multiprocessing.get_context("spawn")  # forked children would inherit the locks of compiled threads
+WARM_UP = 1.0  # seconds that a method may use on the trivial instance, most need none
 _THREAD_VARIABLES = ("DISPATCHGYM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def run(problem: Family, pairs: Sequence[Pair], *, seed: int, processes: int, cores: int, report: Report) -> None:
+def run(
+    problem: Family,
+    pairs: Sequence[Pair],
+    *,
+    seed: int,
+    processes: int,
+    cores: int,
+    report: Report,
+    limit: Limit = lambda _: None,
+) -> None:
     """Solve every pair in one of `processes` workers that use `cores` threads each; `report` is called here, as answers come.
+
+    A worker that has not answered after `limit` of its method is ended, and its pair is an error.
 
     Raises InputError when workers cannot start. KeyboardInterrupt ends the workers before it leaves.
     """
@@ -43,20 +57,29 @@ def run(problem: Family, pairs: Sequence[Pair], *, seed: int, processes: int, co
         while waiting or workers:
             while len(workers) < processes and sum(not worker.ready for worker in workers) < len(waiting):
                 workers.append(_Worker(problem, seed, cores))
-            answered = wait([worker.pipe for worker in workers])
-            for worker in [worker for worker in workers if worker.pipe in answered]:
-                worker.listen(report)
+            answered = wait([worker.pipe for worker in workers], _patience(workers))
+            for worker in [worker for worker in workers if worker.pipe in answered or worker.late()]:
+                if worker.pipe in answered:
+                    worker.listen(report)
+                else:
+                    worker.end(report)
                 if worker.pipe.closed:
                     workers.remove(worker)
                 elif waiting:
-                    worker.give(waiting.popleft())
+                    pair = waiting.popleft()
+                    worker.give(pair, limit(pair.method))
                 else:
                     worker.dismiss()
                     workers.remove(worker)
     finally:
         for worker in workers:
-            worker.process.kill()
-            worker.process.join()
+            worker.kill()
+
+
+def _patience(workers: Sequence[_Worker]) -> float | None:
+    """Seconds until the next worker is late; None if none can be."""
+    ends = [worker.deadline for worker in workers if worker.deadline is not None]
+    return max(0.0, min(ends) - time.perf_counter()) if ends else None
 
 
 class _Worker:
@@ -64,15 +87,19 @@ class _Worker:
 
     def __init__(self, problem: Family, seed: int, cores: int) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=_serve, args=(theirs, problem.solve, problem.warm_up, seed, cores), daemon=True)
+        self.process = _SPAWN.Process(
+            target=_serve, args=(theirs, problem.solve, problem.warm_up, seed, cores, registry.pack()), daemon=True
+        )
         self.ready = False
         self.pair: Pair | None = None
+        self.deadline: float | None = None  # value of time.perf_counter()
         with _environment(cores):
             self.process.start()
         theirs.close()  # now the end of the process closes the pipe, and `wait` notices
 
-    def give(self, pair: Pair) -> None:
+    def give(self, pair: Pair, limit: float | None) -> None:
         self.pair, self.began = pair, time.perf_counter()
+        self.deadline = None if limit is None else self.began + limit
         with contextlib.suppress(OSError):  # it has died: `listen` will find out
             self.pipe.send((pair.instance, pair.method))
 
@@ -87,7 +114,7 @@ class _Worker:
             self.ready = True
         else:
             report(self.pair, *answer)
-            self.pair = None
+            self.pair = self.deadline = None
 
     def _bury(self, report: Report) -> None:
         self.pipe.close()
@@ -99,6 +126,25 @@ class _Worker:
         seconds = time.perf_counter() - self.began
         reason = f"the process {cause}" + (" (out of memory?)" if code == -signal.SIGKILL else "")
         report(self.pair, Result(None, None, "error", seconds, notes={"reason": reason}), 0.0)
+
+    def late(self) -> bool:
+        return self.deadline is not None and time.perf_counter() > self.deadline
+
+    def end(self, report: Report) -> None:
+        """End a process that does not answer, with all that it has started, and report that."""
+        assert self.pair is not None
+        self.kill()
+        self.pipe.close()
+        seconds = time.perf_counter() - self.began
+        reason = f"no answer after {seconds:.0f} s: the process was ended (longer with --patience or more seconds of its own)"
+        report(self.pair, Result(None, None, "error", seconds, notes={"reason": reason}), 0.0)
+
+    def kill(self) -> None:
+        try:
+            os.killpg(self.process.pid or 0, signal.SIGKILL) if self.ready else self.process.kill()
+        except (AttributeError, OSError):  # no groups on this system, or the process has ended
+            self.process.kill()
+        self.process.join()
 
     def dismiss(self) -> None:
         with contextlib.suppress(OSError):
@@ -129,17 +175,21 @@ def _environment(cores: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int) -> None:
+def _serve(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int, packed: bytes) -> None:
     """A worker's life: say that it is ready, then answer pairs until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # so that programs which a method has started end with it
     _end_with_parent()
+    registry.unpack(packed)
     warm: set[tuple[Method, str]] = set()  # method, digest of the instance it was tried on
     pipe.send(None)
     while (task := _next(pipe)) is not None:
         instance, method = task
         trivial = smallest(instance)
         if (method, digest(trivial)) not in warm:  # compiling and loading belong to no instance
-            attempt(solve, trivial, method, seed=seed, cores=cores)
+            short = dataclasses.replace(method, seconds=min(method.seconds, WARM_UP)) if method.seconds else method
+            attempt(solve, trivial, short, seed=seed, cores=cores)
             warm.add((method, digest(trivial)))
         pipe.send(attempt(solve, instance, method, seed=seed, cores=cores))
 
@@ -158,6 +208,8 @@ def _end_with_parent() -> None:
 
     def watch() -> None:
         parent.join()
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGKILL)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
