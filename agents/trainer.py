@@ -71,6 +71,7 @@ class Trainer:
         self.iteration, self.episodes, self.seconds = 0, 0, 0.0
         self._demonstrations: list[tuple[list[Any], Any]] = []  # instances and the expert's schedules of them
         self._rollouts: dict[tuple[Sizes, int], Rollout] = {}
+        self.rules: dict[str, float] = {}  # the validation of rules, for the log
         self._logged = -1e9  # seconds or iterations of the last log line
         checkpoint.writable(out)
         self._lock = hold(out, f"{out}: another training is writing to it")
@@ -248,6 +249,7 @@ class Trainer:
             "episodes": self.episodes,
             "seconds": round(self.seconds, 1),
             "validation": round(self.validate(), 3),
+            **{f"rule.{name}": round(gap, 3) for name, gap in self.rules.items()},
             **{k: round(v, 6) for k, v in losses.items()},
         }
         append(self.out / "log.jsonl", (json.dumps(line) + "\n").encode())

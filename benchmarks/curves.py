@@ -27,6 +27,7 @@ import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks import curve_marks
 from benchmarks import markdown_blocks as blocks
 from benchmarks.command import run_command
 from benchmarks.results_file import header
@@ -71,6 +72,7 @@ class Run:
     budget: float  # CPU-minutes asked for
     episodes: int
     log: list[dict[str, float]]  # minutes, episodes, validation (% above the lower bound) of every log line
+    rules: dict[str, float]  # rule -> validation on the same instances
 
     @property
     def method(self) -> str:
@@ -140,8 +142,9 @@ def find_run(folder: Path) -> Run:
             raise InputError(f"{path}: was not trained for CPU-minutes, so it compares with nothing here")
         lines = [json.loads(line) for line in read_text(folder / "log.jsonl").splitlines()]
         log = [{"minutes": x["seconds"] / 60, "episodes": x["episodes"], "validation": x["validation"]} for x in lines]
-        return Run(folder, config["learner"], config["seed"], about["minutes"], config["minutes"], about["episodes"], log)
-    except (ValueError, KeyError, TypeError) as error:
+        rules = {name.removeprefix("rule."): gap for name, gap in lines[-1].items() if name.startswith("rule.")}
+        return Run(folder, config["learner"], config["seed"], about["minutes"], config["minutes"], about["episodes"], log, rules)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{folder}: policy.json or log.jsonl is not of a run ({error})") from None
@@ -205,16 +208,25 @@ def draw(rows: Sequence[dict[str, Any]]) -> bytes:
     axes = figure.add_subplot()
     learners = list(dict.fromkeys(row["learner"] for row in rows))
     named = set()
+    ends: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         points = [x for x in row["log"] if x["minutes"] > 0]
         name = None if row["learner"] in named else row["learner"]
         named.add(row["learner"])
         colour = COLOURS[learners.index(row["learner"]) % len(COLOURS)]
         axes.plot([x["minutes"] for x in points], [x["validation"] for x in points], color=colour, linewidth=1.2, label=name)
+        if points:
+            ends.setdefault(row["learner"], []).append((points[-1]["minutes"], points[-1]["validation"]))
     axes.set_xlabel("CPU-minutes")
     axes.set_ylabel("makespan above the lower bound, %")
-    axes.set_title("Validation of the averaged weights, greedy; a line a seed", loc="left", fontsize=11)
+    axes.set_title("Validation of the averaged weights, greedy; a line a seed, their mean at the end", loc="left", fontsize=11)
     axes.set_yscale("log")
+    right = max((x for found in ends.values() for x, _ in found), default=0.0)
+    means = {learner: fmean(y for _, y in found) for learner, found in ends.items()}
+    colours = {learner: COLOURS[i % len(COLOURS)] for i, learner in enumerate(learners)}
+    curve_marks.name_ends(axes, right, {learner: (mean, colours[learner]) for learner, mean in means.items()})
+    if any(row["rules"] for row in rows):
+        curve_marks.draw_rule(axes, next(row["rules"] for row in rows if row["rules"]), right)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.grid(which="both", color="#e5e5e5", linewidth=0.6)

@@ -202,12 +202,13 @@ class Progress:
         """Play the family's rules on the validation instances, and say how the best of them does."""
         from dispatchgym.instances.errors import InvalidSchedule
 
-        gaps = {}
+        gaps: dict[str, float] = {}
         for rule in self.family.rules:
             try:
                 gaps[rule] = self.trainer.validate_rule(lambda x, rule=rule: self.family.solve(x, rule).schedule)
             except (InputError, InvalidSchedule):
                 continue  # schedules of this rule do not say what the policy decides
+        self.trainer.rules = gaps
         if gaps:
             rule = min(gaps, key=lambda name: gaps[name])
             self.rule = f"{rule} {gaps[rule]:.2f}"

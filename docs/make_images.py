@@ -23,7 +23,7 @@ if not __package__:  # run as a script: import the project from the folder above
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks import markdown_blocks as blocks
+from benchmarks import curve_marks, markdown_blocks
 from dispatchgym import families
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_bytes, write_text
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if log and curve:
             write_text(DATA, read_text(log))
             write_bytes(IMAGES / "training.png", png(curve), make_folder=True)
-            blocks.fill(ROOT / "README.md", "training", f"![Training curve](docs/images/training.png)\n\n{CAPTION}")
+            markdown_blocks.fill(ROOT / "README.md", "training", f"![Training curve](docs/images/training.png)\n\n{CAPTION}")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -75,16 +75,20 @@ def schedule(family: str, name: str, method: str, title: str) -> Figure:
 
 
 def training(path: Path) -> Figure:
-    """Validation gap against the minutes of the run's clock."""
+    """Validation gap against the minutes of the run's clock, with that of the best rule on the same instances."""
     try:
         lines = [json.loads(line) for line in read_text(path).splitlines()]
         minutes, gap = [x["seconds"] / 60 for x in lines], [x["validation"] for x in lines]
-    except (ValueError, KeyError, TypeError) as error:
+        rules = {name.removeprefix("rule."): value for name, value in lines[-1].items() if name.startswith("rule.")}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: is not the log of a run ({error})") from None
     figure = Figure((8, 3.2), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     axes.plot(minutes, gap, color="#0072B2", linewidth=1.6)
     axes.set_yscale("log")
+    curve_marks.name_ends(axes, minutes[-1], {"policy": (gap[-1], "#0072B2")})
+    if rules:
+        curve_marks.draw_rule(axes, rules, minutes[-1])
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.set_xlabel("minutes")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
+from benchmarks import curve_marks
 from dispatchgym import families
 from dispatchgym.evaluation import charts, plots, report
 from dispatchgym.units import duration
+from docs import make_images
 from tests.commands.test_tables import row
 
 JOBSHOP, PACK, MAP = families.load("jobshop"), families.load("memory-pack"), families.load("memory-map")
@@ -89,3 +95,22 @@ def test_a_legend_says_settings_and_no_measures() -> None:
     (grid,) = built.grids
     assert grid.columns[-1] == "time"
     assert grid.rows[0][-1] == "500 ms"
+
+
+def test_training_curves_show_the_best_rule_and_where_each_curve_ends(tmp_path: Path) -> None:
+    lines = [{"seconds": 60 * k, "validation": 40 - k, "rule.spt": 39.5, "rule.mwkr": 33.25} for k in (1, 2, 3)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    axes = make_images.training(tmp_path / "log.jsonl").axes[0]
+    assert {"policy 37.0", "best rule: mwkr 33.2"} <= {text.get_text() for text in axes.texts}
+    assert [line.get_ydata()[0] for line in axes.lines][1] == 33.25
+
+
+def test_names_at_the_ends_of_curves_do_not_lie_on_each_other() -> None:
+    figure = Figure((8, 4), dpi=100)
+    axes = figure.add_subplot()
+    axes.set_ylim(0, 100)
+    curve_marks.name_ends(axes, 1.0, {"a": (50.0, "k"), "b": (50.5, "k"), "c": (90.0, "k")})
+    places = {text.get_text(): axes.transData.transform((0, text.xy[1]))[1] * 0.72 + text.xyann[1] for text in axes.texts}
+    assert set(places) == {"a 50.0", "b 50.5", "c 90.0"}
+    ordered = sorted(places.values())
+    assert min(after - before for before, after in itertools.pairwise(ordered)) >= curve_marks.LINE - 1e-6

@@ -66,6 +66,7 @@ def test_the_data_hold_every_gap_and_the_validation_series(outcome):
     for run in json.loads((outcome / "data" / "curves.json").read_text())["runs"]:
         assert set(run["gaps"]) == {"ft06", "la01"}
         assert all(gap >= 0 for gap in run["gaps"].values())
+        assert min(run["rules"].values()) > 0
         assert [set(point) for point in run["log"]] == [{"minutes", "episodes", "validation"}]
 
 

@@ -58,6 +58,10 @@ def test_the_end_names_the_command_that_compares_and_the_best_rule_is_shown(tmp_
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("validation instances: ")
     assert "% above the lower bound" in lines[0]
+    *_, logged = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    rules = {name: gap for name, gap in logged.items() if name.startswith("rule.")}
+    assert {"rule.spt", "rule.mwkr"} <= set(rules)
+    assert f"{min(rules.values()):.2f} %" in lines[0]
     assert lines[-1].startswith("  python evaluate.py jobshop --instances")
     assert f"policy@{tmp_path / 'run'}" in lines[-1]
 
