@@ -1,4 +1,4 @@
-"""The budget of a search: CPU time or a number of steps, and an objective at which it ends."""
+"""The budget of a search: time or a number of steps, and an objective at which it ends."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.clock import now
+
 SLICE = 0.01  # CPU-seconds between two readings of the clock
 FIRST_CHUNK = 50  # steps before the first reading
 LONGEST_CHUNK = 1000  # steps at a time if steps are counted
@@ -17,7 +19,7 @@ MOVES, BEST = 0, 1  # positions in the tally of a compiled search: moves made, b
 
 @dataclass
 class Budget:
-    """CPU-seconds of this thread, or a number of steps (moves or evaluations); if steps are given, seconds are ignored."""
+    """Seconds of the clock (`clock.now`), or a number of steps (moves, evaluations), which take precedence."""
 
     seconds: float = 1.0
     steps: int | None = None
@@ -25,14 +27,19 @@ class Budget:
     spent: int = 0  # steps
     began: float = field(default_factory=time.perf_counter)
     cpu: float = field(default_factory=time.thread_time)  # at the start
+    start: float = field(default_factory=now)  # on the clock
 
     def cpu_seconds(self) -> float:
         """CPU-seconds since the start."""
         return time.thread_time() - self.cpu
 
+    def spent_seconds(self) -> float:
+        """Seconds of the clock since the start."""
+        return now() - self.start
+
     def used(self) -> float:
         """The share of the budget that is used, 1 or more at its end."""
-        return self.cpu_seconds() / self.seconds if self.steps is None else self.spent / self.steps
+        return self.spent_seconds() / self.seconds if self.steps is None else self.spent / self.steps
 
     def reached(self, objective: int) -> bool:
         return self.target is not None and objective <= self.target
@@ -40,7 +47,7 @@ class Budget:
     def part(self, share: float, target: int) -> Budget | None:
         """A budget that begins now, of this share of what is left; None if nothing is left."""
         steps = None if self.steps is None else int((self.steps - self.spent) * share)
-        seconds = (self.seconds - self.cpu_seconds()) * share
+        seconds = (self.seconds - self.spent_seconds()) * share
         return Budget(seconds, steps, target) if seconds > 0 and (steps is None or steps > 0) else None
 
 

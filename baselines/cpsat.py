@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
+from dispatchgym.baselines.clock import Limit, chosen
 from dispatchgym.baselines.result import Point, Status
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
 STATUS: dict[str, Status] = {"OPTIMAL": "optimal", "FEASIBLE": "feasible", "INFEASIBLE": "infeasible", "UNKNOWN": "timeout"}
+POLL = 0.02  # wall seconds between two looks at the limit
+BUSIEST = 1000.0  # wall over CPU seconds at which a solver ends in any case, as no machine should be that busy
 SOLVED = ("optimal", "feasible")  # statuses with which the solver holds a solution
 
 
 class Curve:
-    """The anytime record of a search that began at `began`, a value of time.perf_counter()."""
+    """The anytime record of a search within `limit`, in seconds of its clock."""
 
-    def __init__(self, began: float) -> None:
-        self.began = began
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
         self.points: list[Point] = []  # (seconds, objective, bound), in the order of time
 
     def record(self, objective: int | None = None, bound: int | None = None) -> float:
-        """Add a point now and return its seconds; None repeats the value of the previous point."""
+        """Add a point now and return the wall seconds so far; None repeats the value of the previous point."""
         _, last_objective, last_bound = self.points[-1] if self.points else (0.0, None, None)
-        seconds = time.perf_counter() - self.began
-        self.points.append((seconds, last_objective if objective is None else objective, last_bound if bound is None else bound))
-        return seconds
+        self.points.append(
+            (self.limit.spent(), last_objective if objective is None else objective, last_bound if bound is None else bound)
+        )
+        return self.limit.wall()
 
 
-def new_solver(seconds: float, workers: int, seed: int) -> cp_model.CpSolver:
-    """A solver with a limit of `seconds` wall seconds. Python keeps its own handling of interrupts."""
+def new_solver(limit: Limit, seed: int) -> cp_model.CpSolver:
+    """A solver with the workers of `limit` and what it leaves of wall time; `run` ends it by CPU time.
+
+    Python keeps its own handling of interrupts.
+    """
     from ortools.sat.python import cp_model
 
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(seconds, 0.001)
-    solver.parameters.num_workers = workers
+    solver.parameters.max_time_in_seconds = max(limit.left(), 0.001) * (1.0 if chosen() == "wall" else BUSIEST)
+    solver.parameters.num_workers = limit.workers
     solver.parameters.random_seed = seed
     solver.parameters.catch_sigint_signal = False
     return solver
@@ -46,10 +52,13 @@ def new_solver(seconds: float, workers: int, seed: int) -> cp_model.CpSolver:
 def run(
     solver: cp_model.CpSolver,
     model: cp_model.CpModel,
+    limit: Limit,
     on_solution: Callable[[cp_model.CpSolverSolutionCallback], Any] | None = None,
     on_bound: Callable[[float], Any] | None = None,
 ) -> Status:
-    """Solve and return the status, "error" for an invalid model. An interrupt stops the solver and is raised.
+    """Solve within `limit` and return the status, "error" for an invalid model. An interrupt stops the solver and is raised.
+
+    CP-SAT itself has a limit on wall time only: by CPU time it is stopped from here, at most `POLL` seconds late.
 
     `on_solution` is called with every solution that improves the objective, `on_bound` with every better bound.
     """
@@ -66,7 +75,9 @@ def run(
         future = pool.submit(solver.solve, model, OnSolution())
         try:
             while not future.done():
-                wait([future], timeout=0.1)
+                wait([future], timeout=POLL)
+                if limit.over():
+                    solver.stop_search()
         except BaseException:
             solver.stop_search()
             raise

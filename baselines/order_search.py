@@ -7,7 +7,6 @@ decodes a schedule from an order. BRKGA: Gonçalves & Resende, Journal of Heuris
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,14 +46,14 @@ def evaluate_start(evaluate: Evaluate, start: LongArray, budget: Budget) -> Best
     start = np.ascontiguousarray(start, np.int64)
     objective = int(evaluate(start[None])[0])
     budget.spent += 1
-    return Best(start, objective, [(time.perf_counter() - budget.began, objective)], budget.spent)
+    return Best(start, objective, [(budget.spent_seconds(), objective)], budget.spent)
 
 
 def update(best: Best, order: LongArray, objective: int, budget: Budget) -> None:
     """Replace the best order if the objective is smaller."""
     if objective < best.objective:
         best.order, best.objective = order.copy(), objective
-        best.curve.append((time.perf_counter() - budget.began, objective))
+        best.curve.append((budget.spent_seconds(), objective))
 
 
 def neighbour(order: LongArray, draws: LongArray, near: bool, swap: bool, into: LongArray) -> None:

@@ -16,7 +16,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TextIO, cast
+from typing import Annotated, Any, Literal, TextIO, cast
 
 import tyro
 from rich.console import Console
@@ -57,6 +57,8 @@ class Options:
     """Pairs solved at a time, each in a process of its own. More than the cores you have makes seconds dishonest."""
     solver_workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Cores that each method may use on a pair, the same for all."""
+    clock: Literal["cpu", "wall"] = "cpu"
+    """What limits and times count for all methods: CPU time of each core, which other work does not shorten, or wall time."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Seed of every pair."""
     resume: bool = False
@@ -173,7 +175,7 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
     pairs = plan(problem, options)
     with Results(options.out, problem.name, resume=options.resume) as results:
         run = describe_run(options, arguments)
-        done = results.keep(pairs, seed=options.seed, cores=options.solver_workers)
+        done = results.keep(pairs, seed=options.seed, cores=options.solver_workers, clock=options.clock)
         write_text(options.out / "run.json", json.dumps(run, indent=2) + "\n")
         console = Console(file=cast(TextIO, Output(sys.stdout)), width=None if sys.stdout.isatty() else 200)
         for line in results.set_aside:
@@ -290,6 +292,7 @@ def describe_run(options: Options, arguments: Sequence[str]) -> dict[str, Any]:
         "seed": options.seed,
         "workers": options.workers,
         "solver_workers": options.solver_workers,
+        "clock": options.clock,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
         "machine": {"cpu": _processor(), "cores": _cores(), "system": platform.platform()},
         "earlier": earlier,
@@ -332,7 +335,14 @@ def _work(problem: Family, options: Options, todo: list[Pair], results: Results,
         def answer(pair: Pair, result: Result, cpu_seconds: float) -> None:
             nonlocal finished
             row = judge(
-                problem, pair, result, cpu_seconds=cpu_seconds, seed=options.seed, cores=options.solver_workers, version=own
+                problem,
+                pair,
+                result,
+                cpu_seconds=cpu_seconds,
+                seed=options.seed,
+                cores=options.solver_workers,
+                version=own,
+                clock=options.clock,
             )
             accepted = row["objective"] is not None
             table = problem.table(pair.instance, result.schedule) if accepted and problem.table else None
@@ -351,6 +361,7 @@ def _work(problem: Family, options: Options, todo: list[Pair], results: Results,
             cores=options.solver_workers,
             report=answer,
             limit=limit(problem, options.patience),
+            clock=options.clock,
         )
 
 

@@ -5,13 +5,13 @@ The model contains all interruptions in advance, so its optimum on a trace is a 
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dispatchgym.baselines.blocking.cpsat_model import Model, OutOfTime, build_model
 from dispatchgym.baselines.blocking.cpsat_start import Clock, Times, insertion, left_shift, makespan
+from dispatchgym.baselines.clock import Limit
 from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result, Status
@@ -31,20 +31,19 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
 
 
 def cpsat(instance: BlockingShop, *, seconds: float = 10.0, workers: int = 1, seed: int = 0) -> Result:
-    """Solve within `seconds` wall seconds, which include building the model.
+    """Solve within `seconds` of the clock, which include building the model.
 
     A schedule is always found: the status is optimal or feasible. An interrupt stops the solver and is raised.
     """
-    began = time.perf_counter()
-    deadline = began + seconds
+    limit = Limit(seconds, workers)
     clock = Clock(instance)
-    best = _start(clock, np.random.default_rng(seed), began, seconds)
+    best = _start(clock, np.random.default_rng(seed), limit)
     bound = lower_bound(instance)
-    curve = Curve(began)
+    curve = Curve(limit)
     curve.record(makespan(best), bound)
     try:
-        model = build_model(clock, bound, makespan(best) - 1, deadline) if makespan(best) > bound else None
-        found, proved = (best, makespan(best)) if model is None else _search(clock, model, bound, deadline, workers, seed, curve)
+        model = build_model(clock, bound, makespan(best) - 1, limit) if makespan(best) > bound else None
+        found, proved = (best, makespan(best)) if model is None else _search(clock, model, bound, limit, seed, curve)
         best = best if found is None else min(found, best, key=makespan)
         bound = min(max(bound, proved), makespan(best))
     except OutOfTime:
@@ -55,26 +54,25 @@ def cpsat(instance: BlockingShop, *, seconds: float = 10.0, workers: int = 1, se
     return Result(makespan(best), clock.schedule(best), status, spent, bound, tuple(curve.points), notes)
 
 
-def _start(clock: Clock, rng: np.random.Generator, began: float, seconds: float) -> Times:
+def _start(clock: Clock, rng: np.random.Generator, limit: Limit) -> Times:
     """The best of several insertion schedules of random job sequences. At least one is built, however short the limit."""
     best: Times | None = None
     for _ in range(STARTS):
-        found = left_shift(clock, insertion(clock, rng.permutation(len(clock.route)).tolist(), began + LATE_SHARE * seconds))
+        found = left_shift(clock, insertion(clock, rng.permutation(len(clock.route)).tolist(), lambda: limit.over(LATE_SHARE)))
         best = found if best is None else min(best, found, key=makespan)
-        if time.perf_counter() > began + START_SHARE * seconds:
+        if limit.over(START_SHARE):
             break
     assert best is not None
     return best
 
 
-def _search(
-    clock: Clock, model: Model, bound: int, deadline: float, workers: int, seed: int, curve: Curve
-) -> tuple[Times | None, int]:
+def _search(clock: Clock, model: Model, bound: int, limit: Limit, seed: int, curve: Curve) -> tuple[Times | None, int]:
     """The best schedule found in the model, and a proved bound on all schedules: past the horizon if the model has none."""
-    solver = _solver(deadline, workers, seed)
+    solver = _solver(limit, seed)
     outcome = run(
         solver,
         model.cp,
+        limit,
         lambda solution: curve.record(objective=round(solution.objective_value)),
         lambda proved: curve.record(bound=max(bound, round(proved))),
     )
@@ -83,8 +81,8 @@ def _search(
     return None, model.horizon + 1 if outcome == "infeasible" else round(solver.best_objective_bound)
 
 
-def _solver(deadline: float, workers: int, seed: int) -> cp_model.CpSolver:
-    solver = new_solver(deadline - time.perf_counter(), workers, seed)
+def _solver(limit: Limit, seed: int) -> cp_model.CpSolver:
+    solver, workers = new_solver(limit, seed), limit.workers
     # Linear relaxations and probing only cost time (measured on generated shops of 9x5 and 10x8). With two or three workers,
     # one proves bounds and the others search neighbourhoods. From four on, CP-SAT's portfolio has a worker without relaxations.
     solver.parameters.cp_model_probing_level = 0

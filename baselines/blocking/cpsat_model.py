@@ -7,7 +7,6 @@ known in advance.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.baselines.blocking.cpsat_start import Clock, Operation, Orders
+from dispatchgym.baselines.clock import Limit
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
@@ -26,7 +26,7 @@ Segment = tuple[int, int, int, int]  # (a, b, constant, slope 0 or 1): an entry 
 
 
 class OutOfTime(Exception):
-    """The deadline passed while the model was built."""
+    """The limit passed while the model was built."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Model:
         return [[operation for *_, operations in sorted(order) for operation in operations] for order in orders]
 
 
-def build_model(clock: Clock, bound: int, horizon: int, deadline: float) -> Model | None:
+def build_model(clock: Clock, bound: int, horizon: int, limit: Limit) -> Model | None:
     """The model of all schedules of `bound` to `horizon` ticks; None if there is clearly no such schedule.
 
-    Raises OutOfTime after `deadline` (time.perf_counter).
+    Raises OutOfTime when `limit` is over.
     """
     from ortools.sat.python import cp_model
 
@@ -61,12 +61,12 @@ def build_model(clock: Clock, bound: int, horizon: int, deadline: float) -> Mode
     makespan = model.new_int_var(bound, horizon, "makespan")
     model.minimize(makespan)
     if clock.variant == "nwt":
-        return _without_waiting(clock, model, makespan, horizon, deadline)
+        return _without_waiting(clock, model, makespan, horizon, limit)
     entry: list[list[cp_model.LinearExpr]] = []
     leave: list[list[cp_model.LinearExpr]] = []  # when each operation's job leaves its machine
     on_machine: list[list[cp_model.IntervalVar]] = [[] for _ in range(clock.machines)]
     for j, route in enumerate(clock.route):
-        _in_time(deadline)
+        _in_time(limit)
         segments = _segments_of_job(clock, j, horizon)
         if not all(segments):
             return None
@@ -88,12 +88,12 @@ def build_model(clock: Clock, bound: int, horizon: int, deadline: float) -> Mode
     for intervals in on_machine:
         model.add_no_overlap(intervals)
     rank = _ranks(clock, model, entry, leave)
-    _add_orders(clock, model, entry, leave, rank, deadline)
+    _add_orders(clock, model, entry, leave, rank, limit)
     return Model(model, entry, rank, horizon)
 
 
-def _in_time(deadline: float) -> None:
-    if time.perf_counter() > deadline:
+def _in_time(limit: Limit) -> None:
+    if limit.over():
         raise OutOfTime
 
 
@@ -196,7 +196,7 @@ def _add_orders(
     entry: list[list[cp_model.LinearExpr]],
     leave: list[list[cp_model.LinearExpr]],
     rank: list[list[cp_model.LinearExpr]],
-    deadline: float,
+    limit: Limit,
 ) -> None:
     """Add a literal for the order of each two stays on a machine, and the implications between the literals of two jobs."""
     count = _moves_at_once(clock)
@@ -214,7 +214,7 @@ def _add_orders(
         model.add(count * leave[a][k] + after <= count * entry[b][q] + rank[b][q]).only_enforce_if(literal)
 
     for a, b in combinations(range(len(entry)), 2):
-        _in_time(deadline)
+        _in_time(limit)
         pairs = [(*one[1:], *other[1:]) for one in clock.stays[a] for other in clock.stays[b] if one[0] == other[0]]
         if not pairs:
             continue
@@ -245,7 +245,7 @@ def _implied(clock: Clock, a: int, b: int, pairs: npt.NDArray[np.int64]) -> npt.
 
 
 def _without_waiting(
-    clock: Clock, model: cp_model.CpModel, makespan: cp_model.IntVar, horizon: int, deadline: float
+    clock: Clock, model: cp_model.CpModel, makespan: cp_model.IntVar, horizon: int, limit: Limit
 ) -> Model | None:
     """The variables are the starts of the jobs; the difference of two starts must avoid certain open intervals."""
     head = [[0, *np.cumsum(row).tolist()] for row in clock.duration]
@@ -256,7 +256,7 @@ def _without_waiting(
         start.append(model.new_int_var(release, horizon - head[j][-1], f"start_{j}"))
         model.add(start[j] + head[j][-1] <= makespan)
     for a, b in combinations(range(len(start)), 2):
-        _in_time(deadline)
+        _in_time(limit)
         # start[b] - start[a] may not be inside (below, above)
         both = ((*one[1:], *other[1:]) for one in clock.stays[a] for other in clock.stays[b] if one[0] == other[0])
         closed = sorted((head[a][k] - head[b][last_q + 1], head[a][last_k + 1] - head[b][q]) for k, last_k, q, last_q in both)

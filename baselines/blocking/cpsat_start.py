@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -96,16 +96,15 @@ def _tighten(clock: Clock, j: int, row: list[int]) -> bool:
     return row != before
 
 
-def insertion(clock: Clock, sequence: list[int], deadline: float) -> Orders:
+def insertion(clock: Clock, sequence: list[int], late: Callable[[], bool]) -> Orders:
     """Machine orders of a schedule that inserts the jobs in `sequence`, each as early as the gaps between earlier jobs permit.
 
-    Placed jobs do not move. After `deadline` (time.perf_counter) the remaining jobs are appended one after another.
+    Placed jobs do not move. Once it is `late` the remaining jobs are appended one after another.
     """
     held: list[list[Holding]] = [[] for _ in range(clock.machines)]  # in order
     last = 0
     for j in sequence:
-        late = time.perf_counter() > deadline
-        if late:
+        if late():
             row = _serial(clock, j, last)
         else:
             row = _insert_without_waiting(clock, j, held) if clock.variant == "nwt" else _insert(clock, j, held)

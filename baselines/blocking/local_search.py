@@ -17,6 +17,7 @@ from dispatchgym.baselines.blocking.moves import anneal_moves, new_search
 from dispatchgym.baselines.blocking.nowait import anneal_orders, new_line, starts
 from dispatchgym.baselines.blocking.sequence import empty_board, flatten, to_schedule
 from dispatchgym.baselines.budget import BEST, MOVES, Budget, run_chunks
+from dispatchgym.baselines.clock import now
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Point, Result, Status
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, lower_bound
@@ -65,6 +66,7 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
     moves = method.budget("iterations")
     load_seconds = load()
     began, cpu = time.perf_counter(), time.thread_time()
+    start = now()
     bound = lower_bound(instance)
     nowait = instance.variant == "nwt"
     shop, board = flatten(instance), empty_board(instance)
@@ -82,7 +84,7 @@ def solve(instance: BlockingShop, method: Method, *, seed: int = 0, workers: int
 
     def watch() -> None:
         if not curve or tally[BEST] < curve[-1][1]:
-            curve.append((time.perf_counter() - began, int(tally[BEST]), bound))
+            curve.append((now() - start, int(tally[BEST]), bound))
 
     watch()
     mean = mean_duration(instance)

@@ -10,9 +10,9 @@ from dispatchgym.instances.blocking.instance import BlockingShop
 RULES = {name: rule for name, rule in JOB_SHOP_RULES.items() if rule.start == 0.0}  # est: all moves of an event start at once
 METHODS: dict[str, str] = {
     **{name: f"rule: {rule.meaning} [xSAMPLES]" for name, rule in RULES.items()},
-    "sa": "simulated annealing on sequences of moves; plans without interruptions [SECONDS of CPU time (1s), iterations=N]",
-    "rolling": "the same, replanned at every failure [SECONDS of CPU time in all (1s), iterations=N]",
-    "cpsat": "OR-Tools CP-SAT with all interruptions known in advance [SECONDS of wall time (10s), workers=N]",
+    "sa": "simulated annealing on sequences of moves; plans without interruptions [SECONDS (1s), iterations=N]",
+    "rolling": "the same, replanned at every failure [SECONDS in all (1s), iterations=N]",
+    "cpsat": "OR-Tools CP-SAT with all interruptions known in advance [SECONDS (10s), workers=N]",
 }
 
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from dispatchgym.baselines.budget import BEST, MOVES, Budget, run_chunks
+from dispatchgym.baselines.clock import now
 from dispatchgym.baselines.compiled import compiled
 from dispatchgym.baselines.jobshop.graph import Graph, build_graph, makespan, rebuild, to_schedule
 from dispatchgym.baselines.jobshop.moves import (
@@ -129,14 +130,14 @@ def search(
 ) -> Result:
     """Improve the schedule of `start` by `name`, one of STEPS.
 
-    The search ends after `seconds` CPU-seconds of this thread, which include the time of `start`, or, if given, after `moves`
+    The search ends after `seconds` of the clock, which include the time of `start`, or, if given, after `moves`
     moves. With `moves`, the result depends on the seed alone. It ends early at the simple lower bound (status optimal). The time
     to compile or load code is not counted; it is notes["load_seconds"].
     """
     load_seconds = load()
     bound = simple_lower_bound(instance)
     began, cpu = time.perf_counter() - start.seconds, time.thread_time() - start.seconds
-    budget = Budget(seconds, moves, bound, began=began, cpu=cpu)
+    budget = Budget(seconds, moves, bound, began=began, cpu=cpu, start=now() - start.seconds)
     graph = build_graph(instance, start.schedule)
     memory = new_memory(graph, seed)
     step = STEPS[name]
@@ -147,14 +148,14 @@ def search(
         nonlocal best
         if memory.tally[BEST] < best:
             best = int(memory.tally[BEST])
-            curve.append((time.perf_counter() - began, best, bound))
+            curve.append((budget.spent_seconds(), best, bound))
 
     run_chunks(lambda n, used: step(graph, memory, n, bound, used), memory.tally, budget, record)
     rebuild(graph, memory.best)
     schedule = to_schedule(instance, graph)
     objective = int(np.where(instance.machine >= 0, schedule.start + instance.duration, 0).max())
     if objective != curve[-1][1]:  # the start was not left-shifted, or waited for an operation of duration 0
-        curve.append((time.perf_counter() - began, objective, bound))
+        curve.append((budget.spent_seconds(), objective, bound))
     notes = {
         "moves": int(memory.tally[MOVES]),
         "cpu_seconds": budget.cpu_seconds(),

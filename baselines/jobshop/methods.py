@@ -12,9 +12,9 @@ from dispatchgym.instances.jobshop.instance import JobShop
 BUILDERS = ("non-delay", "active", "semi-active")
 METHODS: dict[str, str] = {
     **{name: f"rule: {rule.meaning} [xSAMPLES, builder={'|'.join(BUILDERS)}]" for name, rule in RULES.items()},
-    "tabu": "tabu search on critical blocks [SECONDS of CPU time (1s), moves=N, start=METHOD]",
-    "sa": "simulated annealing on the same moves [SECONDS of CPU time (1s), moves=N, start=METHOD]",
-    "cpsat": "OR-Tools CP-SAT [SECONDS of wall time (10s), workers=N, hint=METHOD]",
+    "tabu": "tabu search on critical blocks [SECONDS (1s), moves=N, start=METHOD]",
+    "sa": "simulated annealing on the same moves [SECONDS (1s), moves=N, start=METHOD]",
+    "cpsat": "OR-Tools CP-SAT [SECONDS (10s), workers=N, hint=METHOD]",
 }
 START = "fdd-mwkr"
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from dispatchgym.evaluation.results import Row
+from dispatchgym.evaluation.times import CLOCKS, clock_of, seconds_of
 from dispatchgym.family import Family
 from dispatchgym.units import duration
 
@@ -46,8 +47,8 @@ def undisturbed(problem: Family, instance: Any) -> str:
     return " undisturbed" if problem.disturbance is not None and problem.disturbance.value.disturbed(instance) else ""
 
 
-def anytime(problem: Family, instance: Any, curves: dict[str, Curve], style: dict[str, Style]) -> Figure:
-    """Best objective found (solid) and bound proved (dashed) over the wall time of each method."""
+def anytime(problem: Family, instance: Any, curves: dict[str, Curve], style: dict[str, Style], clock: str = "cpu") -> Figure:
+    """Best objective found (solid) and bound proved (dashed) over the time of each method, by the clock of the run."""
     figure, axes = _axes(8, 4.6)
     text = problem.format_objective
     final = [curve[-1][1] for curve in curves.values() if curve[-1][1] is not None]
@@ -82,7 +83,7 @@ def anytime(problem: Family, instance: Any, curves: dict[str, Curve], style: dic
     axes.set_xlim(left, right)
     axes.yaxis.set_major_locator(MaxNLocator(integer=unit == 1))
     axes.ticklabel_format(axis="y", style="plain", useOffset=False)
-    _time_axis(axes, "wall time")
+    _time_axis(axes, CLOCKS[clock])
     axes.set_ylabel(f"{problem.objective} ({problem.unit})")
     axes.set_title(f"{instance.name}: best {problem.objective} over time", loc="left", fontweight="bold")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
@@ -102,6 +103,7 @@ def gap_against_time(problem: Family, rows: Sequence[Row], style: dict[str, Styl
     What lies above the upper end of the axis, as `upper_end` gives it, is an arrow there: the legend has its mean.
     """
     figure, axes = _axes(8, 5)
+    clock = clock_of(rows)
     total = len({row["instance"] for row in rows if row["gap"] is not None})
     answers = {method: [row for row in rows if row["method"] == method and row["gap"] is not None] for method in style}
     top = upper_end([[row["gap"] for row in mine] for mine in answers.values() if mine])
@@ -109,7 +111,7 @@ def gap_against_time(problem: Family, rows: Sequence[Row], style: dict[str, Styl
     edge = bottom + 0.985 * (top - bottom)
     for method, mine in ((method, mine) for method, mine in answers.items() if mine):
         look = style[method]
-        seconds, gaps = [max(row["seconds"], _FASTEST) for row in mine], [row["gap"] for row in mine]
+        seconds, gaps = [max(seconds_of(row, clock), _FASTEST) for row in mine], [row["gap"] for row in mine]
         dots = {"color": look["color"], "alpha": 0.35, "linewidths": 0}
         inside = [pair for pair in zip(seconds, gaps, strict=True) if pair[1] <= top]
         above = [t for t, value in zip(seconds, gaps, strict=True) if value > top]
@@ -123,7 +125,7 @@ def gap_against_time(problem: Family, rows: Sequence[Row], style: dict[str, Styl
         place = fmean(seconds), min(mean, edge)
         axes.plot(*place, label=label, markersize=10, markeredgecolor="white", linestyle="none", clip_on=False, **marker)
     axes.set_ylim(bottom - 0.02 * (top - bottom), top)
-    _time_axis(axes, "wall time an instance")
+    _time_axis(axes, f"{CLOCKS[clock]} an instance")
     axes.set_ylabel(f"gap to the best known {problem.objective} (%)")
     plural = "" if total == 1 else "s"
     axes.set_title(f"Quality against time, {total} {problem.title} instance{plural}", loc="left", fontweight="bold")

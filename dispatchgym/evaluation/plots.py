@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from dispatchgym.evaluation.charts import Curve, Style, anytime, gap_against_time, undisturbed
 from dispatchgym.evaluation.results import Row, file_name
+from dispatchgym.evaluation.times import clock_of, seconds_of
 from dispatchgym.family import Family
 
 LIMIT = 40  # charts of a kind; drawing them takes longer than many methods
@@ -52,11 +53,12 @@ def draw_all(
             title = f"{row['instance']}, {row['method']}: {problem.objective} {problem.objective_text(row['objective'])}{gap}"
             chart = problem.draw(instance, problem.schedule(data), title=title)
             save(chart, folder / f"schedule-{file_name(row['instance'], row['method'])}.png")
+    clock = clock_of(rows)
     lines = [_said(len(drawn), len(solved), "schedule chart")]
     names = list(dict.fromkeys(row["instance"] for row in solved)) if problem.anytime else []
     for name in names[:LIMIT]:
-        curves = {row["method"]: _curve(row, stored(row)) for row in solved if row["instance"] == name}
-        figure = anytime(problem, instances[name], curves, style)
+        curves = {row["method"]: _curve(row, stored(row), clock) for row in solved if row["instance"] == name}
+        figure = anytime(problem, instances[name], curves, style, clock)
         save(figure, folder / f"anytime-{file_name(name)}.png")
     if problem.anytime:
         lines.append(_said(len(names[:LIMIT]), len(names), "anytime chart"))
@@ -79,9 +81,11 @@ def _gap_text(row: Row, undisturbed: str) -> str:
     return "" if row["gap"] is None else f" ({above}best known{undisturbed})"
 
 
-def _curve(row: Row, data: dict[str, Any] | None) -> Curve:
+def _curve(row: Row, data: dict[str, Any] | None, clock: str) -> Curve:
     points = [(float(t), objective, bound) for t, objective, bound in (data or {}).get("curve", [])]
-    return [*points, (row["seconds"], row["objective"], row["lower_bound"])]
+    # The seconds of a solver with several threads are those of one of them, as its curve knows.
+    end = seconds_of(row, clock) if clock == "wall" or row["workers"] == 1 or not points else points[-1][0]
+    return [*points, (max(end, points[-1][0] if points else 0.0), row["objective"], row["lower_bound"])]
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.evaluation.results import Row, gap
+from dispatchgym.evaluation.times import CLOCKS, clock_of, seconds_of, starved
 from dispatchgym.family import Column, Family
 from dispatchgym.statistics import difference
 from dispatchgym.units import duration
@@ -143,6 +144,8 @@ class _GridMaker:
         self.partial = self.unknown = self.known = self.compared = False
         self.run_gap = _gap_to_best(rows) if problem.cell is None and len(methods) > 1 else None
         self.proved = _proved(rows)
+        self.clock = clock_of(rows)
+        self.starved = starved(rows)
 
     def grid(self, title: str, columns: list[tuple[str, Test]], mixed: bool = False) -> Grid:
         """Mean gaps in `columns`; where no best known value is published the family's cells. Then, unless columns are `mixed` so
@@ -172,11 +175,11 @@ class _GridMaker:
             mine = [row for row in selected if row["method"] == method]
             cells = [column[i][1] for column in values] + [column.text(mine) for column in further]
             cells += [f"{sum(is_optimal(row, self.proved) for row in mine)}/{len(mine)}"] if proved else []
-            grid.rows.append([method, *cells, duration(fmean(row["seconds"] for row in mine)) if mine else "-"])
+            grid.rows.append([method, *cells, duration(fmean(seconds_of(row, self.clock) for row in mine)) if mine else "-"])
         for j, column in enumerate(values, 1):
-            means = [mean for mean, _ in column if mean is not None]
+            fed = {i: mean for i, (mean, _) in enumerate(column) if mean is not None and self.methods[i] not in self.starved}
             if len(self.methods) > 1:
-                grid.best |= {(i, j) for i, (mean, _) in enumerate(column) if means and mean == min(means)}
+                grid.best |= {(i, j) for i, mean in fed.items() if mean == min(fed.values())}
         return grid
 
     def _mean(self, rows: list[Row], method: str, measure: Column) -> tuple[float | None, str]:
@@ -211,7 +214,7 @@ class _GridMaker:
             known = f"Columns headed '{objective}': mean {objective}, because no best known value is published."
             notes.append(self.cell.note if self.problem.cell else known)
         notes += [column.note for column in self.problem.table_columns() if column.note and column.note not in notes]
-        notes.append("time: mean wall time.")
+        notes.append(f"time: mean {CLOCKS[self.clock]}{', of all threads' if self.clock == 'cpu' else ''}.")
         if self.partial:
             notes.append("*: no answer to some instances of the column, so this mean compares with no other.")
         return notes
@@ -283,17 +286,11 @@ def _alarms(problem: Family, rows: Sequence[Row]) -> list[str]:
 
 
 def _starved(rows: Sequence[Row]) -> list[str]:
-    """Methods that waited for the processor: their wall-time limits bought them less than they say."""
-    warnings = []
-    for method in dict.fromkeys(row["method"] for row in rows):
-        mine = [row for row in rows if row["method"] == method and row["objective"] is not None and row["seconds"] >= 0.1]
-        share = sum(row["cpu_seconds"] for row in mine) / sum(row["seconds"] for row in mine) if mine else 1.0
-        if share < 0.8:
-            warnings.append(
-                f"WARNING {method} had a processor for only {100 * share:.0f} % of its wall time: the machine is busy, "
-                "or --workers is more than its cores"
-            )
-    return warnings
+    return [
+        f"WARNING {method} had a processor for only {100 * share:.0f} % of its wall time, so it is not compared: the machine is "
+        "busy, or --workers is more than its cores"
+        for method, share in starved(rows).items()
+    ]
 
 
 def header(problem: Family, run: dict[str, Any], rows: Sequence[Row]) -> list[str]:
@@ -310,7 +307,8 @@ def header(problem: Family, run: dict[str, Any], rows: Sequence[Row]) -> list[st
     bounds = f"; bounds: {problem.bounds}" if problem.bounds else ""
     return [
         f"{problem.title}: {shown}",
-        f"{instances}, {methods}, seed {run['seed']}, {cores} a method, {run['workers']} at a time{bounds}",
+        f"{instances}, {methods}, seed {run['seed']}, {cores} a method, {run['workers']} at a time, limits in "
+        f"{CLOCKS[clock_of(rows)]}{bounds}",
         f"{machine['cpu']}, {_count(machine['cores'], 'core')}; dispatchgym {run['versions']['dispatchgym']}, {run['date'][:10]}",
     ]
 

@@ -50,7 +50,9 @@ def key(row: Row) -> Key:
     return row["instance"], row["digest"], row["method"], row.get("weights")
 
 
-def judge(problem: Family, pair: Pair, result: Any, *, cpu_seconds: float, seed: int, cores: int, version: str) -> Row:
+def judge(
+    problem: Family, pair: Pair, result: Any, *, cpu_seconds: float, seed: int, cores: int, version: str, clock: str = "cpu"
+) -> Row:
     """The line of results.jsonl for a Result. Only what the referee has accepted gets an objective and a gap."""
     instance, notes = pair.instance, dict(result.notes)
     reason = notes.pop("reason", None)
@@ -86,6 +88,7 @@ def judge(problem: Family, pair: Pair, result: Any, *, cpu_seconds: float, seed:
         "seed": seed,
         "workers": notes.pop("workers", cores),
         "cores": cores,
+        "clock": clock,
         "cpu_seconds": round(cpu_seconds, 6),
         "referee": referee,
         "reason": reason,
@@ -200,14 +203,18 @@ class Results:
     def _rewrite(self, rows: Iterable[Row]) -> None:
         write_text(self.log, "".join(_line(row) for row in rows))
 
-    def keep(self, pairs: Iterable[Pair], *, seed: int, cores: int) -> set[Key]:
+    def keep(self, pairs: Iterable[Pair], *, seed: int, cores: int, clock: str = "cpu") -> set[Key]:
         """The keys of `pairs` that are finished; lines about errors and about instances or weights of old are dropped.
 
-        Raises InputError when the folder was made with another seed or number of cores, as means over both say nothing.
+        Raises InputError when the folder was made with another seed, number of cores or clock, as means over both say nothing.
         """
         for row in self.rows:
-            for name, asked, option in (("seed", seed, "--seed"), ("cores", cores, "--solver-workers")):
-                if row[name] != asked:
+            for name, asked, option in (
+                ("seed", seed, "--seed"),
+                ("cores", cores, "--solver-workers"),
+                ("clock", clock, "--clock"),
+            ):
+                if row.get(name, asked) != asked:  # lines of before do not say by which clock they are
                     held = f"--out {self.out}: holds results with {option} {row[name]}"
                     raise InputError(f"{held}, not {asked}; choose another folder")
         digests = {pair.instance.name: pair.digest for pair in pairs}

@@ -73,6 +73,7 @@ FIELDS = {
     "seed": Field("whole number", "--seed"),
     "workers": Field("whole number", "threads that the method used"),
     "cores": Field("whole number", "--solver-workers"),
+    "clock": Field("text", "cpu or wall: what limits counted; of old lines unknown", null=True, optional=True),
     "cpu_seconds": Field("number", "processor time of the process while the method ran"),
     "referee": Field("text", "ok, or why the schedule was refused", null=True),
     "reason": Field("text", "why there is no answer", null=True),

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from dispatchgym.baselines.clock import choose
 from dispatchgym.baselines.method import Method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation.results import Pair, one_line
@@ -44,10 +45,12 @@ def run(
     cores: int,
     report: Report,
     limit: Limit = lambda _: None,
+    clock: str = "cpu",
 ) -> None:
     """Solve every pair in one of `processes` workers that use `cores` threads each; `report` is called here, as answers come.
 
-    A worker that has not answered after `limit` of its method is ended, and its pair is an error.
+    Limits of methods count by `clock`, see baselines/clock.py. A worker that has not answered after `limit` of its method is
+    ended, and its pair is an error.
 
     Raises InputError when workers cannot start. KeyboardInterrupt ends the workers before it leaves.
     """
@@ -56,7 +59,7 @@ def run(
     try:
         while waiting or workers:
             while len(workers) < processes and sum(not worker.ready for worker in workers) < len(waiting):
-                workers.append(_Worker(problem, seed, cores))
+                workers.append(_Worker(problem, seed, cores, clock))
             answered = wait([worker.pipe for worker in workers], _patience(workers))
             for worker in [worker for worker in workers if worker.pipe in answered or worker.late()]:
                 if worker.pipe in answered:
@@ -85,10 +88,10 @@ def _patience(workers: Sequence[_Worker]) -> float | None:
 class _Worker:
     """A process as its parent sees it."""
 
-    def __init__(self, problem: Family, seed: int, cores: int) -> None:
+    def __init__(self, problem: Family, seed: int, cores: int, clock: str) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
         self.process = _SPAWN.Process(
-            target=_serve, args=(theirs, problem.solve, problem.warm_up, seed, cores, registry.pack()), daemon=True
+            target=_serve, args=(theirs, problem.solve, problem.warm_up, seed, cores, clock, registry.pack()), daemon=True
         )
         self.ready = False
         self.pair: Pair | None = None
@@ -175,13 +178,16 @@ def _environment(cores: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int, packed: bytes) -> None:
+def _serve(
+    pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int, clock: str, packed: bytes
+) -> None:
     """A worker's life: say that it is ready, then answer pairs until told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # so that programs which a method has started end with it
     _end_with_parent()
     registry.unpack(packed)
+    choose(clock)
     warm: set[tuple[Method, str]] = set()  # method, digest of the instance it was tried on
     pipe.send(None)
     while (task := _next(pipe)) is not None:

@@ -56,7 +56,8 @@ def test_ft06_is_solved_to_its_published_optimum_and_the_curve_closes(variant, o
     assert list(objectives) == sorted(objectives, reverse=True)
     assert list(bounds) == sorted(bounds)
     assert len(set(objectives)) > 1
-    assert (seconds[-1], objectives[-1], bounds[-1]) == (result.seconds, optimum, optimum)
+    assert (objectives[-1], bounds[-1]) == (optimum, optimum)
+    assert 0 < seconds[-1] < 1.2 * result.seconds + 0.1  # of CPU time; the result has wall time
 
 
 def test_on_a_trace_it_knows_the_future_and_is_never_better_than_without_interruptions():
@@ -103,7 +104,7 @@ def test_inserted_jobs_make_a_valid_schedule_that_is_only_shifted_to_the_left_by
     rng = np.random.default_rng(seed)
     shop = random_shop(rng, kind[0], jobs=6, windows=kind[1])
     clock = Clock(shop)
-    orders = insertion(clock, rng.permutation(shop.shop.jobs).tolist(), 0.0 if late else np.inf)
+    orders = insertion(clock, rng.permutation(shop.shop.jobs).tolist(), lambda late=late: late)
     assert sum(len(order) for order in orders) == shop.shop.operations.sum()
     times = left_shift(clock, orders)
     assert check(shop, clock.schedule(times)) == makespan(times)
@@ -113,8 +114,8 @@ def test_holes_are_used():
     # Job 2 fits on machine 1 before job 1 comes; one after another would take 5 + 4 + 2.
     shop = BlockingShop(JobShop(np.array([[0, -1], [0, 1], [1, -1]]), np.array([[5, 0], [2, 2], [2, 0]])), "bns")
     clock = Clock(shop)
-    assert makespan(left_shift(clock, insertion(clock, [0, 1, 2], np.inf))) == 9
-    assert makespan(left_shift(clock, insertion(clock, [0, 1, 2], 0.0))) == 11
+    assert makespan(left_shift(clock, insertion(clock, [0, 1, 2], lambda: False))) == 9
+    assert makespan(left_shift(clock, insertion(clock, [0, 1, 2], lambda: True))) == 11
 
 
 def test_a_schedule_that_meets_the_trivial_bound_is_optimal_without_a_model():

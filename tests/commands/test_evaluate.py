@@ -382,7 +382,7 @@ def test_many_groups_become_one_table_a_set():
 
 
 def test_a_method_that_waited_for_the_processor_is_reported():
-    row = {**made_up("a", "cpsat:2s", 110, ("ta", "x")), "seconds": 2.0, "cpu_seconds": 0.5}
+    row = {**made_up("a", "cpsat:2s", 110, ("ta", "x")), "seconds": 2.0, "cpu_seconds": 0.5, "clock": "wall"}
     assert "25 % of its wall time" in report.build(JOBSHOP, [row], []).alarms[0]
 
 

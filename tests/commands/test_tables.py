@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import re
 import sys
 from pathlib import Path
@@ -116,3 +118,31 @@ def test_programs_say_their_own_name_and_version(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SystemExit):
         train.main(["--help"])
     assert "dispatchgym-train" in capsys.readouterr().out
+
+
+def test_one_clock_counts_for_all_rows_and_a_starved_method_is_never_bold() -> None:
+    def rows(clock: str | None) -> list[dict[str, Any]]:
+        told = {} if clock is None else {"clock": clock}
+        hungry = row("a", "cpsat:2s", 1000, "2x2", seconds=2.0, cpu_seconds=0.5, **told)
+        return [hungry, row("a", "spt", 1100, "2x2", seconds=0.25, cpu_seconds=0.25, **told)]
+
+    for clock, bold, times in (("cpu", {(0, 1)}, ["500 ms", "250 ms"]), ("wall", {(1, 1)}, ["2 s", "250 ms"])):
+        built = report.build(JOBSHOP, rows(clock), [])
+        (grid,) = built.grids
+        assert grid.best == bold
+        assert [cells[-1] for cells in grid.rows] == times
+        assert bool(built.alarms) == (clock == "wall")
+        about = {"solver_workers": 1, "workers": 1, "seed": 0, "date": "2026", "versions": {"dispatchgym": "1"}}
+        run = {"machine": {"cpu": "x", "cores": 1}, **about}
+        said = f"limits in {'CPU' if clock == 'cpu' else 'wall'} time"
+        assert any(said in line for line in report.header(JOBSHOP, run, rows(clock)))
+    assert report.build(JOBSHOP, rows(None), []).grids[0].best == {(1, 1)}  # lines of before are by wall time
+
+
+def test_results_of_another_clock_are_not_continued(tmp_path: Path) -> None:
+    options = evaluate.Options(("ft06",), ("spt",), tmp_path / "out")
+    (first,) = evaluate.evaluate(JOBSHOP, options)
+    assert first["clock"] == "cpu"
+    with pytest.raises(InputError, match="holds results with --clock cpu, not wall"):
+        evaluate.evaluate(JOBSHOP, dataclasses.replace(options, clock="wall", resume=True))
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["clock"] == "cpu"

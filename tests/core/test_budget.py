@@ -50,4 +50,4 @@ def test_a_part_is_a_share_of_what_is_left_until_nothing_is() -> None:
     assert (part.steps, part.target, part.spent) == (40, 7, 0)
     budget.spent = 99
     assert budget.part(0.5, target=7) is None
-    assert Budget(seconds=1.0, cpu=-1e9).part(0.5, target=7) is None
+    assert Budget(seconds=1.0, start=-1e9).part(0.5, target=7) is None

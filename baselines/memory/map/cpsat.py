@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 import math
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dispatchgym.baselines.clock import Limit
 from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
 from dispatchgym.baselines.memory.map.cpsat_model import Model, build_model
 from dispatchgym.baselines.result import Point, Status
@@ -50,7 +50,7 @@ def plan(
     smallest: int = 0,
     tick: int = 1,
 ) -> Answer:
-    """Minimise the latency within `seconds` wall seconds, starting from `hint`, a valid plan.
+    """Minimise the latency within `seconds` of the clock, starting from `hint`, a valid plan.
 
     Without a hint, the search starts from slow memory alone if no buffer is pinned to fast memory. Free buffers of fewer than
     `smallest` bytes stay in slow memory, and times are rounded down to multiples of `tick`; the bound accounts for both. If many
@@ -61,29 +61,27 @@ def plan(
     """
     if hint is None and not (program.pin == PINS.index("fast")).any():
         hint = MemoryPlan()
-    search = _Search(program, hint, seconds)
+    search = _Search(program, hint, Limit(seconds, workers))
     first = small_buffers(program, search.objective or search.bound)
     limits = [(first, FIRST_SHARE)] if first > smallest else []
     for leave_out, share in [*limits, (smallest, 1.0)]:
         if search.objective != search.bound and not search.infeasible:
-            search.run(leave_out, share * search.left(), workers, seed, max(tick, (search.objective or 0) // EXACT + 1))
+            search.run(
+                leave_out, search.limit.part(share * search.limit.left()), seed, max(tick, (search.objective or 0) // EXACT + 1)
+            )
     return search.answer()
 
 
 class _Search:
     """The best plan and bound of the models solved so far."""
 
-    def __init__(self, program: MemoryProgram, best: MemoryPlan | None, seconds: float) -> None:
-        self.program, self.best, self.seconds = program, best, seconds
-        self.began = time.perf_counter()
+    def __init__(self, program: MemoryProgram, best: MemoryPlan | None, limit: Limit) -> None:
+        self.program, self.best, self.limit = program, best, limit
         self.objective = None if best is None else execute(program, best)[0]
         self.bound = program.lower_bound or 0
         self.infeasible = False
-        self.curve = Curve(self.began)
+        self.curve = Curve(limit)
         self.record()
-
-    def left(self) -> float:
-        return self.seconds - (time.perf_counter() - self.began)
 
     def record(self) -> float:
         return self.curve.record(self.objective, self.bound)
@@ -95,10 +93,9 @@ class _Search:
         spent = self.record()
         return Answer(self.best, self.objective, self.bound, status, spent, tuple(self.curve.points))
 
-    def run(self, smallest: int, seconds: float, workers: int, seed: int, tick: int) -> None:
+    def run(self, smallest: int, limit: Limit, seed: int, tick: int) -> None:
         """Solve the model of one size."""
         lost = unseen(self.program, smallest)
-        until = time.perf_counter() + seconds
         most = None if self.objective is None else self.objective + lost
         model = build_model(self.program, smallest=smallest, tick=tick, most=most)
         if self.best is not None:
@@ -116,8 +113,8 @@ class _Search:
                 self.best, self.objective = found, latency
             self.record()
 
-        solver = _solver(until - time.perf_counter(), workers, seed, len(model.cp.proto.variables))
-        outcome = run(solver, model.cp, offer, prove)
+        solver = _solver(limit, seed, len(model.cp.proto.variables))
+        outcome = run(solver, model.cp, limit, offer, prove)
         assert outcome != "error", model.cp.validate()
         if outcome == "infeasible" and self.objective is not None:
             raise InputError(f"{self.program.name}: the initial plan breaks a rule")
@@ -225,8 +222,8 @@ def add_hint(model: Model, plan: MemoryPlan) -> None:
         model.cp.add_hint(variable, ticks)
 
 
-def _solver(seconds: float, workers: int, seed: int, variables: int) -> cp_model.CpSolver:
-    solver = new_solver(seconds, workers, seed)
+def _solver(limit: Limit, seed: int, variables: int) -> cp_model.CpSolver:
+    solver, workers = new_solver(limit, seed), limit.workers
     # The traffic of slow memory is a linear program (a residual network of 56 instructions, two workers: 0.04 % from the bound
     # after 30 s of computing time, without 9 %). From four workers on, CP-SAT's own portfolio holds some of either kind.
     if workers < 4:

@@ -16,10 +16,10 @@ METHODS: dict[str, str] = {
     "all-slow": "everything in slow memory",
     "xla": "one buffer after the other by benefit per square root of its bytes, as in XLA [xSAMPLES]",
     "random": "buffers one after the other in random order [xSAMPLES]",
-    "hill": "hill climbing on that order [SECONDS of CPU time (1s) or evaluations=N]",
-    "anneal": "simulated annealing on that order [SECONDS of CPU time (1s) or evaluations=N]",
-    "brkga": "biased random-key genetic algorithm on that order [SECONDS of CPU time (1s) or evaluations=N]",
-    "cpsat": "OR-Tools CP-SAT [SECONDS of wall time (10s), workers=N, hint=METHOD]",
+    "hill": "hill climbing on that order [SECONDS (1s) or evaluations=N]",
+    "anneal": "simulated annealing on that order [SECONDS (1s) or evaluations=N]",
+    "brkga": "biased random-key genetic algorithm on that order [SECONDS (1s) or evaluations=N]",
+    "cpsat": "OR-Tools CP-SAT [SECONDS (10s), workers=N, hint=METHOD]",
 }
 SAMPLED = ("xla", "random")
 SEARCHES = ("hill", "anneal", "brkga")

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.clock import now
 from dispatchgym.baselines.memory.pack.branch_search import OutOfTime, Search, static_orders
 from dispatchgym.baselines.memory.pack.branch_windows import explore_windows, new_window_tree
 from dispatchgym.baselines.memory.pack.greedy import FITS, ORDERS, Placer, best_of
@@ -81,7 +82,7 @@ class _Run:
 
     def __init__(self, packing: Packing, seconds: float, seed: int, priority: npt.ArrayLike | None) -> None:
         self.packing = packing
-        self.began, self.deadline, self.seconds = time.perf_counter(), time.thread_time() + seconds, seconds
+        self.began, self.deadline, self.seconds = now(), now() + seconds, seconds
         self.rng = np.random.default_rng(seed)
         self.nodes = 0
         self.bound = int(packing.lower_bound or 0)
@@ -102,12 +103,12 @@ class _Run:
             self.record()
 
     def record(self) -> None:
-        self.curve.append((time.perf_counter() - self.began, self.height, self.bound))
+        self.curve.append((now() - self.began, self.height, self.bound))
 
     def attempt(self, capacity: int, seconds: float) -> bool | None:
         """Whether there is a packing within `capacity` bytes; None if that is unknown after `seconds` more CPU-seconds."""
         unit = self.sections.unit
-        deadline = min(time.thread_time() + seconds, self.deadline)
+        deadline = min(now() + seconds, self.deadline)
         one = Search(self.packing, self.sections, self.orders, capacity // unit, deadline, self.rng)
         try:
             found = one.run()
@@ -131,7 +132,7 @@ class _Run:
     def lowest(self) -> Answer:
         """Halve the distance to the bound while that succeeds quickly, then lower the height by the smallest steps."""
         hopeful = self.bound  # every lower height has been tried already
-        while self.search and self.height > self.bound and time.thread_time() < self.deadline:
+        while self.search and self.height > self.bound and now() < self.deadline:
             hopeful = max(hopeful, self.bound)
             step = (self.height - hopeful) // 2 // self.sections.unit * self.sections.unit
             last = step <= 0

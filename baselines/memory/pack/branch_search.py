@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.clock import now
 from dispatchgym.baselines.memory.pack.branch_kernel import (
     DIVIDED,
     EXHAUSTED,
@@ -51,7 +51,7 @@ class Search:
     sections: Sections
     orders: list[LongArray]  # each of all buffers that need memory
     capacity: int
-    deadline: float  # of time.thread_time()
+    deadline: float  # of clock.now()
     rng: np.random.Generator
     nodes: int = 0
     offset: LongArray = field(default_factory=lambda: np.zeros(0, np.int64))  # (N,) units
@@ -90,7 +90,7 @@ class Search:
         self.nodes += int(tree.tally[NODES]) - before
         if status == SOLVED:
             self.offset = tree.offset // self.sections.unit
-        elif status == OPEN and time.thread_time() > self.deadline:
+        elif status == OPEN and now() > self.deadline:
             raise OutOfTime
         return int(status)
 
@@ -102,7 +102,7 @@ class Search:
             status = explore(p, tree, self.capacity, min(SLICE, limit), smallest)
             limit -= SLICE
             self.nodes += int(tree.tally[NODES]) - before
-            if status == OPEN and time.thread_time() > self.deadline:
+            if status == OPEN and now() > self.deadline:
                 raise OutOfTime
         return int(status)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dispatchgym.baselines.clock import Limit
 from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
 from dispatchgym.baselines.memory.pack.greedy import FITS, ORDERS, best_of
 from dispatchgym.baselines.memory.pack.sections import LongArray, unit_of
@@ -68,16 +68,16 @@ def build_model(packing: Packing, least: int, most: int, hint: LongArray, minimi
 
 
 def cpsat(packing: Packing, *, goal: str = "height", seconds: float = 10.0, workers: int = 1, seed: int = 0) -> Result:
-    """Find the lowest packing, or (goal "capacity") any within the capacity, in `seconds` wall seconds.
+    """Find the lowest packing, or (goal "capacity") any within the capacity, in `seconds` of the clock.
 
     The seconds include building the model. The search starts from the best greedy packing. An interrupt stops the solver
     and is raised.
     """
-    began = time.perf_counter()
+    limit = Limit(seconds, workers)
     offset, height = best_of(packing, [(name, fit) for name in ORDERS for fit in FITS])
     bound = least = int(packing.lower_bound or 0)
     notes = {"workers": workers}
-    curve = Curve(began)  # bytes
+    curve = Curve(limit)  # bytes
     spent = curve.record(height, bound)
     minimise = goal == "height"
     most = height if minimise or packing.capacity is None else packing.capacity
@@ -85,16 +85,17 @@ def cpsat(packing: Packing, *, goal: str = "height", seconds: float = 10.0, work
         status: Status = "optimal" if height == bound else "feasible"
         return Result(height, PackingPlan(offset), status, spent, bound, tuple(curve.points), notes)
     model = build_model(packing, least, most, offset, minimise)
-    solver = new_solver(seconds - (time.perf_counter() - began), workers, seed)
+    solver = new_solver(limit, seed)
     if minimise:
         outcome = run(
             solver,
             model.cp,
+            limit,
             lambda solution: curve.record(objective=round(solution.objective_value) * model.unit),
             lambda proved: curve.record(bound=max(least, round(proved) * model.unit)),
         )
     else:
-        outcome = run(solver, model.cp)
+        outcome = run(solver, model.cp, limit)
     if outcome in SOLVED:
         offset = model.offsets(solver)
         height = int((offset[packing.parts[:, 0]] + packing.parts[:, 4]).max(initial=0))

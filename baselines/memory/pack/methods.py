@@ -18,12 +18,11 @@ METHODS: dict[str, str] = {
     "conflicts": "most conflicts first (TVM) [xSAMPLES, fit=best|first]",
     "best-of-8": "the best of these four with either fit",
     "random": "any order [xSAMPLES, fit=first|best]",
-    "hill": "hill climbing on the order [SECONDS of CPU time (1s) or evaluations=N, fit=first|best]",
-    "anneal": "simulated annealing on the order [SECONDS of CPU time (1s) or evaluations=N, fit=first|best]",
-    "brkga": "biased random-key genetic algorithm (Gonçalves & Resende 2011) [SECONDS of CPU time (1s) or evaluations=N, "
-    "fit=first|best]",
-    "branch": "branch and bound after MiniMalloc (Moffitt 2023) [SECONDS of CPU time (10s), goal=capacity|height]",
-    "cpsat": "OR-Tools CP-SAT [SECONDS of wall time (10s), workers=N, goal=capacity|height]",
+    "hill": "hill climbing on the order [SECONDS (1s) or evaluations=N, fit=first|best]",
+    "anneal": "simulated annealing on the order [SECONDS (1s) or evaluations=N, fit=first|best]",
+    "brkga": "biased random-key genetic algorithm (Gonçalves & Resende 2011) [SECONDS (1s) or evaluations=N, fit=first|best]",
+    "branch": "branch and bound after MiniMalloc (Moffitt 2023) [SECONDS (10s), goal=capacity|height]",
+    "cpsat": "OR-Tools CP-SAT [SECONDS (10s), workers=N, goal=capacity|height]",
 }
 SEARCHES = ("hill", "anneal", "brkga")
 EXACT = ("branch", "cpsat")

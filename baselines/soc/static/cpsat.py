@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.clock import Limit
 from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
 from dispatchgym.baselines.result import Point, Status
 from dispatchgym.baselines.soc.static.list_scheduling import schedule
@@ -50,22 +50,23 @@ class Model:
 
 
 def plan(request: Request, *, seconds: float = 10.0, workers: int = 1, seed: int = 0, hint: str = "heft", bound: int = 0) -> Plan:
-    """Plan within `seconds` wall seconds, starting from the schedule of the heuristic `hint`.
+    """Plan within `seconds` of the clock, starting from the schedule of the heuristic `hint`.
 
     `bound` is a known lower bound on the objective. An interrupt stops the solver and is raised.
     """
-    began = time.perf_counter()
+    limit = Limit(seconds, workers)
     best = schedule(request, hint)
     window = windows(request, request.objective(best), bound)
-    curve = Curve(began)
+    curve = Curve(limit)
     spent = curve.record(request.objective(best), window.bound)
     if window.bound == request.objective(best):
         return Plan(best, window.bound, window.bound, "optimal", spent, tuple(curve.points))
     model = build_model(request, window, best)
-    solver = quick_solver(seconds - (time.perf_counter() - began), workers, seed)
+    solver = quick_solver(limit, seed)
     outcome = run(
         solver,
         model.cp,
+        limit,
         lambda solution: curve.record(objective=round(solution.objective_value)),
         lambda proved: curve.record(bound=max(window.bound, round(proved))),
     )
@@ -255,11 +256,11 @@ def _break_symmetry(
                     used = fresh
 
 
-def quick_solver(seconds: float, workers: int, seed: int) -> cp_model.CpSolver:
+def quick_solver(limit: Limit, seed: int) -> cp_model.CpSolver:
     """A solver with the parameters that suit these models."""
-    solver = new_solver(seconds, workers, seed)
+    solver = new_solver(limit, seed)
     # Linear relaxations only slow the search (random graphs of 30 to 60 tasks on 3 and 8 PEs, with one worker: proofs take a
     # tenth of the time without). From four workers on, CP-SAT's own portfolio holds some of either kind.
-    if workers < 4:
+    if limit.workers < 4:
         solver.parameters.linearization_level = 0
     return solver

@@ -20,7 +20,7 @@ METHODS: dict[str, str] = {
     "etf": "earliest finish next, of the tasks whose predecessors have ended by then (DS3)",
     "met": "every task on its fastest PE",
     "random": "any ready task on any PE [xSAMPLES]",
-    "cpsat": "OR-Tools CP-SAT [SECONDS of wall time (10s), workers=N, hint=METHOD]",
+    "cpsat": "OR-Tools CP-SAT [SECONDS (10s), workers=N, hint=METHOD]",
 }
 SAMPLED = ("heft", "cpop", "peft", "lookahead", "random")
 HINTS = tuple(name for name in METHODS if name != "cpsat")

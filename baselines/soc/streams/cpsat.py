@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ortools.sat.python import cp_model
 
+from dispatchgym.baselines.clock import Limit
 from dispatchgym.baselines.soc.static.cpsat import build_model, quick_solver, windows
 from dispatchgym.baselines.soc.static.planning_request import Request
 from dispatchgym.instances.soc.instance import StaticSchedule
@@ -22,7 +23,7 @@ def improve(request: Request, plan: StaticSchedule, *, seconds: float, workers: 
     if window.bound == goal:
         return plan, True
     model = build_model(request, window, plan)
-    solver = quick_solver(NO_LIMIT, workers, seed)
+    solver = quick_solver(Limit(NO_LIMIT, workers), seed)
     solver.parameters.max_deterministic_time = seconds * UNITS
     outcome = solver.solve(model.cp)
     if outcome in (cp_model.OPTIMAL, cp_model.FEASIBLE):
