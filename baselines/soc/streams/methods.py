@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
-from dispatchgym.baselines.soc.streams.rules import RULES, dispatch
+from dispatchgym.baselines.soc.streams.rules import DS3_RULES, RULES, TIES, dispatch
 from dispatchgym.instances.soc.instance import Stream
 
 METHODS: dict[str, str] = {
@@ -27,7 +27,8 @@ def check_method(text: Method | str) -> Method:
     else:
         if method.samples is not None:
             raise method.error("which of several runs is best is only known afterwards; a stream is met once")
-        method.accept()
+        method.accept(keys=("tie",) if method.name in DS3_RULES else ())
+        method.choice("tie", TIES)
     return method
 
 
@@ -39,7 +40,7 @@ def solve(stream: Stream, method: Method | str, *, seed: int = 0, workers: int =
     """
     m = check_method(method)
     if m.name in RULES:
-        return dispatch(stream, m.name, seed=seed)
+        return dispatch(stream, m.name, seed=seed, tie=m.choice("tie", TIES))
     from dispatchgym.baselines.soc.streams import rolling
 
     if m.name == "rolling-heft":

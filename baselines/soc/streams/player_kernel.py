@@ -13,7 +13,7 @@ from dispatchgym.envs.core.random import draw
 from dispatchgym.envs.core.rules import finished, objective, reset, step
 from dispatchgym.envs.soc.layout import Clock, Element, Instances, Live, Slot, State
 
-MET, EFT, ETF, STF, HEFT_RT, ROUND_ROBIN, RANDOM, PLAN = range(8)
+MET, EFT, ETF, STF, HEFT_RT, ROUND_ROBIN, RANDOM, PLAN, MET_DS3, STF_DS3 = range(10)
 
 
 class Record(NamedTuple):
@@ -22,9 +22,10 @@ class Record(NamedTuple):
     rule: Array  # (1,) number of the rule
     seed: Array  # (B,) int64 of the random numbers
     jobs: Array  # (B,) int32 jobs that the plan knows, -1 = begin an episode
-    free: Array  # (B, P) int32, overwritten
+    free: Array  # (B, P) int32, overwritten; with DS3's ties the tasks that the call has given each PE
     head: Array  # (B, P) int32 next place of each PE's queue
-    queue: Array  # (B, P, Q) int32 job * T + task of the planned tasks of each PE in their order, then -1
+    queue: Array  # (B, P, Q) int32 job * T + task of the planned tasks of each PE in their order, then -1;
+    # with DS3's ties the first one is the time of the call
     objective: Array  # (B,) int32 outcome: mean latency in nanoseconds
 
 
@@ -66,10 +67,14 @@ def by_rule(inst: Instances, s: State, b: int, r: Record, rule: int) -> int:
     pes = s.element.shape[1]
     if rule == HEFT_RT:
         expect_work(inst, s, b, w, r)
+    counts = rule == MET_DS3 or rule == STF_DS3
+    if counts and r.queue[b, 0, 0] != clock[Clock.NOW]:  # the first choice of a call of the scheduler
+        r.queue[b, 0, 0] = clock[Clock.NOW]
+        r.free[b, :] = 0
     best = -1
     lowest = 0.0
     tie = 0.0
-    in_order = rule == MET or rule == EFT or rule == ROUND_ROBIN
+    in_order = rule == MET or rule == MET_DS3 or rule == EFT or rule == ROUND_ROBIN
     for y in range(1 if in_order else clock[Clock.READY]):
         x = s.ready[b, y]
         row = s.live[b, x, Live.ROW]
@@ -96,8 +101,42 @@ def by_rule(inst: Instances, s: State, b: int, r: Record, rule: int) -> int:
                 lowest = first
                 tie = second
     r.head[b, 0] = best % pes + 1
+    if counts:
+        x = s.ready[b, best // pes]
+        best += ds3_tie(inst, s, b, w, r, x, best % pes) - best % pes
+        r.free[b, best % pes] += 1
     if rule == HEFT_RT:
         keep_order(s, b, s.ready[b, best // pes], best % pes)
+    return best
+
+
+def ds3_tie(inst: Instances, s: State, b: int, w: int, r: Record, x: int, fast: int) -> int:
+    """Of the PEs as fast as `fast` for live task x, the one that the released program of DS3 takes.
+
+    If some are idle and some busy, it drops as many as are busy, but counted from the first busy one on, so that idle ones can go
+    and busy ones stay. Of what is left it takes the one that this call of the scheduler has given the fewest tasks.
+    """
+    row = s.live[b, x, Live.ROW]
+    least = inst.seen[w, row, fast]
+    equal = 0
+    busy = 0
+    first = -1  # place of the first busy one among the equally fast
+    for p in range(s.element.shape[1]):
+        if inst.seen[w, row, p] == least:
+            if s.element[b, p, Element.RUNS] >= 0:
+                busy += 1
+                if first < 0:
+                    first = equal
+            equal += 1
+    drop = busy if busy < equal else 0
+    place = 0
+    best = -1
+    for p in range(s.element.shape[1]):
+        if inst.seen[w, row, p] == least:
+            kept = drop == 0 or place < first or place >= first + drop
+            if kept and (best < 0 or r.free[b, p] < r.free[b, best]):
+                best = p
+            place += 1
     return best
 
 
