@@ -14,7 +14,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TextIO, cast
 
@@ -27,9 +27,10 @@ from dispatchgym.baselines.method import MAX_WORKERS, Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import report, runner, tables
 from dispatchgym.evaluation.bounds import read_bounds
+from dispatchgym.evaluation.loading import load_instances, remark
 from dispatchgym.evaluation.output import Output
 from dispatchgym.evaluation.results import Pair, Results, Row, judge, key
-from dispatchgym.family import Family, digest
+from dispatchgym.family import Family
 from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
@@ -197,7 +198,9 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
 
 
 def _remark(problem: Family, pairs: list[Pair]) -> None:
-    """Say, on stderr, which policies are asked to play what they were not trained on."""
+    """Say, on stderr, which instances have other names than in their files, and which policies were not made for theirs."""
+    if line := remark({pair.instance.name: pair.source for pair in pairs if pair.renamed}.items()):
+        print(printable(f"note: {line}", 300), file=sys.stderr)
     asked: dict[str, list[Any]] = {}
     for pair in pairs:
         asked.setdefault(pair.method.text, []).append(pair.instance)
@@ -241,26 +244,12 @@ def plan(problem: Family, options: Options, objects: Sequence[Any] = ()) -> list
     loaded = load_instances(problem, [*problem.expand(options.instances, options.extra), *objects])
     own = read_bounds(options.bounds, loaded) if options.bounds else {}
     for name, (lower, upper) in own.items():
-        what, instance, content = loaded[name]
-        loaded[name] = what, dataclasses.replace(instance, lower_bound=lower, best_known=upper), content
+        loaded[name].instance = dataclasses.replace(loaded[name].instance, lower_bound=lower, best_known=upper)
     return [
-        Pair(instance, content, problem.group(what, instance), method, weights[method.text])
+        Pair(one.instance, one.digest, problem.group(one.what, one.instance), method, weights[method.text], one.what, one.renamed)
         for method in methods
-        for what, instance, content in loaded.values()
+        for one in loaded.values()
     ]
-
-
-def load_instances(problem: Family, asked: Iterable[Any]) -> dict[str, tuple[str, Any, str]]:
-    """name -> what was asked for, the instance, its digest. InputError if two have one name; objects are taken as they are."""
-    loaded: dict[str, tuple[str, Any, str]] = {}
-    for what in asked:
-        instance = problem.load(what) if isinstance(what, str) else what
-        content = digest(instance)
-        said = what if isinstance(what, str) else instance.name
-        first = loaded.setdefault(instance.name, (said, instance, content))
-        if first[2] != content:
-            raise InputError(f"{first[0]} and {said} are different instances, both called '{instance.name}'; rename one")
-    return loaded
 
 
 def _check_method(problem: Family, method: Method) -> str | None:

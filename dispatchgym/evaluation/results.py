@@ -39,6 +39,8 @@ class Pair:
     group: Group
     method: Method
     weights: str | None = None  # hash of the weights that the method loads
+    source: str = ""  # what was asked for
+    renamed: bool = False  # whether the instance has another name than its file gives it
 
     @property
     def key(self) -> Key:
@@ -101,6 +103,7 @@ def judge(
         "digest": pair.digest,
         "weights": pair.weights,
         "version": version,
+        "source": pair.source,
     }
 
 

@@ -86,6 +86,7 @@ FIELDS = {
     "digest": Field("text", "hash of the instance's content"),
     "weights": Field("text", "hash of what the method loads: weights, an own function, files", null=True),
     "version": Field("text", "of dispatchgym"),
+    "source": Field("text", "what was asked for: a name or a file", optional=True),
     "schedule": Field("text", "file of the schedule, relative to the folder; null = none", null=True, optional=True),
 }
 

@@ -250,13 +250,39 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
     assert capsys.readouterr().err == f"error: --out {tmp_path / 'file' / 'out'}: cannot be written: Not a directory\n"
 
 
-def test_two_instances_of_one_name_are_refused(tmp_path):
-    for folder, duration in (("a", 5), ("b", 6)):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "same.txt").write_text(f"1 1\n0 {duration}\n")
-    options = evaluate.Options((f"{tmp_path}/a/same.txt", f"{tmp_path}/b/same.txt"), ("spt",), tmp_path / "out")
-    with pytest.raises(InputError, match="both called 'same'"):
-        evaluate.plan(JOBSHOP, options)
+def shop(path, duration, name=None):
+    path.parent.mkdir(exist_ok=True, parents=True)
+    data = {"name": name, "jobs": [[[0, duration]]]}
+    named = {key: value for key, value in data.items() if value is not None}
+    path.write_text(json.dumps(named) if path.suffix == ".json" else f"1 1\n0 {duration}\n")
+    return str(path)
+
+
+def test_instances_that_share_a_name_are_called_by_their_files_or_else_by_their_paths(tmp_path, capsys):
+    files = [shop(tmp_path / folder / "same.txt", k + 5) for k, folder in enumerate(("a", "b"))]
+    copy = shop(tmp_path / "c" / "copy.txt", 5)
+    alone = shop(tmp_path / "d" / "other.txt", 9)
+    rows = evaluate.evaluate(JOBSHOP, evaluate.Options((*files, copy, alone), ("spt",), tmp_path / "out"))
+    assert [row["instance"] for row in rows] == [*files, "copy", "other"]
+    assert [row["source"] for row in rows] == [*files, copy, alone]
+    assert [row["objective"] for row in rows] == [5, 6, 5, 9]
+    said = capsys.readouterr().err
+    assert said.startswith(f"note: 2 instances are called by file or path, as others have the same name: '{files[0]}' is")
+    again = evaluate.evaluate(JOBSHOP, evaluate.Options((*files, copy, alone), ("spt",), tmp_path / "out", resume=True))
+    assert again == rows
+
+
+def test_files_that_give_one_name_to_different_instances_are_called_by_their_own_names(tmp_path):
+    from dispatchgym.evaluation.loading import load_instances
+
+    files = {name: [k] for k, name in enumerate(("x", "y", "z"))}
+    card = dataclasses.replace(
+        JOBSHOP, load=lambda what: JobShop(np.array([[0]]), np.array([[files[what[-6]][0] + 1]]), name="blast")
+    )
+    paths = [shop(tmp_path / f"{name}.json", 1) for name in files]
+    assert list(load_instances(card, paths)) == ["x", "y", "z"]
+    with pytest.raises(InputError, match="both called 'one'"):
+        load_instances(card, [JobShop(one, one + k, name="one") for k in (1, 2)])
 
 
 def test_results_of_another_seed_are_not_mixed_in(finished, capsys):
