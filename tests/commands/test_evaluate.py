@@ -276,9 +276,8 @@ def test_files_that_give_one_name_to_different_instances_are_called_by_their_own
     from dispatchgym.evaluation.loading import load_instances
 
     files = {name: [k] for k, name in enumerate(("x", "y", "z"))}
-    card = dataclasses.replace(
-        JOBSHOP, load=lambda what: JobShop(np.array([[0]]), np.array([[files[what[-6]][0] + 1]]), name="blast")
-    )
+    one = np.array([[0]])
+    card = dataclasses.replace(JOBSHOP, load=lambda what: JobShop(one, one + files[what[-6]][0] + 1, name="blast"))
     paths = [shop(tmp_path / f"{name}.json", 1) for name in files]
     assert list(load_instances(card, paths)) == ["x", "y", "z"]
     with pytest.raises(InputError, match="both called 'one'"):
