@@ -257,7 +257,7 @@ def _unknown(text: str) -> InputError:
     generators = {**_GENERATORS, **_CHIPS}
     sets = (*SETS, *WORKLOAD_SETS)
     known = f"sets are {', '.join(sets)}; streams are {', '.join(PRESETS)}; generated are {', '.join(generators)}"
-    return unknown(text, (*_NAMES, *sets), known, generators, suffixes=(".json",))
+    return unknown(text, (*_NAMES, *sets), known, generators, suffixes=(".json", ".dot", ".gv", ".stg"))
 
 
 def _pair(what: str) -> StaticDag:

@@ -1,7 +1,7 @@
 """SoC files: applications, platforms, workloads and static graphs in JSON, told apart by their `format`.
 
-`soc-job/1`, `soc-platform/1`, `soc-workload/1` and `static-het-dag/1` are described in `data/soc/README.md`. A WfCommons workflow
-(WfFormat 1.5, see `soc_workflow`) is read as a static graph.
+`soc-job/1`, `soc-platform/1`, `soc-workload/1` and `static-het-dag/1` are described in `data/soc/README.md`. Static graphs are
+also read from WfCommons workflows (see `workflow.py`) and from DOT and STG files (see `text_graphs.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.json_fields import Field, shown
 from dispatchgym.instances.json_fields import parse as parse_json
+from dispatchgym.instances.soc import text_graphs
 from dispatchgym.instances.soc import workflow as soc_workflow
 from dispatchgym.instances.soc.instance import (
     MAX_HORIZON,
@@ -48,6 +49,8 @@ def read(path: str | Path) -> Readable:
 
 def parse(text: str, source: str, folder: Path | None = None) -> Readable:
     """What `text` holds; `source` is the file name that errors show, and file names in it are relative to `folder`."""
+    if (graph := text_graphs.read(text, source)) is not None:
+        return graph
     data = parse_json(text, source)
     if "format" not in data and "workflow" in data:
         return soc_workflow.workflow(data)
@@ -68,8 +71,8 @@ def read_platform(path: str | Path) -> Platform:
 
 
 def read_static(path: str | Path) -> StaticDag:
-    """The static graph in a file: `static-het-dag/1`, or a WfCommons workflow with the default PEs of `soc_workflow`."""
-    return _only(StaticDag, path, "a static graph (static-het-dag/1 or WfFormat)")
+    """The static graph in a file: `static-het-dag/1`, or a workflow, DOT or STG file with the PEs of `workflow.py`."""
+    return _only(StaticDag, path, "a static graph (static-het-dag/1, WfFormat, DOT or STG)")
 
 
 def read_workload(path: str | Path) -> Workload:
