@@ -3,6 +3,7 @@
 Packing: a header, then one buffer a line. Columns, in any order: `id` (also `buffer`, `buffer_id`); `lower` (also `start`,
 `begin`), first time of life; `upper`, end of life, exclusive, or instead of it `end`, the last time of life, inclusive; `size`;
 optionally `alignment`, `hint` (offset to try first; empty or -1 = none), `gaps` and `offset` (of a solution; passed over).
+Buffers of 0 bytes or with lives of length 0 are left out, with a note.
 Gaps are separated by spaces: `7-9` needs no memory at [7, 9), `7-9@2:5` only the addresses [2, 5) of its own; in a file with
 `end` the second time is inclusive there too. The capacity stands in the file name: `A.1048576.csv`.
 
@@ -42,6 +43,7 @@ from dispatchgym.instances.memory.instance import (
     Packing,
     latency_bound,
 )
+from dispatchgym.instances.notes import note
 
 FORMAT = "dispatchgym-memory-program"
 VERSION = 1
@@ -101,12 +103,25 @@ def parse_packing(text: str, source: str, capacity: int | None = None) -> Packin
     for i, row in rows.items():
         if first.setdefault(row["id"], i) != i:
             raise InputError(f"{source} line {i}: id {shown(row['id'])} is given twice, first in line {first[row['id']]}")
+    rows = _needed(source, rows)
     try:
         return _packing(list(rows.values()), name, capacity)
     except InputError as error:
         for i, row in rows.items():
             _packing([row], f"{source} line {i}", capacity)  # of the buffer that is at fault, this raises
         raise InputError(f"{source}: {error}") from None
+
+
+def _needed(source: str, rows: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The rows without buffers of 0 bytes or with lives of length 0, which traces have and which need no memory."""
+    kept = {i: row for i, row in rows.items() if row["size"] != 0 and row["lower"] != row["upper"]}
+    gone = [row["id"] for i, row in rows.items() if i not in kept]
+    if not kept:
+        raise InputError(f"{source}: has only buffers of 0 bytes or with lives of length 0")
+    if gone:
+        are = "1 buffer" if len(gone) == 1 else f"{len(gone)} buffers"
+        note(f"{source}: {are} of 0 bytes or with a life of length 0 left out, as {shown(gone[0])}")
+    return kept
 
 
 def _split(file: str) -> tuple[str, int | None]:

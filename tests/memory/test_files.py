@@ -111,8 +111,8 @@ def test_the_capacity_is_the_given_one_else_that_in_the_file_name(tmp_path: Path
         (HEADER + "a,٣,1,4\n", "p.csv line 2: lower '٣' is not a whole number"),
         (HEADER + f"a,0,{2**63},4\n", f"p.csv line 2: upper {2**63} is not between {-LIMIT} and {LIMIT}"),
         (HEADER + "a,0," + "9" * 5000 + ",4\n", f"p.csv line 2: upper {'9' * 40} is not between {-LIMIT} and {LIMIT}"),
-        (HEADER + "a,0,1,4\nb,5,5,4\n", "p.csv line 3: buffer b: upper 5 is not above lower 5"),
-        (HEADER + "a,0,1,4\nb,0,5,0\n", f"p.csv line 3: buffer b: size 0 is not between 1 and {MAX_BYTES}"),
+        (HEADER + "a,0,1,4\nb,5,4,4\n", "p.csv line 3: buffer b: upper 4 is not above lower 5"),
+        (HEADER + "a,0,1,0\nb,5,5,7\n", "p.csv: has only buffers of 0 bytes or with lives of length 0"),
         (HEADER + "a,0,1,4\n b ,0,5,-1\n", f"p.csv line 3: buffer b: size -1 is not between 1 and {MAX_BYTES}"),
         (HEADER + "a,0,1,4\nb,0,1,4\na,2,3,4\n", "p.csv line 4: id 'a' is given twice, first in line 2"),
         (HEADER + " ,0,1,4\n", "p.csv line 2: id '' is not a text of 1 to 200 printable characters"),
@@ -140,6 +140,17 @@ def test_a_capacity_that_is_none_or_too_small_is_refused() -> None:
     for source, capacity in (("p.0.csv", None), ("p.99999999999999999999.csv", None), ("p.csv", -1)):
         with pytest.raises(InputError, match=rf"^{source}: capacity -?\d+ is not between 1 and {MAX_BYTES}$"):
             parse_packing(HEADER + "a,0,1,7\n", source, capacity)
+
+
+def test_buffers_that_need_no_memory_are_left_out_with_a_note(caplog) -> None:
+    found = parse_packing(HEADER + "a,0,9,4\nb,0,5,0\nc,7,7,4\nd,3,6,5\n", "trace.csv")
+    assert found.ids == ("a", "d")
+    assert found.size.tolist() == [4, 5]
+    assert found.lower_bound == 9
+    said = "note: trace.csv: 2 buffers of 0 bytes or with a life of length 0 left out, as 'b'"
+    assert [record.message for record in caplog.records] == [said]
+    inclusive = parse_packing("id,lower,end,size\na,0,9,4\nb,5,4,4\n", "x.csv")
+    assert inclusive.ids == ("a",)
 
 
 def test_sizes_that_add_up_to_too_much_are_an_error_of_the_file() -> None:
