@@ -199,7 +199,7 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
 
 def _remark(problem: Family, pairs: list[Pair]) -> None:
     """Say, on stderr, which instances have other names than in their files, and which policies were not made for theirs."""
-    if line := remark({pair.instance.name: pair.source for pair in pairs if pair.renamed}.items()):
+    if line := remark(list(dict.fromkeys(pair.instance.name for pair in pairs if pair.renamed))):
         print(printable(f"note: {line}", 300), file=sys.stderr)
     asked: dict[str, list[Any]] = {}
     for pair in pairs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,10 @@ def _name_of_file(one: Loaded) -> str:
     return Path(path).stem + ("" if number is None else f"#{number}")
 
 
-def remark(loaded: Iterable[tuple[str, str]]) -> str:
-    """A line on instances, as (name, what was typed), that are not called as their files call them; "" if there is none."""
-    pairs = list(loaded)
-    if not pairs:
+def remark(names: Sequence[str]) -> str:
+    """A line on instances with these `names`, which are not those that their files give; "" if there is none."""
+    if not names:
         return ""
-    name, what = pairs[0]
-    are = "1 instance is" if len(pairs) == 1 else f"{len(pairs)} instances are"
-    return f"{are} called by file or path, as others have the same name: '{name}' is {what}; results.jsonl has every `source`"
+    are = "1 instance is" if len(names) == 1 else f"{len(names)} instances are"
+    why = "called by file or path, as others have the same name"
+    return f"{are} {why}; the first is now '{names[0]}'; results.jsonl has each `source`"

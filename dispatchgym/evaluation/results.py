@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,7 +206,7 @@ class Results:
     def _rewrite(self, rows: Iterable[Row]) -> None:
         write_text(self.log, "".join(_line(row) for row in rows))
 
-    def keep(self, pairs: Iterable[Pair], *, seed: int, cores: int, clock: str = "cpu") -> set[Key]:
+    def keep(self, pairs: Sequence[Pair], *, seed: int, cores: int, clock: str = "cpu") -> set[Key]:
         """The keys of `pairs` that are finished; lines about errors and about instances or weights of old are dropped.
 
         Raises InputError when the folder was made with another seed, number of cores or clock, as means over both say nothing.
@@ -220,6 +220,7 @@ class Results:
                 if row.get(name, asked) != asked:  # lines of before do not say by which clock they are
                     held = f"--out {self.out}: holds results with {option} {row[name]}"
                     raise InputError(f"{held}, not {asked}; choose another folder")
+        self._follow(pairs)
         digests = {pair.instance.name: pair.digest for pair in pairs}
         weights = {pair.method.text: pair.weights for pair in pairs}
         wanted = {pair.key for pair in pairs}
@@ -235,6 +236,21 @@ class Results:
             self._rewrite(kept)
             self.rows = kept
         return {key(row) for row in kept} & wanted
+
+    def _follow(self, pairs: Iterable[Pair]) -> None:
+        """Give the lines of an instance that has another name now, as another one has joined it, that name."""
+        names = {(pair.source, pair.digest): pair.instance.name for pair in pairs if pair.source}
+        moved = [
+            row for row in self.rows if names.get((row.get("source", ""), row["digest"]), row["instance"]) != row["instance"]
+        ]
+        for row in moved:
+            before = self.schedule_path(row)
+            row["instance"] = names[row["source"], row["digest"]]
+            if row.get("schedule") is not None and os.path.lexists(before):
+                os.replace(before, self.schedule_path(row))
+                row["schedule"] = self.schedule_path(row).relative_to(self.out).as_posix()
+        if moved:
+            self._rewrite(self.rows)
 
     def _set_aside(self, rows: list[Row], digests: dict[str, str]) -> None:
         """Move results of instances or weights that have changed, and their schedules, to a folder of their own."""

@@ -91,7 +91,10 @@ def draw_utilisation(axes: Axes, bars: npt.NDArray[np.int64], rows: int, left: i
     scale = axes.figure.colorbar(image, ax=axes, pad=0.01, aspect=30, format=lambda x, _: f"{100 * x:.0f} %")
     scale.ax.tick_params(length=0, labelsize=8, colors=INK)
     scale.outline.set_visible(False)
-    scale.set_label(f"share of time busy, in intervals of {(edges[-1] - edges[0]) / INTERVALS:.4g}", fontsize=8, color=INK)
+    each = (edges[-1] - edges[0]) / INTERVALS
+    scale.set_label(
+        f"share of time busy, in intervals of {f'{each:,.0f}' if each >= 10 else f'{each:.3g}'}", fontsize=8, color=INK
+    )
 
 
 def draw_marks(axes: Axes, marks: dict[str, int], end: int | None, what: str) -> None:
@@ -131,6 +134,7 @@ def style_gantt(axes: Axes, machines: int, title: str, subtitle: str) -> None:
     named = range(0, machines, 1 + machines // 100)
     axes.set_yticks(named, [f"M{m}" for m in named])
     axes.set_xlabel("time (ticks)", fontsize=9, color=INK)
+    axes.ticklabel_format(axis="x", style="plain", useOffset=False)
     axes.grid(axis="x", color="white", linewidth=1.0)
     axes.set_axisbelow(True)
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", color=INK, pad=26)

@@ -67,6 +67,17 @@ def test_an_anytime_chart_shows_the_unit_that_its_axis_names(family: Any, object
     assert family.objective_text(objective) == (shown if family is JOBSHOP else f"{shown} {family.unit}")
 
 
+def test_charts_name_the_clock_of_the_run() -> None:
+    style = plots.styles(["spt"])
+    for clock, label in (("cpu", "CPU time"), ("wall", "wall time")):
+        anytime = charts.anytime(JOBSHOP, Bounded("x"), {"spt": [(0.1, 9, None)]}, style, clock)
+        assert anytime.axes[0].get_xlabel() == label
+        rows = [row("a", "spt", 1100, "2x2", seconds=2.0, cpu_seconds=0.5, clock=clock)]
+        axes = charts.gap_against_time(JOBSHOP, rows, style).axes[0]
+        assert axes.get_xlabel() == f"{label} an instance"
+        assert axes.lines[0].get_xdata()[0] == (0.5 if clock == "cpu" else 2.0)
+
+
 def test_a_method_far_above_all_others_does_not_rule_the_gap_axis() -> None:
     assert charts.upper_end([[1.0], [5.0], [8.0], [10.0]]) == 12.5
     assert charts.upper_end([[0.5], [1.0], [2.0], [200.0]]) == 2.5

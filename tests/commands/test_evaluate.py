@@ -267,9 +267,23 @@ def test_instances_that_share_a_name_are_called_by_their_files_or_else_by_their_
     assert [row["source"] for row in rows] == [*files, copy, alone]
     assert [row["objective"] for row in rows] == [5, 6, 5, 9]
     said = capsys.readouterr().err
-    assert said.startswith(f"note: 2 instances are called by file or path, as others have the same name: '{files[0]}' is")
+    assert said.startswith("note: 2 instances are called by file or path, as others have the same name; the first is now '")
+    assert files[0] in said
     again = evaluate.evaluate(JOBSHOP, evaluate.Options((*files, copy, alone), ("spt",), tmp_path / "out", resume=True))
     assert again == rows
+
+
+def test_results_follow_an_instance_that_is_called_otherwise_when_another_one_joins_it(tmp_path):
+    files = [shop(tmp_path / folder / "same.txt", k + 5) for k, folder in enumerate(("a", "b"))]
+    out = tmp_path / "out"
+    (alone,) = evaluate.evaluate(JOBSHOP, evaluate.Options(tuple(files[:1]), ("spt",), out))
+    assert alone["instance"] == "same"
+    rows = evaluate.evaluate(JOBSHOP, evaluate.Options(tuple(files), ("spt",), out, resume=True))
+    assert [(row["instance"], row["objective"]) for row in rows] == [(files[0], 5), (files[1], 6)]
+    assert rows[0]["seconds"] == alone["seconds"]  # it was not solved again
+    assert sorted(path.name for path in (out / "schedules").iterdir()) == sorted(Path(row["schedule"]).name for row in rows)
+    with record.Results(out, "jobshop", resume=True) as results:
+        assert all(results.read_schedule(row) is not None for row in results.rows)
 
 
 def test_files_that_give_one_name_to_different_instances_are_called_by_their_own_names(tmp_path):

@@ -134,3 +134,14 @@ def test_many_edges_are_left_out_but_those_of_the_chain():
     schedule = StaticSchedule(order % 8, 2000 * order)
     lines = [c for c in draw_static(dag, schedule).axes[0].collections if type(c).__name__ == "LineCollection"]
     assert sum(len(c.get_segments()) for c in lines) == 0  # no task starts as soon as it can
+
+
+def test_more_than_2000_tasks_are_shown_as_utilisation():
+    count = 2001
+    dag = StaticDag(np.full((count, 2), 3, np.int32), np.zeros((0, 3), np.int32), name="many")
+    pe = np.arange(count) % 2
+    figure = draw_static(dag, StaticSchedule(pe, 3 * (np.arange(count) // 2)))
+    shares = np.asarray(figure.axes[0].images[0].get_array())
+    assert shares.shape == (2, 240)
+    assert shares[:, :235] == pytest.approx(1.0)
+    assert not figure.axes[0].patches
