@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dispatchgym.agents.checkpoint import MOST
-from dispatchgym.agents.settings import PPOConfig, TrainConfig
+from dispatchgym.agents.settings import TrainConfig, parts
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ BOUNDS = {
     "hard": Between(0, 1),
     "instances": Between(1, 4096),
     "samples": Between(2, 65536),  # episodes are compared with each other
+    "reuse": Between(1, 1000),
     "rate": Between(0, 10, open=True),
+    "weight_decay": Between(0, 10),
     "average": Between(0, 0.999999),
     "width": Between(1, MOST["width"]),
     "layers": Between(1, MOST["layers"]),
@@ -51,6 +54,9 @@ BOUNDS = {
     "entropy": Between(0, 1e3),
     "gae_decay": Between(0, 1),
     "kl_stop": Between(0, 1e6),
+    "pairs": Between(1, 65535),
+    "rounds": Between(1, 65536),
+    "shift": Between(0, 100),
 }
 MOST_EPISODES = 2**20  # of an iteration
 
@@ -59,7 +65,7 @@ def validate(config: TrainConfig) -> None:
     """InputError for settings that cannot be trained with."""
     if (config.minutes is None) == (config.steps is None):
         raise InputError("give either --minutes or --steps")
-    for part in (config, config.ppo):
+    for part in parts(config):
         for field in fields(part):
             value: Any = getattr(part, field.name)
             bound = BOUNDS.get(field.name)
@@ -67,8 +73,11 @@ def validate(config: TrainConfig) -> None:
                 raise InputError(f"{option(field.name)} must be {bound}, not {value}")
     if config.instances * config.samples > MOST_EPISODES:
         raise InputError(f"--instances {config.instances} times --samples {config.samples} is more than {MOST_EPISODES} episodes")
-    if config.ppo.advantage not in ("group", "gae"):
-        raise InputError(f"--advantage must be group or gae, not {config.ppo.advantage!r}")
+    for part in parts(config):
+        for name, kind in get_type_hints(type(part)).items():
+            names = get_args(kind) if get_origin(kind) is Literal else (getattr(part, name),)
+            if getattr(part, name) not in names:
+                raise InputError(f"{option(name)} must be {' or '.join(names)}, not {shown(getattr(part, name))}")
 
 
 def option(name: str) -> str:
@@ -79,4 +88,4 @@ def option(name: str) -> str:
 def bounded() -> set[str]:
     """The names of all settings that are numbers."""
     numbers = ("int", "float", "int | None", "float | None")
-    return {field.name for part in (TrainConfig, PPOConfig) for field in fields(part) if field.type in numbers}
+    return {field.name for part in parts(TrainConfig()) for field in fields(part) if field.type in numbers}

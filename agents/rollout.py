@@ -7,7 +7,7 @@ policy's, or any schedule's) into what the learners need.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,6 +194,11 @@ class Rollout:
             self._launch["recall"](count, *arrays, encode_every)
         graph = union(graphs, self.sizes) if graphs else self.graph()
         return graph, Choices(x.features, x.task, x.resource, x.decision, x.context), x
+
+    def run(self, entry: Callable[..., None], arrays: Any) -> None:
+        """Call another kernel function, of (b, instances, state, workspace, record, arrays), for all copies."""
+        launch = compile_entries((entry,), self.target, kernel=self.problem.kernel)[entry.__name__]
+        launch(self.copies, self._instances, self._state, self._work, self._record, arrays)
 
     def _start_over(self) -> None:
         """All copies in their first state, with an empty record."""

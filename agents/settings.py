@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,32 @@ class PPOConfig:
 
 
 @dataclass(frozen=True)
+class PreferenceConfig:
+    """Preference optimisation over ranked samples (Liao et al. 2025)."""
+
+    pairs: int = 8
+    """Samples of each instance that --learner preference compares with the best, at even ranks; at most --samples less 1."""
+
+
+@dataclass(frozen=True)
+class WithoutReplacementConfig:
+    """Samples without replacement (Pirnay & Grimm 2024)."""
+
+    rounds: int = 4
+    """Rounds in which --learner without-replacement draws its --samples; a round repeats no episode of the earlier ones."""
+    shift: float = 0.3
+    """What a round adds to the log-probability of an episode's decisions for each standard deviation that the episode was
+    better than the mean; 0 = the policy as it is."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """All that decides a run, beside the options that only its family has."""
 
-    learner: Literal["ppo", "self-label", "sb3"] = "ppo"
+    learner: Literal["ppo", "self-label", "preference", "reinforce", "without-replacement", "sb3"] = "ppo"
     """ppo: proximal policy optimisation. self-label: cross-entropy on the best sample of each instance.
+    preference: the best sample is preferred to others (BOPO). reinforce: REINFORCE with the greedy episode as baseline (ReMax).
+    without-replacement: cross-entropy on the best of samples without replacement, drawn in rounds (Gumbeldore).
     sb3: MaskablePPO of sb3-contrib on the same network (extra 'sb3'; slow, for comparison)."""
     minutes: float | None = None
     """Minutes to train, resumed parts included (10 if --steps is not given either)."""
@@ -57,10 +78,17 @@ class TrainConfig:
     """Instances a batch."""
     samples: int = 32
     """Episodes of each instance."""
+    reuse: int = 1
+    """Updates on each batch of self-label, preference and without-replacement (ppo: --epochs)."""
     rate: float = 1e-3
     """Learning rate."""
-    schedule: Literal["wsd", "linear"] = "wsd"
-    """Learning rate: warm-up, stable, decay over the last 40 %; or straight to zero."""
+    schedule: Literal["wsd", "linear", "rex", "cosine", "constant"] = "wsd"
+    """Learning rate. wsd: warm-up, stable, decay over the last 40 %. linear: straight to zero. rex, cosine: warm-up, then a decay
+    that is slow at first. constant: warm-up, then the same, as suits --optimizer schedulefree."""
+    optimizer: Literal["adamw", "schedulefree"] = "adamw"
+    """adamw; or schedulefree, schedule-free AdamW, whose average of the weights is saved in place of --average."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay of the optimiser."""
     average: float = 0.98
     """Decay of the moving average of weights that is saved; 0 = off."""
     width: int = 64
@@ -80,7 +108,14 @@ class TrainConfig:
     imitate_repeats: int = 4
     """Updates in each of them: demonstrations are expensive, so new and earlier ones are used several times."""
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    preference: PreferenceConfig = field(default_factory=PreferenceConfig)
+    without_replacement: WithoutReplacementConfig = field(default_factory=WithoutReplacementConfig)
     log_every: float = 20.0
     """Seconds between log lines (iterations, with --steps)."""
     save_every: float = 60.0
     """Seconds between checkpoints."""
+
+
+def parts(config: TrainConfig) -> tuple[Any, ...]:
+    """The settings themselves, and those of each learner in them."""
+    return (config, *(value for value in vars(config).values() if is_dataclass(value)))

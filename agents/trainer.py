@@ -17,9 +17,11 @@ import torch
 
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.bounds import validate
-from dispatchgym.agents.learners import Batch, Forward, accelerated, imitate, optimiser_step, ppo, self_label
+from dispatchgym.agents.learners import LEARNERS, Forward, Turn, accelerated, imitate, optimiser_step
 from dispatchgym.agents.network import Policy, PolicyConfig
+from dispatchgym.agents.optimisers import OPTIMISERS
 from dispatchgym.agents.rollout import Rollout
+from dispatchgym.agents.schedules import rate_at
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.agents.training import Training
 from dispatchgym.envs.core.contract import Sizes
@@ -30,7 +32,6 @@ from dispatchgym.instances.names import printable
 
 VALIDATION_SEED = 2**31  # far from every training stream
 KEPT_DEMONSTRATIONS = 200  # pools whose expert schedules are kept
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what Adam keeps of a parameter
 MAX_LOG = 64 * 2**20  # bytes of log.jsonl
 
 
@@ -66,7 +67,8 @@ class Trainer:
         if initial is not None:
             self._start_from(initial)
         self.average.load_state_dict(self.policy.state_dict())
-        self.optimiser = torch.optim.Adam(self.policy.parameters(), config.rate)
+        self._kind = OPTIMISERS[config.optimizer]
+        self.optimiser = self._kind.make(self.policy.parameters(), config.rate, config.weight_decay)
         self.forward: Forward = accelerated(self.policy, config.precision, config.compile, self.device.type)
         self.iteration, self.episodes, self.seconds = 0, 0, 0.0
         self._demonstrations: list[tuple[list[Any], Any]] = []  # instances and the expert's schedules of them
@@ -134,6 +136,7 @@ class Trainer:
         rollout.load(pool)
         rollout.play(self.policy, np.arange(2), np.arange(2))
         rollout.recall(encode_every=self.config.encode_every)
+        LEARNERS[self.config.learner].warm(rollout)
 
     def progress(self) -> float:
         """Share of the budget that is spent."""
@@ -149,16 +152,20 @@ class Trainer:
         pool = self.training.draw(rng, c.instances, self.sizes, c.hard)
         if self.expert is not None and self.iteration < c.imitate_steps:
             return self._imitate(pool, self.expert, step, rng)
-        rollout = self.rollout(self.training.problem.sizes(pool), c.instances * c.samples)
-        rollout.load(pool)
-        rows = np.repeat(np.arange(c.instances), c.samples)
-        rollout.play(self.policy, rows, rng.integers(2**62, size=rollout.copies))
-        self.episodes += rollout.copies
-        batch = Batch(rollout, c.samples, c.encode_every)
-        if c.learner == "self-label":
-            return self_label(self.forward, batch, step)
-        order = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        return ppo(self.forward, batch, step, c.ppo, order)
+        self.episodes += c.instances * c.samples
+        return LEARNERS[c.learner].learn(self._turn(pool, step, rng))
+
+    def _turn(self, pool: list[Any], step: Any, rng: np.random.Generator) -> Turn:
+        """What a learner has on these instances."""
+        sizes = self.training.problem.sizes(pool)
+        packed = self.training.problem.pack(pool, sizes)
+
+        def loaded(each: int) -> Rollout:
+            rollout = self.rollout(sizes, len(pool) * each)
+            rollout.load(packed)
+            return rollout
+
+        return Turn(self.policy, self.forward, loaded, len(pool), step, self.config, rng)
 
     def _imitate(self, pool: list[Any], expert: Expert, step: Any, rng: np.random.Generator) -> dict[str, float]:
         """Cross-entropy steps towards the expert's schedules of every instance of the pool, then of some earlier pools.
@@ -257,6 +264,10 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
+        if self._kind.average:
+            for slow, fast in zip(self.average.parameters(), self.policy.parameters(), strict=True):
+                slow.copy_(self.optimiser.state.get(fast, {}).get(self._kind.average, fast))
+            return
         # A young average would remember the random start, so its memory grows with the run.
         decay = min(self.config.average, self.iteration / (self.iteration + 10.0))
         for slow, fast in zip(self.average.parameters(), self.policy.parameters(), strict=True):
@@ -298,18 +309,19 @@ class Trainer:
         self._trim_log()
 
     def _load_optimiser(self, path: Path, tensors: dict[str, torch.Tensor]) -> None:
-        """Adam's moments; InputError unless they are those of this network's parameters."""
+        """The optimiser's state; InputError unless it is that of this network's parameters."""
+        kind = self._kind
         shapes = [p.shape for p in self.policy.parameters()]
         state: dict[int, dict[str, Any]] = {}
         for name, tensor in tensors.items():
             if not name.startswith("optimiser."):
                 continue
             _, index, key = (*name.split("."), "", "")[:3]
-            known = index.isascii() and index.isdecimal() and len(index) < 6 and int(index) < len(shapes) and key in MOMENTS
-            if not known or tensor.shape != (shapes[int(index)] if key != "step" else ()):
+            known = index.isascii() and index.isdecimal() and len(index) < 6 and int(index) < len(shapes) and key in kind.state
+            if not known or tensor.shape != (shapes[int(index)] if key in kind.moments else ()):
                 raise InputError(f"{path}: not the state of this run ({printable(name)} is of no parameter)")
             state.setdefault(int(index), {})[key] = tensor
-        partial = next((i for i, moments in state.items() if set(moments) != set(MOMENTS)), None)
+        partial = next((i for i, moments in state.items() if set(moments) != set(kind.state)), None)
         if partial is not None or (self.iteration > 0 and not state):
             what = "no moments" if partial is None else f"only a part of the moments of parameter {partial}"
             raise InputError(f"{path}: not the state of this run (the optimiser has {what})")
@@ -350,10 +362,3 @@ def training_sizes(training: Training, asked: Sequence[str]) -> tuple[str, ...]:
     for size in asked:
         training.size(size)
     return tuple(asked) or training.default_sizes or ("",)
-
-
-def rate_at(progress: float, schedule: str) -> float:
-    """Factor of the learning rate at `progress` in [0, 1)."""
-    if schedule == "linear":
-        return max(1.0 - progress, 0.02)
-    return min(1.0, (progress + 0.002) / 0.02, max((1.0 - progress) / 0.4, 0.02))

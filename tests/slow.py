@@ -29,6 +29,7 @@ SLOW = (
     "tests/soc/test_streaming.py::test_a_rule_does_what_plain_python_does_tick_by_tick",
     # Learning, and the whole command again and again.
     "tests/agents/test_agents.py::test_*_learns_*",
+    "tests/agents/test_learners.py::test_a_learner_learns_a_tiny_task*",
     "tests/agents/test_agents.py::test_imitation_makes_the_expert_more_likely",
     "tests/agents/test_agents.py::test_the_same_seed_gives_the_same_training_log_and_weights*",
     "tests/commands/test_benchmarks.py::*",

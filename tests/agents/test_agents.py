@@ -19,8 +19,9 @@ from dispatchgym.agents.jobshop import reverse, unreverse
 from dispatchgym.agents.learners import minibatches
 from dispatchgym.agents.network import Policy, PolicyConfig, mean_messages, segment_log_softmax
 from dispatchgym.agents.rollout import Rollout
+from dispatchgym.agents.schedules import rate_at
 from dispatchgym.agents.settings import PPOConfig
-from dispatchgym.agents.trainer import Trainer, rate_at
+from dispatchgym.agents.trainer import Trainer
 from dispatchgym.agents.training import parse_pair
 from dispatchgym.baselines.jobshop.methods import solve as baseline
 from dispatchgym.envs.jobshop.check import check

@@ -14,6 +14,7 @@ import pytest
 
 from dispatchgym import train
 from dispatchgym.agents import checkpoint
+from dispatchgym.agents.learners import LEARNERS
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["jobshop", "--sizes", "3x3", "--instances", "2", "--samples", "2", "--width", "8", "--layers", "1", "--hidden", "8"]
@@ -90,3 +91,14 @@ def test_values_that_cannot_be_are_one_line_and_exit_status_2(arguments: list[st
     assert len(error) <= 301
     assert error[:-1].isprintable()
     assert not (tmp_path / "run" / "policy.safetensors").exists()
+
+
+def test_help_says_what_each_learner_and_its_options_do(capsys: Any) -> None:
+    with pytest.raises(SystemExit) as caught:
+        train.main(["jobshop", "--help"])
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert caught.value.code == 0
+    for name in LEARNERS:
+        assert f"{name}: " in shown
+    for option in ("--pairs", "--rounds", "--shift", "--reuse", "--optimizer", "--schedule", "--weight-decay"):
+        assert f"{option} " in shown

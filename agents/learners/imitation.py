@@ -1,0 +1,16 @@
+"""Cross-entropy towards recorded actions: the update of self-labelling and of imitation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dispatchgym.agents.learners.turn import Forward, Stepper
+from dispatchgym.agents.network import Choices, Graph
+
+
+def imitate(forward: Forward, graph: Graph, choices: Choices, examples: Any, step: Stepper) -> dict[str, float]:
+    """One cross-entropy step towards the recorded actions."""
+    logp, _ = forward(graph, choices)
+    loss = -logp[examples.chosen].mean()
+    norm = step(loss)
+    return {"loss": float(loss.detach()), "gradient": norm}
