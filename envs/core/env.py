@@ -20,7 +20,8 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
     `reset(options={"instance": ...})` plays a name, file or object in the coming episode; it must fit the spaces.
     An episode is truncated after twice as many steps as it has decisions. If there is nothing to decide, the mask is zero and
     the first step ends the episode with reward 0, whatever the action. Raises InputError for unknown keywords or
-    values, and with illegal="raise" for illegal actions.
+    values, and with illegal="raise" for illegal actions. With illegal="substitute" an illegal action a is replaced by legal
+    action number a modulo their number, for agents without masks; `info["illegal"]` says so, and there is no penalty.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}  # type: ignore[misc]
@@ -39,6 +40,7 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         if guest:
             self.engine.assign_rows([-1])
         self._row = int(self.engine.state.row[0])
+        self._return, self._length = 0.0, 0
         return self._rows(0), self._info(False, -1)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -48,10 +50,14 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         inside = 0 <= chosen < e.legal.shape[1]
         if self.illegal == "raise" and e.count[0] > 0 and not (inside and e.legal[0, chosen]):
             self._refuse(0, chosen)
+        replaced = self.illegal == "substitute" and e.count[0] > 0 and not (inside and e.legal[0, chosen])
+        if replaced:
+            chosen, inside = int(e.choices[0, chosen % int(e.count[0])]), True
         self.engine.step((chosen if inside else -1,), autoreset=False)
         e = self.engine.arrays[1]
         over = bool(e.terminated[0])
-        info = self._info(bool(e.illegal[0]), int(e.final_objective[0]) if over else -1)
+        self._return, self._length = self._return + float(e.reward[0]), self._length + 1
+        info = self._info(replaced or bool(e.illegal[0]), int(e.final_objective[0]) if over else -1)
         if over and self.family.metrics:
             measured = self.family.measure(self.engine, np.zeros(1, np.int64))[0]
             info |= dict(zip(self.family.metrics, measured.tolist(), strict=True))
@@ -77,6 +83,8 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
             "action_mask": np.array(self.engine.arrays[1].legal[0]),
             "illegal": illegal,
             "objective": objective,
+            "episode_return": self._return,
+            "episode_length": self._length,
             "instance": self._names[self._row],
             "lower_bound": int(self._bounds[self._row]),
             **dict.fromkeys(self.family.metrics, -1.0),

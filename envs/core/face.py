@@ -73,7 +73,7 @@ class Face:
         self.family, self.flat = resolve(family)(), flat
         kind = choose(words, "observation", ("graph", "candidates"))
         reward = choose(words, "reward", ("dense", "terminal"))
-        self.illegal = choose(words, "illegal", ("ignore", "raise"))
+        self.illegal = choose(words, "illegal", ("ignore", "raise", "substitute"))
         device: Device = words.pop("device", "cpu")
         check_device(device)  # before instances are made
         with errors_name(words.copy()):

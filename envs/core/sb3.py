@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
@@ -17,11 +17,14 @@ from dispatchgym.instances.errors import InputError
 def to_sb3(vector_env: VectorEnv[Any, Any, Any]) -> DispatchVecEnv:
     """`vector_env` (from `gymnasium.make_vec`) as an SB3 VecEnv; masks are found by sb3-contrib's MaskablePPO.
 
-    Wrap it in SB3's VecMonitor for episode statistics. Raises InputError for a vector environment of another suite.
+    Wrap it in SB3's VecMonitor for episode statistics. Raises InputError for a vector environment of another suite,
+    or in another autoreset mode than SAME_STEP.
     """
     inner = vector_env.unwrapped
     if not isinstance(inner, DispatchVectorEnv):
         raise InputError(f"{type(inner).__name__} is not a vector environment of dispatchgym")
+    if inner.autoreset_mode is not AutoresetMode.SAME_STEP:
+        raise InputError(f"Stable-Baselines3 needs autoreset_mode=SameStep, not {inner.autoreset_mode.value}")
     return DispatchVecEnv(inner)
 
 

@@ -1,4 +1,4 @@
-"""The vector environment: B copies of the engine behind Gymnasium's VectorEnv, SAME_STEP autoreset."""
+"""The vector environment: B copies of the engine behind Gymnasium's VectorEnv, in each of its autoreset modes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dispatchgym.envs.core.buffers import Buffers
 from dispatchgym.envs.core.face import Face, seed_number
 from dispatchgym.instances.errors import InputError
 
+ALWAYS = ("action_mask", "illegal", "objective", "episode_return", "episode_length")  # in infos of every family
 Step = tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]
 
 
@@ -28,6 +29,8 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
 
     Keywords as for the single environment, and `num_envs`, `max_episode_steps`, and `copy` as in Gymnasium's own vector
     environments: with copy=False observations and masks are read-only and change at the next step, which makes steps cheaper.
+    `autoreset_mode` is a member of Gymnasium's `AutoresetMode` or its text, SameStep (default), NextStep or Disabled; each is
+    what Gymnasium's `SyncVectorEnv` of single environments does in that mode.
     Infos hold numbers alone, as some libraries need; with names=True they hold the names of the instances, too.
     The tensors underneath are `self.engine.observation` and `self.engine.episodes`; read the former again after each step.
     Reset options are `instance`, as in the single environment, and `reset_mask` (B,) bool, as in Gymnasium's.
@@ -38,7 +41,6 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         "render_modes": ["rgb_array"],
         "render_fps": 4,
     }
-    autoreset_mode = AutoresetMode.SAME_STEP
 
     def __init__(
         self,
@@ -50,9 +52,13 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
         copy: bool = True,
         names: bool = False,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         **words: Any,
     ) -> None:
         self.copy, self.names = copy, names
+        self.autoreset_mode = _mode(autoreset_mode)
+        # Of the instance: the class serves other modes, too.
+        self.metadata = type(self).metadata | {"autoreset_mode": self.autoreset_mode}  # type: ignore[misc]
         self._build(family, flat, num_envs, words, render_mode, max_episode_steps)
         self.num_envs = num_envs
         self.single_observation_space, self.single_action_space = self._spaces()
@@ -66,6 +72,9 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         for array in (self._everyone, self._nothing, unmeasured):
             array.flags.writeable = False
         self._no_metrics = dict.fromkeys(self.family.metrics, unmeasured)
+        self._ended = np.zeros(num_envs, np.bool_)  # copies whose episode is over and not yet followed by another
+        # Of the running episodes: new arrays at every step, as infos hold them.
+        self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
         self._note_rows()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -92,7 +101,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             self.engine.restart(mask)
         if guest:
             self.engine.assign_rows(self._nothing)
-        self._note_rows()
+        self._begun(np.ones(self.num_envs, np.bool_) if mask is None else mask)
         return self._show(), self._infos(mask, np.zeros(self.num_envs, np.bool_), self._nothing)
 
     def step(self, actions: Any) -> Step:
@@ -100,8 +109,10 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         chosen = np.asarray(actions)
         if chosen.shape != (self.num_envs,) or chosen.dtype.kind not in "iu":
             raise InputError(f"actions must be {self.num_envs} whole numbers, not {chosen.dtype} of shape {chosen.shape}")
-        if self.illegal == "raise":
-            self._check(chosen)
+        waiting = self._ended if self._ended.any() else None
+        if waiting is not None:
+            chosen = self._without(waiting, chosen)
+        chosen, replaced = self._permitted(chosen)
         self._turn()
         self.engine.step(chosen, autoreset=False)
         e = self.engine.arrays[1]
@@ -112,13 +123,27 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             e.truncated.view(np.bool_).copy(),
             e.illegal.view(np.bool_).copy(),
         )
+        if replaced is not None:
+            illegal |= replaced
+        if waiting is not None:  # they begin their next episodes instead of a step
+            for array in (reward, terminated, truncated, illegal):
+                array[waiting] = 0
+            self.engine.restart(waiting)
+        self._count(self._returns + reward, self._lengths + 1)
+        if waiting is not None:
+            self._begun(waiting)
         over = terminated | truncated
         rows = over.nonzero()[0]
         if not len(rows):
             return self._show(), reward, terminated, truncated, self._infos(None, illegal, self._nothing)
-        infos = self._final(rows, over, illegal, np.where(terminated, e.final_objective, self._nothing))
+        objective = np.where(terminated, e.final_objective, self._nothing)
+        if self.autoreset_mode is not AutoresetMode.SAME_STEP:
+            self._ended = over.copy()
+            infos = self._infos(None, illegal, objective) | self._measured(rows, objective, -1.0)
+            return self._show(), reward, terminated, truncated, infos
+        infos = self._final(rows, over, illegal, objective)
         self.engine.restart()
-        self._note_rows()
+        self._begun(over)
         infos |= self._infos(None, illegal & ~over, self._nothing)
         return self._show(), reward, terminated, truncated, infos
 
@@ -151,14 +176,29 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             raise InputError("reset_mask: the first reset starts every copy")
         return mask
 
-    def _check(self, actions: npt.NDArray[Any]) -> None:
+    def _without(self, waiting: npt.NDArray[np.bool_], actions: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The actions of a step in which the episodes of the copies `waiting` are over; InputError if nothing begins new ones."""
+        if self.autoreset_mode is AutoresetMode.DISABLED:
+            rows = np.flatnonzero(waiting)[:10].tolist()
+            raise InputError(f"step: the episodes of copies {rows} are over; reset them by options={{'reset_mask': ...}}")
+        return np.where(waiting, -1, actions)
+
+    def _permitted(self, actions: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+        """The actions that are played, and which were illegal and are replaced; InputError for them if illegal="raise"."""
+        if self.illegal == "ignore":
+            return actions, None
         e = self.engine.arrays[1]
         inside = (actions >= 0) & (actions < e.legal.shape[1])
-        legal = inside & (e.legal[np.arange(self.num_envs), np.where(inside, actions, 0)] == 1)
-        wrong = ~legal & (e.count > 0)
-        if wrong.any():
+        copies = np.arange(self.num_envs)
+        legal = inside & (e.legal[copies, np.where(inside, actions, 0)] == 1)
+        wrong = ~legal & (e.count > 0) & ~self._ended
+        if not wrong.any():
+            return actions, None
+        if self.illegal == "raise":
             row = int(np.argmax(wrong))
             self._refuse(row, int(actions[row]))
+        other = e.choices[copies, actions.astype(np.int64) % np.maximum(e.count, 1)]
+        return np.where(wrong, other, actions), wrong
 
     def _turn(self) -> None:
         """Give the observation that was returned last to the caller, unless observations are copied or shared."""
@@ -186,7 +226,13 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         mask = self.engine.arrays[1].legal
         if self.engine.on_host:
             mask = mask.copy() if self.copy else read_only(mask)
-        infos: dict[str, Any] = {"action_mask": mask, "illegal": illegal, "objective": objective}
+        infos: dict[str, Any] = {
+            "action_mask": mask,
+            "illegal": illegal,
+            "objective": objective,
+            "episode_return": self._returns,
+            "episode_length": self._lengths,
+        }
         if where is None:
             return self._same | infos
         rows = where.nonzero()[0]
@@ -199,13 +245,24 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         infos |= metrics or {name: np.where(where, -1.0, 0.0) for name in self.family.metrics}
         return infos | dict.fromkeys(self._marks, read_only(where.copy()))
 
+    def _count(self, returns: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64]) -> None:
+        """Keep the returns and lengths of the running episodes, which infos show as they are."""
+        returns.flags.writeable = lengths.flags.writeable = False
+        self._returns, self._lengths = returns, lengths
+
+    def _begun(self, where: npt.NDArray[np.bool_]) -> None:
+        """After new episodes have begun in the copies `where`."""
+        self._count(np.where(where, 0.0, self._returns), np.where(where, 0, self._lengths))
+        self._ended = self._ended & ~where
+        self._note_rows()
+
     def _note_rows(self) -> None:
         """After a reset: what every info says about the instances being played, as read-only arrays until the next."""
         row = self.engine.rows()
         self._known = {"lower_bound": read_only(self._bounds.take(row))}
         if self.names:
             self._known["instance"] = read_only(self._names.take(row))
-        known = ("action_mask", "illegal", "objective", *self._known, *self.family.metrics)
+        known = (*ALWAYS, *self._known, *self.family.metrics)
         self._marks = [f"_{key}" for key in known]
         self._same = self._known | self._no_metrics | dict.fromkeys(self._marks, self._everyone)
 
@@ -223,13 +280,26 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
                     one[key] = part
         for row, one in zip(rows.tolist(), last, strict=True):
             final[row] = one
-        metrics = {}
-        if self.family.metrics:
-            table = np.zeros((len(self.family.metrics), self.num_envs))
-            table[:, rows] = -1.0  # of truncated ones
-            ended = rows[objective[rows] >= 0]
-            table[:, ended] = self.family.measure(self.engine, ended).T
-            metrics = dict(zip(self.family.metrics, table, strict=True))
-        info = self._infos(over, illegal, objective, metrics)
+        info = self._infos(over, illegal, objective, self._measured(rows, objective, 0.0))
         which = read_only(over)
         return {"final_obs": final, "_final_obs": which, "final_info": info, "_final_info": which}
+
+    def _measured(
+        self, rows: npt.NDArray[np.intp], objective: npt.NDArray[Any], others: float
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """The measures of the episodes that just ended in the copies `rows`, -1 of truncated ones; `others` elsewhere."""
+        if not self.family.metrics:
+            return {}
+        table = np.full((len(self.family.metrics), self.num_envs), others)
+        table[:, rows] = -1.0
+        ended = rows[objective[rows] >= 0]
+        table[:, ended] = self.family.measure(self.engine, ended).T
+        return dict(zip(self.family.metrics, table, strict=True))
+
+
+def _mode(given: AutoresetMode | str) -> AutoresetMode:
+    try:
+        return AutoresetMode(given)
+    except ValueError:
+        names = ", ".join(mode.value for mode in AutoresetMode)
+        raise InputError(f"autoreset_mode={given!r} is not one of {names}") from None

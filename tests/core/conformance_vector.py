@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
+from dispatchgym.envs.core.masked import MaskedObservation
 from dispatchgym.instances.errors import InputError
 from tests.core.conformance import Case, first_seed, one_line, pick
 from tests.core.faces import assert_same, same
@@ -27,14 +30,21 @@ def started(case: Case, copies: int, **words: Any) -> tuple[Any, Any, dict[str, 
 
 
 def a_batch_equals_gymnasiums_own_batch_of_single_environments(case: Case) -> None:
+    for mode, illegal in itertools.product(AutoresetMode, ("ignore", "substitute")):
+        equals_gymnasiums_batch(case, mode, illegal)
+
+
+def equals_gymnasiums_batch(case: Case, mode: AutoresetMode, illegal: str) -> None:
     limit = 40  # so that episodes of every family end in both ways
-    model = SyncVectorEnv([lambda: case.make(max_episode_steps=limit)] * COPIES, autoreset_mode=AutoresetMode.SAME_STEP)
-    envs = case.make_vec(COPIES, max_episode_steps=limit, names=True)
+    words = {"max_episode_steps": limit, "illegal": illegal}
+    model = SyncVectorEnv([lambda: case.make(**words)] * COPIES, autoreset_mode=mode)
+    envs = case.make_vec(COPIES, names=True, autoreset_mode=mode, **words)
     assert envs.observation_space == model.observation_space
     assert envs.action_space == model.action_space
     assert_same(envs.reset(seed=7), model.reset(seed=7))
     rng = np.random.default_rng(0)
     ended = 0
+    returns = np.zeros(COPIES)
     for _ in range(2 * limit + 10):
         action = pick(envs.unwrapped.action_masks(), rng)
         wild = rng.random(COPIES) < 0.15
@@ -44,7 +54,16 @@ def a_batch_equals_gymnasiums_own_batch_of_single_environments(case: Case) -> No
         right[3] = right[3] & ~right[2]
         for i, (a, b) in enumerate(zip(left, right, strict=True)):
             assert_same(a, b, str(i))
-        ended += "final_obs" in left[4]
+        assert ("final_obs" in left[4]) == (mode is AutoresetMode.SAME_STEP and (left[2] | left[3]).any())
+        over = left[2] | left[3]
+        returns += left[1]
+        last = left[4]["final_info"] if "final_info" in left[4] else left[4]
+        assert last["episode_return"][over].tolist() == returns[over].tolist()
+        ended += int(over.sum())
+        returns = np.where(over, 0.0, returns)
+        if mode is AutoresetMode.DISABLED and over.any():
+            one_line(envs.step, action, match="are over; reset them")
+            assert_same(envs.reset(options={"reset_mask": over}), model.reset(options={"reset_mask": over}))
     assert ended > 1
 
 
@@ -84,6 +103,12 @@ def make_vec_knows_the_batch_in_both_ways(case: Case) -> None:
         observation, _ = envs.reset(seed=0)
         assert observation in envs.observation_space
         envs.close()
+    for mode in AutoresetMode:
+        for given in (mode, mode.value):
+            envs = case.make_vec(2, autoreset_mode=given)
+            assert envs.metadata["autoreset_mode"] is envs.unwrapped.autoreset_mode is mode
+    assert type(envs.unwrapped).metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    one_line(case.make_vec, 2, autoreset_mode="same_step", match="autoreset_mode='same_step' is not one of NextStep, SameStep")
 
 
 def infos_hold_numbers_alone_unless_names_are_asked_for(case: Case) -> None:
@@ -210,6 +235,53 @@ def a_reset_mask_restarts_only_the_copies_it_names(case: Case) -> None:
     one_line(case.make_vec(4).reset, options={"reset_mask": mask}, match="the first reset starts every copy")
 
 
+def a_masked_observation_is_the_same_numbers_under_two_keys(case: Case) -> None:
+    for words in ({}, {"observation": "candidates"}) if not case.flat else ({},):
+        single = MaskedObservation(case.make(max_episode_steps=3, **words), "obs", "mask", np.bool_)
+        many = MaskedObservation(case.make_vec(3, max_episode_steps=3, **words))
+        plain = case.make_vec(3, max_episode_steps=3, **words)
+        (seen, info), (one, _), (bare, _) = many.reset(seed=5), single.reset(seed=6), plain.reset(seed=5)
+        for _ in range(5):
+            assert seen in many.observation_space
+            assert one in single.observation_space
+            assert np.array_equal(seen["action_mask"], info["action_mask"])
+            parts = bare[:, : -seen["action_mask"].shape[1]] if case.flat else [v for k, v in bare.items() if k != "action_mask"]
+            numbers = parts if case.flat else np.concatenate([part.reshape(3, -1) for part in parts], axis=1)
+            assert np.array_equal(seen["observations"], numbers.astype(np.float32))
+            if one is not None:
+                assert_same(one, {"obs": seen["observations"][1], "mask": seen["action_mask"][1].astype(bool)})
+            action = greedy(info)
+            (seen, _, _, _, info), (bare, *_) = many.step(action), plain.step(action)
+            one, _, *over, _ = single.step(int(action[1]))
+            if any(over):
+                last = info["final_obs"][1]
+                assert_same(one, {"obs": last["observations"], "mask": last["action_mask"].astype(bool)})
+                one, _ = single.reset()
+    one_line(MaskedObservation, case.make(), "mask", "mask", match="both called 'mask'")
+    one_line(MaskedObservation, gymnasium.make("CartPole-v1"), match="CartPoleEnv is not an environment of dispatchgym")
+
+
+def substituted_actions_are_legal_and_said_to_be_illegal(case: Case) -> None:
+    envs, plain = (case.make_vec(COPIES, illegal=word) for word in ("substitute", "raise"))
+    (_, info), _ = envs.reset(seed=4), plain.reset(seed=4)
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        mask = info["action_mask"] == 1
+        wild = rng.integers(-5, 3 * mask.shape[1], COPIES)
+        played = wild.copy()
+        for b in np.flatnonzero(mask.any(axis=1)):
+            if not (0 <= wild[b] < mask.shape[1] and mask[b, wild[b]]):
+                legal = envs.unwrapped.engine.arrays[1].choices[b, : mask[b].sum()]
+                assert sorted(legal.tolist()) == np.flatnonzero(mask[b]).tolist()
+                played[b] = legal[wild[b] % len(legal)]
+        (*left, info), (*right, _) = envs.step(wild), plain.step(played)
+        for a, b in zip(left, right, strict=True):
+            assert_same(a, b)
+        over = left[2] | left[3]
+        said = np.where(over, info["final_info"]["illegal"], info["illegal"]) if over.any() else info["illegal"]
+        assert said.tolist() == (wild != played).tolist()
+
+
 def actions_of_another_shape_or_kind_are_refused(case: Case) -> None:
     envs, _, info = started(case, 3, illegal="raise")
     for actions in ([0, 1], np.zeros((3, 1), int), np.zeros(3), np.zeros(3, bool), 0, None, ["0"] * 3):
@@ -280,6 +352,8 @@ RULES = (
     a_limit_of_steps_shows_the_last_observation,
     seeds_may_be_given_for_each_copy,
     a_reset_mask_restarts_only_the_copies_it_names,
+    a_masked_observation_is_the_same_numbers_under_two_keys,
+    substituted_actions_are_legal_and_said_to_be_illegal,
     actions_of_another_shape_or_kind_are_refused,
     calls_out_of_order_are_refused,
     a_pickled_batch_goes_on_where_it_was,
