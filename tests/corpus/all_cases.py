@@ -73,10 +73,10 @@ def main(work: Path, part: int, parts: int) -> dict[str, Any]:
     return {"faults": faults, "answers": answers, "slowest": slowest, "seconds": time.process_time() - began}
 
 
-def answered(case: Case, folder: Path) -> worker.Answer:
+def answered(case: Case, folder: Path, *then: Callable[..., None]) -> worker.Answer:
     clear(folder)
     case.make(folder)
-    return worker.ask(case.command, folder)
+    return worker.ask(case.command, folder, *then)
 
 
 if __name__ == "__main__":

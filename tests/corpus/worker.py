@@ -16,7 +16,8 @@ from typing import Any
 from unittest import mock
 
 MEMORY = 8 * 2**30
-SECONDS = 20
+SECONDS = 20.0  # of processor time, so that a busy machine does not matter
+WAIT = 120  # seconds, for what waits for ever
 MOST = 300  # characters of an answer
 
 
@@ -55,17 +56,22 @@ def bound() -> None:
 
 
 @contextlib.contextmanager
-def deadline(seconds: int = SECONDS) -> Iterator[None]:
-    def late(*_: object) -> None:
-        raise TooLong(f"more than {seconds} s")
+def deadline(seconds: float = SECONDS) -> Iterator[None]:
+    """Raise TooLong after so much processor time, or a long wait; deadlines within another one end it."""
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    def late(number: int, _: object) -> None:
+        raise TooLong(f"more than {seconds} s of processor time" if number == signal.SIGPROF else f"waited {WAIT} s")
+
+    before = [signal.signal(number, late) for number in (signal.SIGPROF, signal.SIGALRM)]
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(WAIT)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in zip((signal.SIGPROF, signal.SIGALRM), before, strict=True):
+            signal.signal(number, handler)
 
 
 def entries(folder: Path) -> dict[str, Any]:
@@ -88,16 +94,18 @@ def parser(name: str, parse: Callable[[list[str]], Any]) -> Callable[[list[str]]
     return _parsers[name]
 
 
-def ask(command: tuple[str, ...], folder: Path) -> Answer:
-    """Run a command in `folder` up to where its work would begin."""
+def ask(command: tuple[str, ...], folder: Path, then: Callable[..., None] = lambda *_: None) -> Answer:
+    """Run a command in `folder` up to where its work would begin; `then` gets what evaluate's work would."""
     from dispatchgym import evaluate, policies, train
     from dispatchgym.agents.trainer import Trainer
 
     began: list[bool] = []
     policies.load.cache_clear()  # it knows a policy by its folder
 
-    def work(*_: Any, **__: Any) -> None:
+    def work(*arguments: Any, **_: Any) -> None:
         began.append(True)
+        if command[0] == "evaluate":
+            then(*arguments)
 
     program = {"evaluate": evaluate, "train": train}[command[0]]
     before = entries(folder)
@@ -112,7 +120,7 @@ def ask(command: tuple[str, ...], folder: Path) -> Answer:
             mock.patch.object(program, "_parse", parser(command[0], program._parse)),
             mock.patch.object(evaluate, "_work", work),
             mock.patch.object(Trainer, "run", work),
-            mock.patch.object(train.Progress, "show_rules", work),
+            mock.patch.object(train.Progress, "show_rules", return_value=None),
         ):
             program.main(list(command[1:]))
     except SystemExit as stop:
