@@ -6,8 +6,9 @@ universal way. Use the graph observation: `policy=DispatchPolicy` with `make_vec
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from dispatchgym.agents.network import Choices, Graph, Policy, PolicyConfig
 from dispatchgym.agents.rollout import flatten
 from dispatchgym.envs.core.contract import Features, Observation
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import hold
 
 if TYPE_CHECKING:
     from dispatchgym.agents.settings import TrainConfig
@@ -101,16 +103,50 @@ def as_input(obs: dict[str, Tensor]) -> tuple[Graph, Choices, tuple[Tensor, Tens
     return flatten(o), Choices(o.candidates[row, choice], task, resource, row, o.context), (row, choice)
 
 
-def train(training: Training, config: TrainConfig, out: Path, *, initial: Path | None = None) -> None:
-    """Train with MaskablePPO for config.steps environment steps (or config.minutes) and save a policy like every learner's."""
-    from stable_baselines3.common.callbacks import BaseCallback
+def train(
+    training: Training,
+    config: TrainConfig,
+    out: Path,
+    *,
+    initial: Path | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Train with MaskablePPO and save a policy like every learner's; returns the number of environment steps.
 
+    Ends after config.steps environment steps (or config.minutes), or when `stopped()` is true after a step; saves then. Raises
+    InputError for settings that cannot be, for a folder that holds a policy, and for one that another training writes to.
+    """
     from dispatchgym.agents.bounds import validate
-    from dispatchgym.agents.trainer import settings, training_sizes
-    from dispatchgym.envs.core.sb3 import to_sb3
+    from dispatchgym.agents.trainer import training_sizes
 
     validate(config)
     sizes = training_sizes(training, config.sizes)
+    weights = None if initial is None else checkpoint.load_policy(initial, training.name)[0].state_dict()
+    checkpoint.writable(out)
+    lock = hold(out, f"{out}: another training is writing to it")
+    try:
+        held = next((name for name in ("policy.safetensors", "training.safetensors") if os.path.lexists(out / name)), None)
+        if held is not None:
+            raise InputError(f"{out} holds a run already ({held}); choose another --out")
+        return _train(training, config, out, sizes, weights, stopped)
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _train(
+    training: Training,
+    config: TrainConfig,
+    out: Path,
+    sizes: Sequence[str],
+    weights: dict[str, Tensor] | None,
+    stopped: Callable[[], bool],
+) -> int:
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    from dispatchgym.agents.trainer import settings
+    from dispatchgym.envs.core.sb3 import to_sb3
+
     rng = np.random.default_rng(config.seed)
     pool = [x for _ in range(16) for x in training.draw(rng, 16, sizes, config.hard)]
     vector = gymnasium.make_vec(
@@ -129,15 +165,17 @@ def train(training: Training, config: TrainConfig, out: Path, *, initial: Path |
         device="cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu", verbose=1,
     )  # fmt: skip
     network: Policy = model.policy.network  # type: ignore[assignment]
-    if initial is not None:
-        network.load_state_dict(checkpoint.load_policy(initial, training.name)[0].state_dict())
+    if weights is not None:
+        network.load_state_dict(weights)
 
     class Deadline(BaseCallback):
-        """Stop after the minutes asked for."""
+        """Stop after the minutes asked for, or when told to."""
 
         def _on_step(self) -> bool:
-            return config.minutes is None or time.time_ns() - self.model.start_time < config.minutes * 60e9
+            in_time = config.minutes is None or time.time_ns() - self.model.start_time < config.minutes * 60e9
+            return in_time and not stopped()
 
     model.learn(config.steps or 10**12, callback=Deadline())
     about = {"problem": training.name, "config": settings(training, config), "environment_steps": int(model.num_timesteps)}
     checkpoint.save_policy(out, network, network.state_dict(), about)
+    return int(model.num_timesteps)

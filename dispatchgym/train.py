@@ -108,7 +108,16 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
 
         if run.resume:
             raise InputError("--learner sb3 cannot resume; begin another run with --initial")
-        train_sb3(training, config, out, initial=run.initial)
+        with Interrupts() as asked:
+            steps = train_sb3(training, config, out, initial=run.initial, stopped=asked)
+        saved = f"{out / 'policy.safetensors'}: {steps} environment steps"
+        if asked():
+            raise Stopped(
+                asked.number,
+                f"interrupted; saved {saved}; this learner cannot resume, another run may begin from it:\n"
+                f"  --initial {shlex.quote(str(out))}",
+            )
+        print(f"saved {saved}; compare it with\n  {comparison(family, out)}")
         return out
 
     from dispatchgym.agents.trainer import Trainer

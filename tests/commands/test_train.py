@@ -102,3 +102,23 @@ def test_help_says_what_each_learner_and_its_options_do(capsys: Any) -> None:
         assert f"{name}: " in shown
     for option in ("--pairs", "--rounds", "--shift", "--reuse", "--optimizer", "--schedule", "--weight-decay"):
         assert f"{option} " in shown
+
+
+def test_the_learner_of_sb3_saves_at_a_signal_and_holds_its_folder(tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "run"
+    process = start(out, "--learner", "sb3", "--steps", "1000000")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "total_timesteps" in line:
+            break
+    with pytest.raises(SystemExit, match="2"):
+        train.main([*TINY, "--learner", "sb3", "--steps", "9", "--out", str(out)])
+    assert "another training is writing to it" in capsys.readouterr().err
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 143, error
+    assert "interrupted; saved" in error
+    assert checkpoint.load_policy(out, "jobshop")[1]["environment_steps"] >= 256
+    with pytest.raises(SystemExit, match="2"):
+        train.main([*TINY, "--learner", "sb3", "--steps", "9", "--out", str(out)])
+    assert "holds a run already" in capsys.readouterr().err
