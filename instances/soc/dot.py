@@ -18,7 +18,7 @@ MAX_EDGES = 5_000_000  # groups multiply them
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/|^\#[^\n]*)
     |(?P<text>"(?:[^"\\]|\\.)*")
-    |(?P<id>[A-Za-z_\x80-\U0010ffff][\w]*|-?(?:\.\d+|\d+(?:\.\d*)?))
+    |(?P<id>[A-Za-z_\x80-\U0010ffff][\w]*|-?(?:\.\d+|\d+(?:\.\d*)?)(?![\w.]))
     |(?P<mark>->|--|[{}\[\];,=:])""",
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )

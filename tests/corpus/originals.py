@@ -64,7 +64,7 @@ WORKFLOW = {
                 {"id": "a", "parents": [], "children": ["b"], "inputFiles": ["in"], "outputFiles": ["mid"]},
                 {"id": "b", "parents": ["a"], "children": [], "inputFiles": ["mid"], "outputFiles": []},
             ],
-            "files": [{"id": "in", "sizeInBytes": 5}, {"id": "mid", "sizeInBytes": 9000}],
+            "files": [{"id": "in", "sizeInBytes": 5.5}, {"id": "mid", "sizeInBytes": 9000.5}],
         },
         "execution": {
             "tasks": [
@@ -84,6 +84,13 @@ PROGRAM = {
     ],
 }  # fmt: skip
 DIGITS = "9" * 5_000
+DOT = """digraph flow {
+  a [duration=3]; b [duration=4]; c [duration=2];
+  a -> b [volume=5];
+  a -> c [volume=7];
+}
+"""
+STG = "2\n0 0 0\n1 3 1 0\n2 4 1 0\n3 0 2 1 2\n"
 PACKING = "id,lower,upper,size,alignment,hint,gaps\na,0,5,8,1,,\nb,2,7,8,4,16,3-4\nc,5,9,16,1,0,6-7@2:5\n"
 BOUNDS = "name,lower,upper\nmine,7,9\n"
 
@@ -129,6 +136,8 @@ def documents() -> list[Original]:
         "blocking.txt": ("blocking", "spt", SHOP.encode(), "text"),
         "graph.json": (*graph, encoded(GRAPH), "json"),
         "flow.json": (*graph, encoded(WORKFLOW), "json"),
+        "flow.dot": (*graph, DOT.encode(), "text"),
+        "graph.stg": (*graph, STG.encode(), "text"),
         "prog.json": ("memory-map", "xla", encoded(PROGRAM), "json"),
         "pack.64.csv": ("memory-pack", "size", PACKING.encode(), "text"),
     }
@@ -181,7 +190,7 @@ def runs(folder: Path, train: Callable[[Path], None], evaluate: Callable[[Path],
             "out/run.json",
             again,
             "json",
-            ("command", "date", "seed", "workers", "solver", "versions", "machine"),
+            ("command", "date", "seed", "workers", "solver", "versions", "machine", "clock"),
             False,
         ),
     ]
