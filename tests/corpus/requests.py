@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatchgym import families
-from dispatchgym.agents.settings import PPOConfig, TrainConfig
+from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.envs.core.dotted import resolve
 from dispatchgym.envs.core.face import FACE_WORDS
 from dispatchgym.evaluate import Options
@@ -30,7 +30,9 @@ WORDS = ("\x1b[31m\u202e", "x" * 100_000, "\udcff")
 def kinds(owner: type) -> Iterator[tuple[str, Any]]:
     """The options that a dataclass stands for, and the types of their values."""
     for name, hint in typing.get_type_hints(owner).items():
-        if not dataclasses.is_dataclass(hint) and name not in ("extra",):
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            yield from kinds(hint)
+        elif name != "extra":
             yield f"--{name.replace('_', '-')}", hint
 
 
@@ -50,7 +52,7 @@ def train_requests() -> Iterator[tuple[str, ...]]:
     for name in families.NAMES:
         own = families.load(name).train_options
         owners = [own.value] if own is not None else []
-        for owner in (*owners, *((TrainConfig, PPOConfig, Run) if name == "jobshop" else ())):
+        for owner in (*owners, *((TrainConfig, Run) if name == "jobshop" else ())):
             for option, hint in kinds(owner):
                 budget = () if option in ("--minutes", "--steps") else ("--steps", "1")
                 out = () if option == "--out" else ("--out", "run")
