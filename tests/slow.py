@@ -34,6 +34,7 @@ SLOW = (
     "tests/agents/test_agents.py::test_the_same_seed_gives_the_same_training_log_and_weights*",
     "tests/commands/test_benchmarks.py::*",
     "tests/commands/test_curves.py::*",
+    "tests/commands/test_learners_benchmark.py::*",
     "tests/commands/test_own_methods.py::test_the_examples_of_the_page_run_as_plain_scripts*",
     "tests/commands/test_evaluate.py::test_resume_after_a_kill_*",
     "tests/commands/test_kills.py::*",
