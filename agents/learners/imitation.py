@@ -9,7 +9,9 @@ from dispatchgym.agents.network import Choices, Graph
 
 
 def imitate(forward: Forward, graph: Graph, choices: Choices, examples: Any, step: Stepper) -> dict[str, float]:
-    """One cross-entropy step towards the recorded actions."""
+    """One cross-entropy step towards the recorded actions; none where nothing was to decide."""
+    if not len(examples.chosen):
+        return {}
     logp, _ = forward(graph, choices)
     loss = -logp[examples.chosen].mean()
     norm = step(loss)

@@ -23,6 +23,8 @@ def ppo(turn: Turn) -> dict[str, float]:
     graph, choices, examples = rollout.recall(copies, turn.config.encode_every)
     decisions = rollout.record.decisions[: len(advantage)].long()
     chosen = examples.chosen
+    if not len(chosen):
+        return {}
     with torch.no_grad():
         before, value = forward(graph, choices)
         before = before[chosen].float()

@@ -16,6 +16,8 @@ def reinforce(turn: Turn) -> dict[str, float]:
     rollout = play_samples(turn, greedy_first=True)
     copies, advantage = against_greedy(rollout.record.objective, turn.group)
     graph, choices, examples = rollout.recall(copies, turn.config.encode_every)
+    if not len(examples.chosen):
+        return {}
     logp, _ = turn.forward(graph, choices)
     loss = -(advantage[examples.copy] * logp[examples.chosen]).mean()
     norm = turn.step(loss)

@@ -245,6 +245,16 @@ def test_a_stopped_and_resumed_run_ends_with_the_weights_of_an_unbroken_one(chan
         assert all(torch.equal(a[k], b[k]) for k in a)
 
 
+@pytest.mark.parametrize("name", LEARNERS)
+def test_instances_without_anything_to_decide_teach_nothing(name: str, tmp_path: Path) -> None:
+    run = tiny(tmp_path, learner=name, sizes=("1x3",), steps=2, log_every=1.0)
+    before = [p.detach().clone() for p in run.policy.parameters()]
+    run.run(lambda _: None)
+    assert all(torch.equal(a, b) for a, b in zip(before, run.policy.parameters(), strict=True))
+    for line in (tmp_path / "log.jsonl").read_text().splitlines():
+        assert "NaN" not in line
+
+
 @pytest.mark.parametrize("name", [name for name in LEARNERS if name != "ppo"])
 def test_a_learner_learns_a_tiny_task(name: str, tmp_path: Path) -> None:
     settings = {"sizes": ("5x3",), "instances": 8, "samples": 16, "log_every": 100.0, "rate": 3e-3, "reuse": 2}
