@@ -188,7 +188,7 @@ def test_intervals_are_students_over_the_streams_and_missing_answers_are_starred
     (grid,) = report.build(SOC, rows, []).grids
     assert grid.rows[0][1] == "110.0 ±24.8 / 91.0"  # 4.3027 * 10 / sqrt(3)
     assert grid.rows[1][1] == "100.0 / 90.0*"
-    assert grid.rows[0][-2:] == ["2.00", "0.100"]  # 0.002 s for 1000 tasks
+    assert grid.rows[0][-2:] == ["2.00", "100 ms"]  # 0.002 s for 1000 tasks
     assert grid.best == {(0, 1)}
 
 
