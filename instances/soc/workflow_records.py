@@ -8,7 +8,6 @@ without parents depend on those that write their files.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -146,7 +145,9 @@ def _bytes(value: Field) -> int:
         raise value.error(f"{shown(value.value)} is negative")
     if size >= MAX_SIZE:
         raise value.error(f"{shown(value.value)} is not below 2**60")
-    return math.ceil(size)
+    if not size.is_integer():
+        raise value.error(f"{shown(value.value)} is not a whole number")
+    return int(size)
 
 
 def _files(row: Field, key: str) -> set[str]:
