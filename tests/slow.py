@@ -33,6 +33,7 @@ SLOW = (
     "tests/agents/test_agents.py::test_imitation_makes_the_expert_more_likely",
     "tests/agents/test_agents.py::test_the_same_seed_gives_the_same_training_log_and_weights*",
     "tests/commands/test_benchmarks.py::*",
+    "tests/commands/test_bridges.py::test_a_bridge_runs_and_learns*",
     "tests/commands/test_curves.py::*",
     "tests/commands/test_learners_benchmark.py::*",
     "tests/commands/test_own_methods.py::test_the_examples_of_the_page_run_as_plain_scripts*",

@@ -55,11 +55,12 @@ class _Single(gymnasium.ObservationWrapper[Any, Any, Any]):
         return self._layout(observation)
 
 
-class _Batch(VectorWrapper[Any, Any, Any]):
+class _Batch(VectorWrapper):  # generic in later versions of Gymnasium only
     def __init__(self, env: VectorEnv[Any, Any, Any], layout: _Layout) -> None:
         super().__init__(env)
         self._layout, self.single_observation_space = layout, layout.space
         self.observation_space = batch_space(layout.space, env.num_envs)
+        self.autoreset_mode = env.metadata["autoreset_mode"]  # some libraries look for it here
 
     def reset(self, **words: Any) -> tuple[Any, dict[str, Any]]:
         seen, infos = self.env.reset(**words)

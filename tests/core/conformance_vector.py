@@ -240,6 +240,7 @@ def a_masked_observation_is_the_same_numbers_under_two_keys(case: Case) -> None:
         single = MaskedObservation(case.make(max_episode_steps=3, **words), "obs", "mask", np.bool_)
         many = MaskedObservation(case.make_vec(3, max_episode_steps=3, **words))
         plain = case.make_vec(3, max_episode_steps=3, **words)
+        assert many.autoreset_mode is many.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
         (seen, info), (one, _), (bare, _) = many.reset(seed=5), single.reset(seed=6), plain.reset(seed=5)
         for _ in range(5):
             assert seen in many.observation_space
