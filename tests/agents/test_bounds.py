@@ -56,3 +56,8 @@ def test_names_that_are_not_listed_are_refused(name: str, said: str) -> None:
 def test_an_iteration_has_a_bounded_number_of_episodes() -> None:
     with pytest.raises(InputError, match="--instances 4096 times --samples 65536 is more than 1048576 episodes"):
         validate(dataclasses.replace(GOOD, instances=4096, samples=65536))
+
+
+def test_an_error_calls_an_option_as_the_command_does() -> None:
+    with pytest.raises(InputError, match=r"^--advantage must be group or gae, not 'critic'"):
+        validate(changed("advantage", "critic"))
