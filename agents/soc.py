@@ -81,6 +81,7 @@ def streams(preset: str = DEFAULT_PRESET) -> Training:
         options={"preset": preset},
         domain=CHIPS_DOMAIN if base is None else f"streams of {preset} with other gaps, caps and noise",
         fixed=fixed_chips if preset == ANY_CHIP else None,
+        geometric=preset == ANY_CHIP,
         kept_shapes=2 if preset == ANY_CHIP else 24,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,8 +15,11 @@ from dispatchgym.instances.soc.generate import topcuoglu
 from dispatchgym.instances.soc.instance import StaticDag, Stream, Workload, lower_bound, on_platform, stream
 from dispatchgym.instances.soc.shapes import SHAPES, shaped
 
-DECISIONS = 100  # tasks of an episode on a random chip, about: short episodes tell sooner which decisions were good
-SHARE_OF_PRESETS = 0.15  # of the streams of a batch of random chips
+DECISIONS = (60, 300)  # tasks of an episode on a random chip, about: short episodes tell sooner which decisions were good
+VALIDATED_DECISIONS = 100  # of the fixed set
+LOADS = (0.1, 3.5)  # of training's random chips: from jobs that meet no other to more than twice what a chip can carry
+MOST_MORE_JOBS = 4  # that may be on a training chip above its own cap
+SHARE_OF_PRESETS = 0.25  # of the streams of a batch of random chips
 TRAINED_PRESETS = ("gym-ds3-1", "gym-ds3-5", "gym-ds3-10")  # the chips of 8 and 16 PEs are kept for tests
 
 
@@ -40,16 +44,21 @@ def _seed(rng: np.random.Generator) -> tuple[int, ...]:
     return tuple(rng.integers(2**31, size=4).tolist())
 
 
+def _between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
+    """A number whose logarithm is uniform."""
+    return math.exp(rng.uniform(math.log(ends[0]), math.log(ends[1])))
+
+
 def draw_streams(rng: np.random.Generator, count: int, base: Workload) -> list[Stream]:
     """Streams of one variation of the workload."""
     load = varied(rng, base)
     return [stream(load, _seed(rng)) for _ in range(count)]
 
 
-def short(load: Workload) -> Workload:
-    """A random chip's workload until about DECISIONS tasks have come."""
+def short(load: Workload, decisions: float = VALIDATED_DECISIONS) -> Workload:
+    """A random chip's workload until about so many tasks have come."""
     tasks = float(np.dot(load.probabilities, [len(a.tasks) for a in load.applications]))
-    jobs = min(max(DECISIONS / tasks, 3.0), 40.0)
+    jobs = min(max(decisions / tasks, 3.0), 40.0)
     horizon = int(chain_of(load) + jobs * load.horizon / soc_chips.JOBS)
     return dataclasses.replace(load, horizon=max(horizon, 2), warmup=0)
 
@@ -61,7 +70,9 @@ def draw_chips(rng: np.random.Generator, count: int) -> list[Stream]:
         if rng.random() < SHARE_OF_PRESETS:
             load = varied(rng, soc_catalogue.workload(str(rng.choice(TRAINED_PRESETS))))
         else:
-            load = short(soc_chips.chip(rng))
+            chip = soc_chips.chip(rng, load=_between(rng, LOADS))
+            chip = dataclasses.replace(chip, cap=chip.cap + int(rng.integers(MOST_MORE_JOBS + 1)))
+            load = short(chip, _between(rng, DECISIONS))
         found.append(stream(load, _seed(rng)))
     return found
 

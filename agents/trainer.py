@@ -198,7 +198,7 @@ class Trainer:
         return self._rollouts[key]
 
     def validate(self) -> float:
-        """Mean objective over lower bound of the averaged weights, greedy, on fixed generated instances; percent above."""
+        """Mean ratio to the lower bound of the averaged weights, greedy, on fixed generated instances; percent above 1."""
         return self._mean_gap(lambda pool, rollout: rollout.play(self.average, np.arange(len(pool)), greedy(len(pool)), 0.0))
 
     def validate_rule(self, solve: Expert) -> float:
@@ -214,14 +214,16 @@ class Trainer:
         return self._mean_gap(play)
 
     def _mean_gap(self, play: Callable[[list[Any], Rollout], Any]) -> float:
-        gaps = []
+        ratios = []
         for pool in self._fixed_pools:
             rollout = self.rollout(self.training.problem.sizes(pool), len(pool))
             rollout.load(pool)
             record = play(pool, rollout)
             bound = torch.as_tensor(np.asarray(rollout.instances.bound.cpu()))
-            gaps.append(record.objective.cpu() / bound - 1.0)
-        return float(100.0 * torch.cat(gaps).mean())
+            ratios.append(record.objective.cpu() / bound)
+        ratio = torch.cat(ratios)
+        mean = ratio.log().mean().exp() if self.training.geometric else ratio.mean()
+        return float(100.0 * (mean - 1.0))
 
     @cached_property
     def _fixed_pools(self) -> list[list[Any]]:
