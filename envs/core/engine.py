@@ -20,8 +20,19 @@ from dispatchgym.instances.json_fields import shown
 
 Device = Literal["cpu", "cuda", "python"]
 DEVICES = ("cpu", "cuda", "python")
-ENTRIES = (episode.restart, episode.advance)
-PLACED = ("_launch", "_instances", "instances", "_state", "state", "_episodes", "episodes", "_observation", "observation")
+ENTRIES = (episode.turn,)
+PLACED = (
+    "_launch",
+    "_options",
+    "_instances",
+    "instances",
+    "_state",
+    "state",
+    "_episodes",
+    "episodes",
+    "_observation",
+    "observation",
+)
 # Rewards are shares of an instance's lower bound or a like scale, of which one decision rarely costs more. An episode is
 # truncated only after more illegal actions than it has decisions, so that is never better than to finish it.
 ILLEGAL_PENALTY = -1.0
@@ -58,7 +69,7 @@ class Engine:
         self.problem, self.copies, self.graph, self.target = problem, copies, graph, check_device(device)
         self.sizes = sizes or problem.sizes(pool)
         self.max_steps = max_steps or 2 * self.sizes.steps
-        self._options = tuple(Options(self.max_steps, autoreset, int(terminal_reward), ILLEGAL_PENALTY) for autoreset in (0, 1))
+        self.terminal_reward = terminal_reward
         self._place(problem.state(self.sizes, copies), _episodes(copies, self.sizes.actions), self.blank())
         self.set_pool(pool)
         self.seed(seed + np.arange(copies))
@@ -70,6 +81,8 @@ class Engine:
         self.observation: Observation
         self._episodes, self.episodes = place(episodes, self.target)
         self._observation, self.observation = place(seen, self.target)
+        ends = (Options(self.max_steps, autoreset, int(self.terminal_reward), ILLEGAL_PENALTY) for autoreset in (0, 1))
+        self._options = tuple(place(options, self.target)[0] for options in ends)
         # Whether kernels work on numpy arrays, which `arrays` shares.
         self.on_host = isinstance(self._observation.mask, np.ndarray)
 
@@ -128,7 +141,7 @@ class Engine:
 
     def reset(self) -> Observation:
         """Start a new episode in every copy."""
-        self._launch["restart"](self.copies, self._instances, self._state, self._episodes, self._observation, 0)
+        self._turn(0, episode.EVERY)
         return self.observation
 
     def step(self, actions: Any = None, *, autoreset: bool = True) -> Observation:
@@ -139,8 +152,7 @@ class Engine:
         """
         if actions is not None:
             self._fill("action", actions)
-        options = self._options[autoreset]
-        self._launch["advance"](self.copies, self._instances, self._state, self._episodes, self._observation, options)
+        self._turn(autoreset, episode.STEP)
         return self.observation
 
     def restart(self, where: npt.NDArray[np.bool_] | None = None) -> Observation:
@@ -148,9 +160,12 @@ class Engine:
         if where is not None:
             self._fill("terminated", where.astype(np.int8))
             self._fill("truncated", np.zeros(self.copies, np.int8))
-        which = 1 if where is None else 2
-        self._launch["restart"](self.copies, self._instances, self._state, self._episodes, self._observation, which)
+        self._turn(0, episode.ENDED if where is None else episode.ENDED_SHOW)
         return self.observation
+
+    def _turn(self, autoreset: int, what: int) -> None:
+        options = self._options[autoreset]
+        self._launch["turn"](self.copies, self._instances, self._state, self._episodes, self._observation, options, what)
 
     @property
     def arrays(self) -> tuple[Observation, Episodes]:

@@ -103,17 +103,30 @@ def begin(b: int, inst: Instances, s: State, e: Episodes) -> None:
     reset(inst, s, b)
 
 
-def restart(b: int, inst: Instances, s: State, e: Episodes, o: Observation, which: int) -> None:
-    """`begin` and observe: 0 every copy, 1 those whose last step ended their episode; 2 the same, and observe all."""
-    if which == 0 or e.terminated[b] == 1 or e.truncated[b] == 1:
+STEP = -1  # a turn that plays e.action[b]
+EVERY = 0  # turns that start new episodes: in every copy
+ENDED = 1  # in copies whose last step ended their episode; the others keep what they show
+ENDED_SHOW = 2  # the same, and every copy shows its state
+
+
+def turn(b: int, inst: Instances, s: State, e: Episodes, o: Observation, options: Options, what: int) -> None:
+    """Play or restart copy `b`, as `what` says, and observe.
+
+    One function does both: each function of the problem is inlined once, which halves the time to compile.
+    """
+    if what == STEP:
+        fresh = advance(b, inst, s, e, options) and options.autoreset == 1
+    else:
+        fresh = what == EVERY or e.terminated[b] == 1 or e.truncated[b] == 1
+        if what == ENDED and not fresh:
+            return
+    if fresh:
         begin(b, inst, s, e)
-    elif which == 1:
-        return
     observe(b, inst, s, e, o)
 
 
-def advance(b: int, inst: Instances, s: State, e: Episodes, o: Observation, options: Options) -> None:
-    """One step of copy `b` with e.action[b]; starts the next episode if options.autoreset; observes."""
+def advance(b: int, inst: Instances, s: State, e: Episodes, options: Options) -> bool:
+    """One step of copy `b` with e.action[b]; returns whether its episode ended."""
     action = e.action[b]
     ok = action >= 0 and action < e.legal.shape[1] and e.legal[b, action] == 1
     gained = step(inst, s, b, action) if ok else 0.0
@@ -131,10 +144,9 @@ def advance(b: int, inst: Instances, s: State, e: Episodes, o: Observation, opti
     e.illegal[b] = 0 if fine else 1
     e.terminated[b] = 1 if over else 0
     e.truncated[b] = 1 if cut else 0
-    if over or cut:
+    ended = over or cut
+    if ended:
         e.final_objective[b] = objective(inst, s, b) if over else -1
         e.final_return[b] = total
         e.final_length[b] = length
-        if options.autoreset == 1:
-            begin(b, inst, s, e)
-    observe(b, inst, s, e, o)
+    return ended

@@ -46,6 +46,7 @@ class Linked:
 
     entries: dict[str, Any]
     version: str
+    names: frozenset[str] = frozenset()  # of all functions
 
 
 def link(
@@ -88,7 +89,7 @@ def link(
     unknown = sorted(set(values) - used)
     if unknown:
         raise TypeError(f"no kernel function uses the setting {unknown[0]}")
-    return Linked(found, hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12])
+    return Linked(found, hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12], frozenset(f.__name__ for f in linked))
 
 
 def _global_names(function: FunctionType) -> list[str]:

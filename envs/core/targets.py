@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -63,8 +63,9 @@ def compile_entries(
     compiler = _cpu_compiler(relaxed) if target == "cpu" else _cuda_compiler()
     linked = link(entries, functions | numba_patches.intrinsics(target), compiler, values)
     module = _module(linked, target, relaxed)
-    build = _cpu_launch if target == "cpu" else _cuda_launch
-    return {entry.__name__: build(entry, module, title_of(entry, kernel)) for entry in entries}
+    if target == "cuda":
+        return {entry.__name__: _cuda_launch(entry, module) for entry in entries}
+    return {entry.__name__: _cpu_launch(entry, module, title_of(entry, kernel), linked.names) for entry in entries}
 
 
 def title_of(entry: Callable[..., None], kernel: Kernel | None) -> str:
@@ -136,36 +137,55 @@ def _loop(entry: Callable[..., None], module: ModuleType, target: str, copies: s
     return scope[title]
 
 
-def _cpu_launch(entry: Callable[..., None], module: ModuleType, title: str) -> Launch:
+def _cpu_launch(entry: Callable[..., None], module: ModuleType, title: str, inner: Collection[str]) -> Launch:
     import numba
 
+    from dispatchgym.envs.core.tables import TableType, table_of
+
     loop = machine_code.compiled(title, **CPU_OPTIONS)(_loop(entry, module, "cpu", "low, high"))
+    parameters = list(inspect.signature(entry).parameters)[1:]
     compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
+
+    def build(arrays: tuple[Any, ...]) -> Callable[..., None]:
+        kinds = [table_of(a).kind if isinstance(a, tuple) else numba.typeof(a) for a in arrays]
+        readable = {n: k.bytes for n, k in zip(parameters, kinds, strict=True) if isinstance(k, TableType)}
+        signature = (numba.int64, numba.int64, *kinds)
+        with numba_patches.no_wraparound(), numba_patches.remembered_lookups(), numba_patches.optimised_once(inner, loop.__name__, readable):
+            loop.compile(signature)  # says so on standard error unless the machine code is kept
+        return loop.overloads[signature].entry_point
 
     def launch(copies: int, *arrays: Any) -> None:
         # Calling the machine code directly: the dispatcher would spend ten times the step on the types of its arguments.
-        key = tuple(type(a) for a in arrays)
-        call = compiled.get(key)
+        given: list[Any] = []
+        key: list[Any] = []
+        tables = []  # they must live until the call ends
+        for a in arrays:
+            if isinstance(a, tuple):
+                table = table_of(a)
+                tables.append(table)
+                given.append(table.address)
+                key.append(table.number)
+            else:
+                given.append(a)
+                key.append(type(a))
+        call = compiled.get(tuple(key))
         if call is None:
-            signature = tuple(numba.typeof(a) for a in (0, 0, *arrays))
-            with numba_patches.no_wraparound():
-                loop.compile(signature)  # says so on standard error unless the machine code is kept
-            call = compiled[key] = loop.overloads[signature].entry_point
+            call = compiled[tuple(key)] = build(arrays)
         threads = thread_count() if copies >= THREADS_FROM else 1
         if threads == 1:
-            call(0, copies, *arrays)
+            call(0, copies, *given)
             return
         cuts = [copies * i // threads for i in range(threads + 1)]
         pool = _pool(os.getpid())
-        jobs: list[Future[None]] = [pool.submit(call, cuts[i], cuts[i + 1], *arrays) for i in range(1, threads)]
-        call(cuts[0], cuts[1], *arrays)
+        jobs: list[Future[None]] = [pool.submit(call, cuts[i], cuts[i + 1], *given) for i in range(1, threads)]
+        call(cuts[0], cuts[1], *given)
         for job in jobs:
             job.result()
 
     return launch
 
 
-def _cuda_launch(entry: Callable[..., None], module: ModuleType, title: str) -> Launch:
+def _cuda_launch(entry: Callable[..., None], module: ModuleType) -> Launch:
     from numba import cuda
 
     module.__dict__["cuda"] = cuda
@@ -203,6 +223,10 @@ def place(arrays: Any, target: Target) -> tuple[Any, Any]:
 
         tensors = convert(lambda a: torch.from_numpy(np.ascontiguousarray(a)).cuda(), arrays)
         return convert(lambda t: cuda.as_cuda_array(t, sync=False), tensors), tensors
+    if target == "cpu" and not _uncompiled():
+        from dispatchgym.envs.core.tables import with_table
+
+        return with_table(arrays), convert(torch.from_numpy, arrays)
     return arrays, convert(torch.from_numpy, arrays)
 
 
