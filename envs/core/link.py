@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dis import get_instructions
 from enum import EnumMeta
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from dispatchgym.envs.core.contract import Kernel
@@ -90,6 +92,32 @@ def link(
     if unknown:
         raise TypeError(f"no kernel function uses the setting {unknown[0]}")
     return Linked(found, hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12], frozenset(f.__name__ for f in linked))
+
+
+def small(entries: Sequence[Callable[..., Any]], replace: Mapping[Any, Any], largest: int) -> frozenset[CodeType]:
+    """The code of the functions that are worth copying to where they are called.
+
+    They have at most `largest` instructions, with all that is copied into them, or are called at one place.
+    """
+    weight: dict[Any, int] = {}
+    sites: Counter[Any] = Counter(replace.get(entry, entry) for entry in entries)
+
+    def visit(function: FunctionType) -> None:
+        if function in weight:
+            return
+        weight[function] = 0  # a function that calls itself would loop
+        instructions = list(get_instructions(function))
+        named = (function.__globals__.get(x.argval) for x in instructions if x.opname == "LOAD_GLOBAL")
+        found = (replace.get(f, f) for f in named if isinstance(f, FunctionType))
+        called = [f for f in found if isinstance(f, FunctionType)]
+        sites.update(called)
+        for f in called:
+            visit(f)
+        weight[function] = len(instructions) + sum(weight[f] for f in called if weight[f] <= largest)
+
+    for entry in list(sites):
+        visit(entry)
+    return frozenset(f.__code__ for f, size in weight.items() if size <= largest or sites[f] == 1)
 
 
 def _global_names(function: FunctionType) -> list[str]:

@@ -26,6 +26,13 @@ def intrinsics(target: str) -> dict[Any, Any]:
 
 
 @contextmanager
+def for_kernels(inner: Collection[str], outer: str, readable: Mapping[str, int]) -> Iterator[None]:
+    """Compile a kernel: everything below at once."""
+    with no_wraparound(), remembered_lookups(), optimised_once(inner, outer, readable):
+        yield
+
+
+@contextmanager
 def no_wraparound() -> Iterator[None]:
     """Compile array indexing without Python's negative-index wraparound: the test at every access is a good part of a step.
 
@@ -121,12 +128,13 @@ def _part_class() -> Any:
             """The function and all that it calls, as it stands."""
             if self._shared_module is None:
                 module = self._final_module.clone()
+                own = {function.name for function in module.functions if not function.is_declaration}
                 for library in dict.fromkeys(self._all_linked()):
                     part = library._final_module if isinstance(library, Part) else library._get_module_for_linking()
                     module.link_in(part, preserve=True)
                 for function in module.functions:
                     if not function.is_declaration and function.linkage == Linkage.external:
-                        function.linkage = "linkonce_odr"
+                        function.linkage = "linkonce_odr" if function.name in own else "internal"
                 self._shared_module = module
             return self._shared_module
 
@@ -160,9 +168,10 @@ def remembered_lookups() -> Iterator[None]:
     for each that it tries: half of the time of type inference.
     """
     from numba.core.targetconfig import ConfigStack
-    from numba.core.types.functions import BaseFunction
+    from numba.core.types import functions
 
-    original = BaseFunction.get_call_type
+    lookup: Any = functions.BaseFunction
+    original = lookup.get_call_type
     found: dict[Any, Any] = {}
 
     def get_call_type(self: Any, context: Any, args: Any, kws: Any) -> Any:
@@ -175,8 +184,8 @@ def remembered_lookups() -> Iterator[None]:
             found[key] = signature, self, options  # both are kept, so that no other can have their identity
         return found[key][0]
 
-    BaseFunction.get_call_type = get_call_type
+    lookup.get_call_type = get_call_type
     try:
         yield
     finally:
-        BaseFunction.get_call_type = original
+        lookup.get_call_type = original

@@ -105,7 +105,7 @@ class Table(NamedTuple):
 
 def table_of(arrays: Any) -> Table:
     """The table of a NamedTuple of numpy arrays and numbers. What `with_table` returned keeps it; others get one for the call."""
-    kept = getattr(arrays, "table", None)
+    kept = getattr(arrays, "_table", None)
     if kept is not None:
         return kept
     words: list[int] = []
@@ -143,10 +143,10 @@ def with_table(arrays: Any) -> Any:
     """The same NamedTuple with its table kept. Its arrays must keep their memory (no `resize`)."""
     base: Any = type(arrays)
     kept = _keeping(base)(*arrays)
-    kept.table = table_of(arrays)
+    kept._table = table_of(arrays)
     return kept
 
 
 @lru_cache(maxsize=256)
 def _keeping(base: Any) -> Any:
-    return base if hasattr(base, "table") else type(base.__name__, (base,), {"table": None, "__module__": base.__module__})
+    return base if hasattr(base, "_table") else type(base.__name__, (base,), {"_table": None, "__module__": base.__module__})

@@ -13,13 +13,13 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Literal
 
 from dispatchgym import machine_code
 from dispatchgym.envs.core import numba_patches
 from dispatchgym.envs.core.contract import Kernel
-from dispatchgym.envs.core.link import Linked, link, problem_functions
+from dispatchgym.envs.core.link import Linked, link, problem_functions, small
 
 Target = Literal["python", "cpu", "cuda"]
 Launch = Callable[..., None]  # launch(copies, *arrays): runs an entry for every copy
@@ -60,8 +60,9 @@ def compile_entries(
     if target == "python":
         plain = link(entries, functions, lambda function: function, values)
         return {name: _python_launch(function) for name, function in plain.entries.items()}
-    compiler = _cpu_compiler(relaxed) if target == "cpu" else _cuda_compiler()
-    linked = link(entries, functions | numba_patches.intrinsics(target), compiler, values)
+    functions |= numba_patches.intrinsics(target)
+    compiler = _cpu_compiler(relaxed, small(entries, functions, INLINED)) if target == "cpu" else _cuda_compiler()
+    linked = link(entries, functions, compiler, values)
     module = _module(linked, target, relaxed)
     if target == "cuda":
         return {entry.__name__: _cuda_launch(entry, module) for entry in entries}
@@ -104,18 +105,20 @@ def _python_launch(function: FunctionType) -> Launch:
 
 # No reference counts: every array is owned by the caller, and atomic counters would cost more than the step.
 CPU_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
-# Only an entry is called from Python: unpacking a kernel's arrays again for each function in it took half of compile time.
-CPU_INNER: dict[str, Any] = {"forceinline": True, "no_cpython_wrapper": True}
+CPU_INNER: dict[str, Any] = {"no_cpython_wrapper": True}  # only an entry is called from Python
+# A larger function that is called at several places is compiled once, and the compiler decides whether to copy it.
+INLINED = 150  # instructions of Python
 # A network may be summed in any order; a problem's rules may not, or targets would differ in the last bit.
 RELAXED = {"contract", "reassoc", "nsz"}
 
 
-def _cpu_compiler(relaxed: frozenset[str]) -> Callable[[FunctionType], Any]:
+def _cpu_compiler(relaxed: frozenset[str], inlined: frozenset[CodeType]) -> Callable[[FunctionType], Any]:
     import numba
 
     def wrap(function: FunctionType) -> Any:
         fastmath = RELAXED if function.__module__ in relaxed else False
-        return numba.njit(fastmath=fastmath, **CPU_INNER, **CPU_OPTIONS)(function)
+        options = CPU_OPTIONS | CPU_INNER | {"fastmath": fastmath, "forceinline": function.__code__ in inlined}
+        return numba.njit(**options)(function)
 
     return wrap
 
@@ -150,7 +153,7 @@ def _cpu_launch(entry: Callable[..., None], module: ModuleType, title: str, inne
         kinds = [table_of(a).kind if isinstance(a, tuple) else numba.typeof(a) for a in arrays]
         readable = {n: k.bytes for n, k in zip(parameters, kinds, strict=True) if isinstance(k, TableType)}
         signature = (numba.int64, numba.int64, *kinds)
-        with numba_patches.no_wraparound(), numba_patches.remembered_lookups(), numba_patches.optimised_once(inner, loop.__name__, readable):
+        with numba_patches.for_kernels(inner, loop.__name__, readable):
             loop.compile(signature)  # says so on standard error unless the machine code is kept
         return loop.overloads[signature].entry_point
 
