@@ -67,7 +67,7 @@ def parse(text: str, source: str) -> list[JobShop]:
     """The instances in `text`; `source` is the file name that errors show and whose stem names the instance."""
     if text.lstrip().startswith(("{", "[")):
         return parse_json(text, source)
-    if any(_SECTION.fullmatch(line) for line in text.splitlines()):
+    if any(_SECTION.fullmatch(line) for line in re.split(r"\r\n?|\n", text)):  # the lines of the parsers
         return _parse_collection(text, source)
     lines = _Lines(text, source)
     if any(_is_word(row, "times") or _is_header_words(row) for _, row in lines.rows):

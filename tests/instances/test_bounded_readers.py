@@ -191,6 +191,8 @@ def test_a_collection_of_thousands_of_instances_is_read_in_linear_time(tmp_path:
     began = time.process_time()
     assert len(jobshop_files.read_all(path)) == count
     assert time.process_time() - began < 20.0
+    path.write_text("1 1\n0 2\x1dinstance a")  # this character ends a line for Python alone
+    refused(lambda: jobshop_files.read_all(path), "many.txt line 2")
     path.write_text("instance a\n1 1\n0 1\n\ninstance b\n1 1\n0 -1 2\n")
     refused(lambda: jobshop_files.read_all(path), "many.txt line 7: duration -1 of job 0 is negative")
     rows = [{"job": j, "operation": 0, "machine": 0, "duration": 1} for j in range(count)]
