@@ -8,6 +8,7 @@ without parents depend on those that write their files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -139,15 +140,13 @@ def _seconds(value: Field) -> float:
 
 
 def _bytes(value: Field) -> int:
-    """A size; some programs write whole numbers with a point, as 1000000.0."""
+    """A size, rounded up: some programs write means, or whole numbers with a point, as 1000000.0."""
     size = value.number()
     if size < 0:
         raise value.error(f"{shown(value.value)} is negative")
     if size >= MAX_SIZE:
         raise value.error(f"{shown(value.value)} is not below 2**60")
-    if not size.is_integer():
-        raise value.error(f"{shown(value.value)} is not a whole number")
-    return int(size)
+    return math.ceil(size)
 
 
 def _files(row: Field, key: str) -> set[str]:
