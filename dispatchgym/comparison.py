@@ -95,7 +95,7 @@ def compare(
     instances: Sequence[Any],
     methods: Sequence[str | Callable[..., Any]],
     *,
-    family: str = "jobshop",
+    family: str = families.NAMES[0],
     seed: int = 0,
     workers: int = 1,
     solver_workers: int = 1,
