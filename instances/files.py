@@ -145,11 +145,16 @@ def hold(folder: Path, busy: str) -> int | None:
         raise InputError(busy) from None
     except OSError:  # a file system without locks
         return descriptor
+    remove_drafts(folder)
+    return descriptor
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the unfinished files that a killed process has left in `folder`, which this process must hold."""
     for entry in os.scandir(folder):
         if _DRAFT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
             with suppress(OSError):
                 os.unlink(entry.path)
-    return descriptor
 
 
 def _write_all(handle: int, data: bytes) -> None:

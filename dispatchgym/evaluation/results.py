@@ -20,7 +20,7 @@ from dispatchgym.evaluation.row import Row, read_row
 from dispatchgym.family import Family, Group, fields
 from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.files import append, hold, read_bytes, read_text, write_text
+from dispatchgym.instances.files import append, hold, read_bytes, read_text, remove_drafts, write_text
 from dispatchgym.instances.names import printable
 
 Key = tuple[str, str, str, str | None]  # instance, digest of its content, method, hash of the method's weights
@@ -151,6 +151,8 @@ class Results:
         self._make_folder(resume)
         self._lock = hold(out, f"--out {out}: another evaluation is writing to it")
         try:
+            if (out / "schedules").is_dir():
+                remove_drafts(out / "schedules")
             self.rows: list[Row] = self._read() if os.path.lexists(self.log) else []
         except BaseException:
             self.close()
@@ -259,7 +261,9 @@ class Results:
             (folder / "schedules").mkdir(parents=True, exist_ok=True)
             append(folder / "results.jsonl", _line(row).encode())
             if os.path.lexists(path := self.schedule_path(row)):
-                os.replace(path, folder / "schedules" / f"{row['digest'][:8]}-{row['weights'] or ''}-{path.name}")
+                os.replace(
+                    path, folder / "schedules" / f"{file_name(row['digest'][:8] + '-' + (row['weights'] or ''))}-{path.name}"
+                )
         for name in dict.fromkeys(row["instance"] for row in rows):
             own = [row for row in rows if row["instance"] == name]
             what = "the instance" if digests.get(name, own[0]["digest"]) != own[0]["digest"] else "the method"

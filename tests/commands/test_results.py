@@ -194,6 +194,16 @@ def test_a_changed_instance_sets_its_results_aside_and_says_so(copy: Path, capsy
     assert len([*(copy / "out" / "schedules").iterdir()]) == 1
 
 
+def test_what_a_line_calls_its_weights_is_no_path_and_drafts_of_schedules_are_removed(copy: Path) -> None:
+    rows = [{**row, "weights": "schedules/mine--spt.json"} for row in lines(copy)]
+    (copy / "out" / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    draft = copy / "out" / "schedules" / f".mine--lpt.json.{'0' * 16}.tmp"
+    draft.write_text("half")
+    run(copy, "spt")
+    assert not draft.exists()
+    assert len([*(copy / "out" / record.ASIDE / "schedules").iterdir()]) == 1
+
+
 class Full:
     """A standard output whose device is full."""
 
