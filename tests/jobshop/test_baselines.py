@@ -128,7 +128,7 @@ def test_a_method_text_is_split_into_its_parts(text, method):
     [
         ("", "'' is not a method name"),
         ("spt:", "nothing follows ':'"),
-        ("policy@:x2", "nothing follows '@'"),
+        ("policy@:x2", "nothing follows 'policy@'"),
         ("tabu:1x", "option '1x' is not SECONDS (10s), SAMPLES (x128) or KEY=VALUE"),
         ("tabu:0s", "option '0s' must be positive"),
         ("cpsat:-1s", "option '-1s' must be positive"),
