@@ -68,8 +68,8 @@ class TrainConfig:
     """Iterations to train; the same seed then gives the same weights."""
     seed: int = 0
     """Fixes instances, samples and initial weights."""
-    device: Literal["cpu", "cuda"] = "cpu"
-    """Where episodes are played and weights updated."""
+    device: Literal["cpu", "cuda", "python"] = "cpu"
+    """Where episodes are played and weights updated; python: without compiling, to debug a kernel."""
     sizes: tuple[str, ...] = ()
     """Training sizes in the family's own units, drawn with equal probability; a standard mixture if empty."""
     hard: float = 0.25

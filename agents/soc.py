@@ -26,7 +26,7 @@ from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream
 DEFAULT_PRESET = "gym-ds3-5"
 ANY_CHIP = "chips"  # as a preset: random chips, drawn again for every batch
 CHIPS_DOMAIN = "streams of random chips of 2 to 24 PEs, and of gym-ds3"
-ANY_STREAM = "soc-gym-ds3-5"  # shipped folder of the policy that plays the presets without one of their own
+ANY_STREAM = "soc-chips"  # shipped folder of the policy that plays the presets without one of their own
 
 
 def demonstration(instance: Stream | StaticDag, schedule: StreamLog | StaticSchedule, sizes: Sizes) -> Demonstration:

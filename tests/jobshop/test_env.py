@@ -53,7 +53,8 @@ def test_instances_come_by_name_by_object_by_file_and_in_lists(tmp_path: Path) -
     for what in ("ft06", ft06, str(tmp_path / "mine.json"), tmp_path / "mine.json"):
         info = make_named(what).reset(seed=0)[1]
         del info["action_mask"]
-        assert info == {"illegal": False, "objective": -1, "instance": "ft06", "lower_bound": 52}
+        so_far = {"episode_return": 0.0, "episode_length": 0}
+        assert info == {"illegal": False, "objective": -1, "instance": "ft06", "lower_bound": 52, **so_far}
     many = make_named(["ft06", "la01"])
     assert {many.reset(seed=s)[1]["instance"] for s in range(10)} == {"ft06", "la01"}
 

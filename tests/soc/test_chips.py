@@ -110,7 +110,7 @@ def test_weights_are_chosen_by_the_fixed_set() -> None:
     for x in fixed():
         tasks = np.dot(x.workload.probabilities, [len(a.tasks) for a in x.workload.applications])
         jobs = (x.workload.horizon - soc_draws.chain_of(x.workload)) / x.workload.scale
-        assert tasks * jobs < 4 * soc_draws.DECISIONS + 40 * tasks
+        assert tasks * jobs < 4 * soc_draws.VALIDATED_DECISIONS + 40 * tasks
 
 
 def test_static_graphs_for_training_are_of_all_kinds() -> None:

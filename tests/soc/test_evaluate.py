@@ -274,7 +274,7 @@ def test_a_stream_is_judged_by_latency_and_played_by_its_presets_policy(tmp_path
     (tmp_path / "soc-wireless-16-six").mkdir()
     kind = SOC.trained_by().of_instance(SOC.load("wireless-16-six,scale=100/s0"))
     assert (kind.pretrained, kind.problem.goal, kind.problem.mode) == ("soc-wireless-16-six", "latency", "start")
-    assert SOC.trained_by().of_instance(SOC.load("gym-ds3-10/s1")).pretrained == "soc-gym-ds3-5"
+    assert SOC.trained_by().of_instance(SOC.load("gym-ds3-10/s1")).pretrained == "soc-chips"
     assert STATIC.trained_by().of_instance(STATIC.load("top-01")).pretrained == "static-dag"
 
 
