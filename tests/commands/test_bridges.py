@@ -17,7 +17,7 @@ BRIDGES = {
     "register_in_your_code.py": ((), []),
     "gymnasium_wrappers.py": ((), []),
     "cleanrl_ppo.py": (("torch",), ["--steps", "40000"]),
-    "sb3_without_masks.py": (("stable_baselines3",), ["--steps", "20000"]),
+    "sb3_without_masks.py": (("stable_baselines3",), []),
     "torchrl_ppo.py": (("torchrl",), ["--steps", "12000"]),
     "rllib_ppo.py": (("ray",), ["--iterations", "4"]),
 }
