@@ -276,7 +276,7 @@ class Results:
         curve: Iterable[tuple[float, int | None, int | None]],
         table: dict[str, list[Any]] | None = None,
     ) -> None:
-        """Store one answer: its schedule first, so that a line never speaks of a file that is not there.
+        """Store one answer: its schedule first, so that a line never names a file that is not there.
 
         `table` is the schedule as the family's card tells it, with resources and ends.
         """
