@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from dispatchgym.envs.core import numba_patches
 from dispatchgym.envs.core.link import small
 from dispatchgym.envs.core.tables import TableType, table_of, with_table
 from dispatchgym.envs.core.targets import compile_entries
@@ -81,6 +82,30 @@ def trunk(n: int) -> int:
 
 def root(b: int, out: Any) -> None:
     out[b] = trunk(b) + trunk(b + 1) + leaf(b)
+
+
+def test_parts_of_a_kernel_get_no_machine_code_and_lookups_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails where a new numba no longer has what numba_patches replaces: kernels still work then, and compile more slowly."""
+    import numba
+    from numba.core.types import functions
+
+    part = numba.njit(_nrt=False, no_cpython_wrapper=True)(leaf)
+
+    def whole(n):  # type: ignore[no-untyped-def]
+        return part(n) + part(n) + part(n) + part(n) + part(n) + part(n)
+
+    asked = []
+    original = functions.BaseFunction.get_call_type
+    monkeypatch.setattr(functions.BaseFunction, "get_call_type", lambda self, *args: asked.append(args) or original(self, *args))
+    outer = numba.njit(_nrt=False)(whole)
+    with numba_patches.for_kernels(("leaf",), "whole", {}):
+        outer.compile((numba.int64,))
+    assert functions.BaseFunction.get_call_type is not original, "put back as it was"
+    (inner,) = part.overloads.values()
+    assert type(inner.library).__name__ == "Part"
+    assert outer(4) == 30
+    additions = [args for args in asked if args[1] == (numba.int64, numba.int64)]
+    assert len(additions) <= 2, "the same sum was looked up at every place"
 
 
 def test_what_is_copied_to_its_callers() -> None:
