@@ -21,18 +21,8 @@ from dispatchgym.instances.json_fields import shown
 Device = Literal["cpu", "cuda", "python"]
 DEVICES = ("cpu", "cuda", "python")
 ENTRIES = (episode.turn,)
-PLACED = (
-    "_launch",
-    "_options",
-    "_instances",
-    "instances",
-    "_state",
-    "state",
-    "_episodes",
-    "episodes",
-    "_observation",
-    "observation",
-)
+BOTH = ("instances", "state", "episodes", "observation")  # torch tensors; with a "_" before, as kernels take them
+PLACED = ("_launch", "_options", *BOTH, *(f"_{name}" for name in BOTH))
 # Rewards are shares of an instance's lower bound or a like scale, of which one decision rarely costs more. An episode is
 # truncated only after more illegal actions than it has decisions, so that is never better than to finish it.
 ILLEGAL_PENALTY = -1.0

@@ -48,10 +48,10 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         chosen = whole(action, "the action")
         e = self.engine.arrays[1]
         inside = 0 <= chosen < e.legal.shape[1]
-        if self.illegal == "raise" and e.count[0] > 0 and not (inside and e.legal[0, chosen]):
-            self._refuse(0, chosen)
-        replaced = self.illegal == "substitute" and e.count[0] > 0 and not (inside and e.legal[0, chosen])
+        replaced = self.illegal != "ignore" and e.count[0] > 0 and not (inside and e.legal[0, chosen])
         if replaced:
+            if self.illegal == "raise":
+                self._refuse(0, chosen)
             chosen, inside = int(e.choices[0, chosen % int(e.count[0])]), True
         self.engine.step((chosen if inside else -1,), autoreset=False)
         e = self.engine.arrays[1]

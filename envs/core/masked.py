@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 
 from dispatchgym.envs.core.face import LIMIT, Face
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 
 
 class _Layout:
@@ -23,7 +24,7 @@ class _Layout:
         if not isinstance(inner, Face):
             raise InputError(f"{type(inner).__name__} is not an environment of dispatchgym")
         if observation == mask:
-            raise InputError(f"observation and mask are both called {mask!r}")
+            raise InputError(f"observation and mask are both called {shown(mask)}")
         self.observation, self.mask, self.dtype = observation, mask, np.dtype(dtype)
         self.choices = int(inner.engine.sizes.actions)
         old = getattr(inner, "single_observation_space", None) or inner.observation_space  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 from dispatchgym.envs.core.buffers import Buffers
 from dispatchgym.envs.core.face import Face, seed_number
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 
 ALWAYS = ("action_mask", "illegal", "objective", "episode_return", "episode_length")  # in infos of every family
 Step = tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]
@@ -302,4 +303,4 @@ def _mode(given: AutoresetMode | str) -> AutoresetMode:
         return AutoresetMode(given)
     except ValueError:
         names = ", ".join(mode.value for mode in AutoresetMode)
-        raise InputError(f"autoreset_mode={given!r} is not one of {names}") from None
+        raise InputError(f"autoreset_mode={shown(given)} is not one of {names}") from None
