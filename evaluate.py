@@ -1,3 +1,3 @@
-from dispatchgym.evaluate import main
+from dispatchgym_start import evaluate
 
-raise SystemExit(main())
+raise SystemExit(evaluate())

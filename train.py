@@ -1,3 +1,3 @@
-from dispatchgym.train import main
+from dispatchgym_start import train
 
-raise SystemExit(main())
+raise SystemExit(train())

@@ -107,7 +107,8 @@ def write_bytes(path: Path, data: bytes, *, make_folder: bool = False) -> None:
 def append(path: Path, data: bytes) -> None:
     """Add `data` to the end of a file and wait until it is on disk; a failed write leaves the file as it was.
 
-    Links are not followed. Raises InputError if the file cannot be written.
+    An interrupt leaves it as it was or with all of `data`. Links are not followed. Raises InputError if the file cannot be
+    written.
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_FOLLOW | _BINARY | _NO_WAIT, 0o666)
@@ -116,9 +117,11 @@ def append(path: Path, data: bytes) -> None:
             try:
                 _write_all(handle, data)
                 os.fsync(handle)
-            except BaseException:
+            except BaseException as error:
                 with suppress(OSError):
-                    os.ftruncate(handle, before)
+                    # An interrupt while the system forces whole data to disk takes nothing back: somebody may have read it.
+                    if isinstance(error, OSError) or os.fstat(handle).st_size < before + len(data):
+                        os.ftruncate(handle, before)
                 raise
         finally:
             os.close(handle)

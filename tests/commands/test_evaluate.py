@@ -138,10 +138,7 @@ def slow_solver(folder: Path) -> None:
 
 
 def start_and_stop(folder: Path, out: Path, stop: signal.Signals) -> tuple[int, str]:
-    """Run the command slowly and send it `stop` after two finished pairs; its exit code and stderr.
-
-    A third line is waited for: one that is still being forced to disk when an interrupt comes is taken back.
-    """
+    """Run the command slowly and send it `stop` after two finished pairs; its exit code and stderr."""
     slow_solver(folder)
     process = subprocess.Popen(
         [sys.executable, str(folder / "run_slowly.py"), *command(out, instances="la01..la05", methods="spt mwkr")],
@@ -150,7 +147,7 @@ def start_and_stop(folder: Path, out: Path, stop: signal.Signals) -> tuple[int, 
     log = out / "results.jsonl"
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
-        if log.exists() and log.read_bytes().count(b"\n") >= 3:
+        if log.exists() and log.read_bytes().count(b"\n") >= 2:
             break
         time.sleep(0.05)
     process.send_signal(stop)

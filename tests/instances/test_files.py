@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.files import write_bytes, write_text
+from dispatchgym.instances.files import append, write_bytes, write_text
 
 TOKEN = "0123456789abcdef"
 
@@ -64,6 +64,35 @@ def test_an_interrupt_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         write_bytes(tmp_path / "x", b"new")
     assert ((tmp_path / "x").read_bytes(), names(tmp_path)) == (b"old", ["x"])
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_an_interrupt_of_an_addition_takes_back_a_part_but_nothing_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    (tmp_path / "x").write_bytes(b"old\n")
+    write = os.write
+
+    def interrupt(handle: int, data: bytes = b"") -> None:
+        write(handle, data[: len(data) // 2])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, call, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        append(tmp_path / "x", b"new\n")
+    assert (tmp_path / "x").read_bytes() == (b"old\n" if call == "write" else b"old\nnew\n")
+
+
+def test_an_addition_that_cannot_be_forced_to_disk_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x").write_bytes(b"old\n")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="x: cannot be written: No space left on device"):
+        append(tmp_path / "x", b"new\n")
+    assert (tmp_path / "x").read_bytes() == b"old\n"
 
 
 @pytest.mark.parametrize("dangling", [False, True])
