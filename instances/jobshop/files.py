@@ -20,6 +20,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.jobshop.instance import MAX_HORIZON, MAX_OPERATIONS, JobShop
 from dispatchgym.instances.jobshop.json_files import Route, build, parse_json
+from dispatchgym.instances.lines import Lines
 from dispatchgym.instances.names import did_you_mean, printable
 
 _SECTION = re.compile(r"[ \t]*instance[ \t]+(\S+)[ \t]*", re.IGNORECASE)  # heads an instance of OR-Library's collected file
@@ -69,61 +70,10 @@ def parse(text: str, source: str) -> list[JobShop]:
         return parse_json(text, source)
     if any(_SECTION.fullmatch(line) for line in re.split(r"\r\n?|\n", text)):  # the lines of the parsers
         return _parse_collection(text, source)
-    lines = _Lines(text, source)
+    lines = Lines(text, source)
     if any(_is_word(row, "times") or _is_header_words(row) for _, row in lines.rows):
         return _parse_taillard(lines)
     return [_parse_standard(lines)]
-
-
-class _Lines:
-    """The lines of a file that carry something, with their numbers, handed out one by one."""
-
-    def __init__(self, text: str, source: str, first: int = 1) -> None:
-        """`first` is the number of the first line of `text` in the file."""
-        rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        stripped = ((number, row.split("#", 1)[0].strip()) for number, row in enumerate(rows, first))
-        self.rows = [(number, row) for number, row in stripped if row]
-        self.source = source
-        self.stem = Path(source).stem
-        self.position = 0
-        if not self.rows:
-            raise InputError(f"{source}: is empty")
-
-    @property
-    def left(self) -> int:
-        return len(self.rows) - self.position
-
-    def peek(self) -> str:
-        return self.rows[self.position][1] if self.left else ""
-
-    def take(self, expected: str) -> str:
-        if not self.left:
-            raise InputError(f"{self.source} line {self.rows[-1][0]}: the file ends, expected {expected}")
-        self.position += 1
-        return self.rows[self.position - 1][1]
-
-    def error(self, message: str) -> InputError:
-        """An InputError about the line taken last."""
-        return InputError(f"{self.source} line {self.rows[self.position - 1][0]}: {message}")
-
-    def numbers(self, row: str, kinds: Sequence[str], owner: str = "") -> list[int]:
-        """The whole numbers of `row`; errors call them by `kinds` in turn and say whose they are, as in ` of job 2`."""
-        tokens = row.split()
-        for place, token in enumerate(tokens):
-            if not (token.isascii() and token.isdigit() and len(token) <= 10):
-                shown = token if len(token) <= 40 else token[:37] + "..."
-                raise self.error(f"{kinds[place % len(kinds)]} {shown}{owner} {_complaint(token)}")
-        return [int(token) for token in tokens]
-
-
-def _complaint(token: str) -> str:
-    if re.fullmatch(r"[0-9]+", token):
-        return "is too large"
-    if re.fullmatch(r"-[0-9]+", token):
-        return "is negative"
-    if re.fullmatch(r"[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?", token):
-        return "is not a whole number"
-    return "is not a number"
 
 
 def _is_word(row: str, word: str) -> bool:
@@ -134,7 +84,7 @@ def _is_header_words(row: str) -> bool:
     return row.lower().startswith("nb of jobs")
 
 
-def _check_sizes(lines: _Lines, sizes: Sequence[int]) -> None:
+def _check_sizes(lines: Lines, sizes: Sequence[int]) -> None:
     jobs, machines = sizes
     if jobs < 1 or machines < 1:
         raise lines.error(f"{jobs} jobs and {machines} machines; both must be positive")
@@ -142,7 +92,7 @@ def _check_sizes(lines: _Lines, sizes: Sequence[int]) -> None:
         raise lines.error(f"{jobs} jobs by {machines} machines is more than {MAX_OPERATIONS} operations")
 
 
-def _parse_standard(lines: _Lines) -> JobShop:
+def _parse_standard(lines: Lines) -> JobShop:
     header = lines.numbers(lines.take("jobs and machines"), ("jobs", "machines"))
     if len(header) != 2:
         raise lines.error(f"{len(header)} numbers, expected two: jobs and machines")
@@ -168,13 +118,13 @@ def _parse_collection(text: str, source: str) -> list[JobShop]:
     for (begin, name), (end, _) in zip(heads, [*heads[1:], (len(rows), "")], strict=True):
         # Remarks become empty lines, so that errors name the line in the file.
         kept = [row if re.match(r"[ \t]*[-+.]?[0-9]", row) else "" for row in rows[begin + 1 : end]]
-        instance = _parse_standard(_Lines("\n".join(kept), source, begin + 2))
+        instance = _parse_standard(Lines("\n".join(kept), source, begin + 2))
         object.__setattr__(instance, "name", name)
         instances.append(instance)
     return instances
 
 
-def _parse_route(lines: _Lines, row: str, job: int, machines: int) -> Route:
+def _parse_route(lines: Lines, row: str, job: int, machines: int) -> Route:
     numbers = lines.numbers(row, ("machine", "duration"), f" of job {job}")
     if len(numbers) % 2:
         raise lines.error(f"{len(numbers)} numbers for job {job}, expected pairs of machine and duration")
@@ -186,7 +136,7 @@ def _parse_route(lines: _Lines, row: str, job: int, machines: int) -> Route:
     return route, durations
 
 
-def _parse_taillard(lines: _Lines) -> list[JobShop]:
+def _parse_taillard(lines: Lines) -> list[JobShop]:
     found: list[tuple[list[Route], list[int]]] = []
     while lines.left:
         if _is_header_words(lines.peek()):
@@ -208,7 +158,7 @@ def _parse_taillard(lines: _Lines) -> list[JobShop]:
     return instances
 
 
-def _parse_block(lines: _Lines, title: str, header: list[int], low: int, high: int) -> list[list[int]]:
+def _parse_block(lines: Lines, title: str, header: list[int], low: int, high: int) -> list[list[int]]:
     """The `header[0]` rows of `header[1]` numbers in [low, high) under `title`."""
     jobs, machines = header[:2]
     row = lines.take(f"'{title}'")
