@@ -108,7 +108,7 @@ def _section(lines: Lines, title: str, rows: int) -> Any:
         row = lines.take(f"{rows} lines of {title}, found {given}")
         if row.startswith("*"):
             raise lines.error(f"the section {title} ends after {given} lines, expected {rows}")
-        if row[0] in "0123456789-+.":
+        if re.match(r"[-+.]?[0-9]", row):
             given += 1
             yield row
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dispatchgym.instances.blocking import catalogue as blocking
+from dispatchgym.instances.cpmodel import catalogue as cpmodel
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue as jobshop
 from dispatchgym.instances.memory import catalogue as memory
@@ -18,6 +19,8 @@ EVERY_CATALOGUE: dict[str, Callable[[str], Any]] = {
     "jobshop.load": jobshop.load,
     "jobshop.expand": lambda text: jobshop.expand([text]),
     "blocking.load": blocking.load,
+    "cpmodel.load": cpmodel.load,
+    "cpmodel.expand": lambda text: cpmodel.expand([text]),
     "soc.load": soc.load,
     "soc.expand": lambda text: soc.expand([text]),
     "soc.workload": soc.workload,
