@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.instances.cpmodel.solution import Origin
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
 
@@ -134,6 +135,8 @@ class CPInstance:
     name: str = field(default="unnamed", compare=False)
     lower_bound: int | None = field(default=None, compare=False)  # best published lower bound on the objective
     best_known: int | None = field(default=None, compare=False)  # best published objective
+    # The model that it was read from; a changed copy has none.
+    origin: Origin | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         try:
@@ -172,6 +175,13 @@ class CPInstance:
             if self.horizon >= MAX_TIME:
                 raise InputError("durations, lags, releases and breaks add up to 2**30 ticks or more")
         _check_objective(self)
+        if self.origin is not None and self.origin.parts != self.parts:
+            object.__setattr__(self, "origin", None)
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """What makes instances equal."""
+        return self.tasks, self.resources, self.lags, self.links, self.objective, self.horizon
 
     @property
     def modes(self) -> int:

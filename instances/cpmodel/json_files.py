@@ -38,7 +38,7 @@ from dispatchgym.instances.cpmodel.pyjobshop_files import is_pyjobshop, parse_py
 from dispatchgym.instances.cpmodel.shops import Option, assembly_shop
 from dispatchgym.instances.json_fields import Field, parse, shown
 
-_KEYS = ("problem", *(f.name for f in fields(CPInstance)))
+_KEYS = ("problem", *(f.name for f in fields(CPInstance) if f.name != "origin"))
 _Built = TypeVar("_Built")
 
 
