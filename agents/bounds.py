@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dispatchgym.agents.checkpoint import MOST
@@ -21,6 +22,10 @@ class Between:
 
     def __contains__(self, value: float) -> bool:
         return (self.low < value if self.open else self.low <= value) and value <= self.high
+
+    def schema(self) -> dict[str, Any]:
+        """The interval in a JSON Schema."""
+        return {"exclusiveMinimum" if self.open else "minimum": self.low, "maximum": self.high}
 
     def __str__(self) -> str:
         return f"above {self.low:g} and at most {self.high:g}" if self.open else f"between {self.low:g} and {self.high:g}"
@@ -78,6 +83,28 @@ def validate(config: TrainConfig) -> None:
             names = get_args(kind) if get_origin(kind) is Literal else (getattr(part, name),)
             if getattr(part, name) not in names:
                 raise InputError(f"{option(name)} must be {' or '.join(names)}, not {shown(getattr(part, name))}")
+
+
+_KINDS = {int: "integer", float: "number", bool: "boolean", str: "string"}
+
+
+def schema(config: Any) -> dict[str, Any]:
+    """The JSON Schema of the settings in `config` and in its parts, as policy.json holds them."""
+    properties = {}
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        properties[name] = schema(value) if is_dataclass(value) else _schema(kind, BOUNDS.get(name))
+    return {"type": "object", "properties": properties}
+
+
+def _schema(kind: Any, bound: Between | None) -> dict[str, Any]:
+    if get_origin(kind) is Literal:
+        return {"enum": list(get_args(kind))}
+    if get_origin(kind) is tuple:
+        return {"type": "array", "items": {"type": _KINDS[get_args(kind)[0]]}}
+    choices = [one for one in get_args(kind) or (kind,) if one is not NoneType]
+    own = {"type": _KINDS[choices[0]]} | (bound.schema() if bound is not None else {})
+    return {"anyOf": [own, {"type": "null"}]} if NoneType in get_args(kind) else own
 
 
 def option(name: str) -> str:

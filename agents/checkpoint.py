@@ -25,6 +25,7 @@ from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_bytes, write_bytes, write_text
 from dispatchgym.instances.json_fields import Field
+from dispatchgym.instances.json_shapes import Key, Object, Whole, optional
 from dispatchgym.instances.names import printable
 
 FORMAT = 1
@@ -32,6 +33,14 @@ MAX_BYTES = 2**30  # of a checkpoint
 MAX_HEADER = 2**20
 MAX_FEATURES = 4096
 MOST = {"width": 4096, "layers": 64, "hidden": 4096}  # sizes of a network
+_LEAST = {"runs_on": 0}  # the other kinds of features cannot be empty
+NETWORK = Object(
+    {
+        "features": Key(Object({f.name: Key(Whole(_LEAST.get(f.name, 1), MAX_FEATURES + 1)) for f in fields(Features)})),
+        **{name: Key(Whole(1, most + 1)) for name, most in MOST.items()},
+        **optional(encode_every=Whole(0, 2**31)),
+    }
+)
 PRETRAINED = Path(__file__).with_name("pretrained")
 
 
@@ -112,15 +121,8 @@ def load_policy(where: str | Path, problem: str, device: str = "cpu") -> tuple[P
 
 def network_of(shape: Field) -> PolicyConfig:
     """The network that metadata describe; InputError for a size that is none, is too large, or is unknown."""
-    known = [field.name for field in fields(PolicyConfig)]
-    shape.only(known)
-    features = shape["features"]
-    features.only([field.name for field in fields(Features)])
-    least = {"runs_on": 0}  # the other kinds of features cannot be empty
-    counts = {field.name: features[field.name].whole(least.get(field.name, 1), MAX_FEATURES + 1) for field in fields(Features)}
-    sizes = {name: shape[name].whole(1, most + 1) for name, most in MOST.items()}
-    every = shape["encode_every"].whole(0, 2**31) if "encode_every" in shape else 0
-    return PolicyConfig(Features(**counts), **sizes, encode_every=every)
+    found = NETWORK.read(shape)
+    return PolicyConfig(Features(**found.pop("features")), **found)
 
 
 def difference(config: PolicyConfig, weights: dict[str, Tensor]) -> str:

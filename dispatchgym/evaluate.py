@@ -35,6 +35,7 @@ from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.names import printable
+from dispatchgym.instances.notes import hold, note
 from dispatchgym.interrupts import Interrupts, Stopped
 from dispatchgym.own import registry
 from dispatchgym.units import duration
@@ -173,7 +174,8 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
     Raises InputError for anything wrong in `options`, before OUT is touched, and KeyboardInterrupt with all that is
     finished on disk and tabulated.
     """
-    pairs = plan(problem, options)
+    with hold() as notes:  # a request that is refused after all gets no line but the error
+        pairs = plan(problem, options)
     with Results(options.out, problem.name, resume=options.resume) as results:
         run = describe_run(options, arguments)
         done = results.keep(pairs, seed=options.seed, cores=options.solver_workers, clock=options.clock)
@@ -183,6 +185,8 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         if done:
             console.print(f"{len(done)} of {len(pairs)} pairs were finished before", highlight=False)
+        for line in notes:
+            note(line)
         _remark(problem, pairs)
         try:
             _work(problem, options, [pair for pair in pairs if pair.key not in done], results, console)

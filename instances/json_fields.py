@@ -13,10 +13,21 @@ from dispatchgym.instances.errors import InputError
 class Field:
     """A value in a JSON file and where it stands."""
 
-    def __init__(self, value: Any, source: str, path: str = "") -> None:
+    __slots__ = ("_parent", "_place", "source", "value")
+
+    def __init__(self, value: Any, source: str, parent: Field | None = None, place: str | int = "") -> None:
+        """`place` is a number in a list, a text after the path of the parent, or the whole path of a field without a parent."""
         self.value = value
         self.source = source
-        self.path = path
+        self._parent = parent
+        self._place = place
+
+    @property
+    def path(self) -> str:
+        """Where the value stands: `tasks[3].id`; made when it is asked for, as a file may have millions of values."""
+        place = f"[{self._place}]" if isinstance(self._place, int) else self._place
+        before = self._parent.path if self._parent is not None else ""
+        return before + (place if before or not place.startswith(".") else place[1:])
 
     def error(self, message: str) -> InputError:
         return InputError(f"{self.source}: {self.path + ': ' if self.path else ''}{message}")
@@ -43,15 +54,23 @@ class Field:
     def items(self) -> Iterator[tuple[str, Field]]:
         """The keys of an object and their values."""
         for key, value in self._object().items():
-            yield key, Field(value, self.source, f"{self.path}[{shown(key)}]")
+            yield key, Field(value, self.source, self, f"[{shown(key)}]")
 
     def rows(self, least: int = 0) -> list[Field]:
         """The members of a list."""
+        return [self.entry(i) for i in range(len(self.values(least)))]
+
+    def values(self, least: int = 0) -> Sequence[Any]:
+        """The bare values of a list."""
         if not isinstance(self.value, list):
             raise self.error(f"{shown(self.value)} is not a list")
         if len(self.value) < least:
             raise self.error(f"{len(self.value)} entries, expected at least {least}")
-        return [Field(x, self.source, f"{self.path}[{i}]") for i, x in enumerate(self.value)]
+        return self.value
+
+    def entry(self, index: int) -> Field:
+        """One member of a list."""
+        return Field(self.value[index], self.source, self, index)
 
     def whole(self, low: int, high: int) -> int:
         """A whole number in [low, high)."""
@@ -98,7 +117,7 @@ class Field:
         return self.value
 
     def _child(self, key: str) -> Field:
-        return Field(self.value[key], self.source, f"{self.path}.{key}" if self.path else key)
+        return Field(self.value[key], self.source, self, f".{key}")
 
 
 def parse(text: str, source: str) -> Field:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from dispatchgym.baselines.result import Status
 from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_shapes import DRAFT
 from dispatchgym.instances.names import printable
 
 Row = dict[str, Any]  # one line of results.jsonl
@@ -120,7 +121,7 @@ def schema() -> dict[str, Any]:
         kind = KINDS[field.kind][1]
         properties[name] = {"description": field.about, **({"anyOf": [kind, {"type": "null"}]} if field.null else kind)}
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DRAFT,
         "title": "a line of results.jsonl",
         "type": "object",
         "properties": properties,

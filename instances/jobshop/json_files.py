@@ -10,7 +10,6 @@ Bounds that a file of the last two forms states are not taken over: nothing says
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,24 @@ import numpy as np
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import MAX_HORIZON, MAX_OPERATIONS, JobShop
 from dispatchgym.instances.json_fields import Field, parse
+from dispatchgym.instances.json_shapes import Cells, Key, Name, Object, OneOf, Rows, Whole, optional
 
 Route = tuple[Sequence[int], Sequence[int]]  # machines and durations of one job, in processing order
 
-_KEYS = ("problem", "name", "machines", "jobs", "release", "lower_bound", "best_known")
+_NAME = Name(120)
+_TIME = Whole(0, MAX_HORIZON)
+
+
+def own_shape(machines: int = MAX_OPERATIONS) -> Object:
+    """This suite's own form, for a shop of so many machines."""
+    operation = Cells({"a machine": Whole(0, machines), "a duration": _TIME})
+    return Object(
+        {
+            **optional(problem=OneOf(("jobshop",)), name=_NAME, machines=Whole(1, MAX_OPERATIONS + 1)),
+            "jobs": Key(Rows(Rows(operation, 1), 1), "the operations of each job in their order"),
+            **optional(release=Rows(_TIME), lower_bound=_TIME, best_known=_TIME),
+        }
+    )
 
 
 def parse_json(text: str, source: str) -> list[JobShop]:
@@ -41,67 +54,30 @@ def parse_json(text: str, source: str) -> list[JobShop]:
 
 
 def _own(field: Field) -> JobShop:
-    data, source = field.value, field.source
-    if data.get("problem", "jobshop") != "jobshop":
-        raise InputError(f"{source}: is not a job shop (expected an object with 'problem': 'jobshop')")
-    field.only(_KEYS)
-    jobs = data.get("jobs")
-    if not isinstance(jobs, list) or not jobs:
-        raise InputError(f"{source}: 'jobs' must be a list with at least one job")
-    machines = _whole(data.get("machines"), 1, f"{source}: 'machines'", MAX_OPERATIONS + 1)
-    routes = [_json_route(job, j, machines, source) for j, job in enumerate(jobs)]
-    release = [] if data.get("release") is None else data["release"]
-    if not isinstance(release, list):
-        raise InputError(f"{source}: 'release' must be a list")
-    bound, best = (_whole(data.get(key), 0, f"{source}: {key!r}") for key in ("lower_bound", "best_known"))
+    if field.value.get("problem", "jobshop") != "jobshop":
+        raise field.error("is not a job shop (expected an object with 'problem': 'jobshop')")
+    shape = own_shape()
+    field.only(tuple(shape.keys))
+    if sum(len(job) for job in field["jobs"].values() if isinstance(job, list)) > MAX_OPERATIONS:
+        raise field["jobs"].error(f"holds more than {MAX_OPERATIONS} operations")
+    machines = shape.keys["machines"].shape.read(field["machines"]) if "machines" in field else None
+    found = own_shape(machines or MAX_OPERATIONS).read(field)
+    bound, best = (found.get(key) for key in ("lower_bound", "best_known"))
     if bound is not None and best is not None and bound > best:
-        raise InputError(f"{source}: lower bound {bound} is above the best known makespan {best}")
+        raise field.error(f"lower bound {bound} is above the best known makespan {best}")
     return build(
-        routes,
-        source,
+        [([m for m, _ in job], [d for _, d in job]) for job in found["jobs"]],
+        field.source,
         machines=machines or 0,
-        name=_json_name(data.get("name"), source),
-        release=[_number(r, 0, f"{source}: release of job {j}:") for j, r in enumerate(release)],
+        name=_name(field, "name"),
+        release=found.get("release", []),
         lower_bound=bound,
         best_known=best,
     )
 
 
-def _json_name(name: Any, source: str) -> str:
-    if name is None:
-        return Path(source).stem
-    # results are stored in files of this name
-    plain = isinstance(name, str) and re.fullmatch(r"[^/\\]{1,120}", name) and name.isprintable()
-    if not plain or name.strip(". ") == "":
-        raise InputError(f"{source}: 'name' must be 1 to 120 printable characters without slashes")
-    return name
-
-
-def _json_route(job: Any, j: int, machines: int | None, source: str) -> Route:
-    if not isinstance(job, list) or not job:
-        raise InputError(f"{source}: job {j} must be a list with at least one [machine, duration]")
-    route, durations = [], []
-    for k, pair in enumerate(job):
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise InputError(f"{source}: operation {k} of job {j} must be [machine, duration]")
-        machine = _number(pair[0], 0, f"{source}: machine of job {j}:", MAX_OPERATIONS)
-        if machines is not None and machine >= machines:
-            raise InputError(f"{source}: machine {machine} of job {j} is not below {machines} (operation {k})")
-        route.append(machine)
-        durations.append(_number(pair[1], 0, f"{source}: duration of job {j}:"))
-    return route, durations
-
-
-def _whole(value: Any, low: int, what: str, high: int = MAX_HORIZON) -> int | None:
-    return None if value is None else _number(value, low, what, high)
-
-
-def _number(value: Any, low: int, what: str, high: int = MAX_HORIZON) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(f"{what} {str(value)[:40]!r} is not a whole number")
-    if not low <= value < high:
-        raise InputError(f"{what} {str(value)[:40]} is not between {low} and {high - 1}")
-    return value
+def _name(field: Field, key: str, default: str | None = None) -> str:
+    return _NAME.read(field[key]) if key in field else default or Path(field.source).stem
 
 
 def _scheduleopt(field: Field) -> JobShop:
@@ -121,7 +97,7 @@ def _scheduleopt(field: Field) -> JobShop:
             raise InputError(f"{source}: operation {missing} of job {job} is missing")
         own = [found[k] for k in range(len(found))]
         routes.append(([m for m, _ in own], [d for _, d in own]))
-    return build(routes, source, machines=machines, name=_json_name(field.value.get("instance"), source))
+    return build(routes, source, machines=machines, name=_name(field, "instance"))
 
 
 def _matrices(field: Field) -> JobShop:
@@ -136,8 +112,7 @@ def _matrices(field: Field) -> JobShop:
             raise field.error(f"job {job} has {len(route)} machines and {len(times)} durations")
         routes.append((route, times))
     machines = 1 + max(max(route) for route, _ in routes)
-    name = field.value.get("name", field.path.strip("[]'") or None)
-    return build(routes, field.source, machines=machines, name=_json_name(name, field.source))
+    return build(routes, field.source, machines=machines, name=_name(field, "name", field.path.strip("[]'")))
 
 
 def build(routes: Sequence[Route], source: str, **fields: Any) -> JobShop:

@@ -28,11 +28,13 @@ import numpy as np
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.json_fields import Field, parse, shown
+from dispatchgym.instances.json_shapes import Cells, Key, Object, OneOf, Rows, Text, Truth, Whole, optional
 from dispatchgym.instances.memory.instance import (
     BUFFER,
     INPUT,
     INSTRUCTION,
     LIMIT,
+    MAX_BUFFERS,
     MAX_BYTES,
     MAX_COMPUTE,
     MAX_RATE,
@@ -43,7 +45,7 @@ from dispatchgym.instances.memory.instance import (
     Packing,
     latency_bound,
 )
-from dispatchgym.instances.notes import note
+from dispatchgym.instances.notes import note, when_accepted
 
 FORMAT = "dispatchgym-memory-program"
 VERSION = 1
@@ -86,6 +88,7 @@ def read_program(path: str | Path) -> MemoryProgram:
     return parse_program(read_text(file), file.name)
 
 
+@when_accepted()
 def parse_packing(text: str, source: str, capacity: int | None = None) -> Packing:
     """The packing in the CSV `text` of the file `source`, which gives its name and, unless `capacity` does, its capacity."""
     name, named = _split(source)
@@ -220,60 +223,66 @@ def _gap_text(gap: Gap) -> str:
     return f"{gap.lower}-{gap.upper}{window}"
 
 
-_KEYS = ("name", "capacity", "alignment", "slow_rate", "fast_read_rate", "fast_write_rate", "instructions", "buffers")
+_RATES = ("slow_rate", "fast_read_rate", "fast_write_rate")
+_HEAD = ("name", "capacity", "alignment", *_RATES)
 _BOUNDS = ("lower_bound", "best_known")
+_BYTES = Whole(0, MAX_BYTES + 1)
+
+
+def program_shape(instructions: int = MAX_BUFFERS, buffers: int = MAX_BUFFERS) -> Object:
+    """The form of a program with so many instructions and buffers."""
+    instruction = {
+        **optional(label=Text()),
+        "compute": Key(Whole(0, MAX_COMPUTE + 1), "ticks of a picosecond"),
+        **optional(scoped=_BYTES),
+    }
+    access = Cells({"an instruction": Whole(0, instructions), "bytes": _BYTES, "'r' or 'w'": OneOf(("r", "w"))})
+    buffer = {
+        "size": Key(Whole(1, MAX_BYTES + 1), "bytes"),
+        "define": Key(Whole(INPUT, instructions), "the instruction that makes it; -1 = it is an input"),
+        "access": Key(Rows(access), "by which instruction, how many bytes, read or written"),
+        **optional(output=Truth(), pin=OneOf(PINS), alias=Whole(0, buffers)),
+    }
+    return Object(
+        {
+            "format": Key(OneOf((FORMAT,))),
+            "version": Key(OneOf((VERSION,))),
+            "name": Key(Text()),
+            "capacity": Key(Whole(1, MAX_BYTES + 1), "bytes of the fast memory"),
+            "alignment": Key(Whole(1, MAX_BYTES + 1), "of addresses in the fast memory"),
+            **{key: Key(Whole(1, MAX_RATE + 1), "bytes per second") for key in _RATES},
+            "instructions": Key(Rows(Object(instruction), 1)),
+            "buffers": Key(Rows(Object(buffer), 1)),
+            **{key: Key(Whole(0, LIMIT), "latency in ticks", required=False) for key in _BOUNDS},
+        }
+    )
 
 
 def parse_program(text: str, source: str) -> MemoryProgram:
     """The program in the JSON `text`; `source` is the file name that errors show."""
     data = parse(text, source)
-    data.only(("format", "version", *_KEYS, *_BOUNDS))
+    data.only(tuple(program_shape().keys))
     if data["format"].value != FORMAT or data["version"].value != VERSION or type(data["version"].value) is not int:
         said = shown(f"{data['format'].value} {data['version'].value}")
         raise data.error(f"format and version {said} are not {FORMAT} {VERSION}")
-    instructions, buffers = data["instructions"].rows(least=1), data["buffers"].rows(least=1)
-    for row in instructions:
-        row.only(("label", "compute", "scoped"))
-    for row in buffers:
-        row.only(("size", "define", "access", "output", "pin", "alias"))
-    access = [(n, *_access(x, len(instructions))) for n, row in enumerate(buffers) for x in row["access"].rows()]
-    bounds = {key: data[key].whole(0, LIMIT) for key in _BOUNDS if key in data}
-    rates = {key: data[key].whole(1, MAX_RATE + 1) for key in ("slow_rate", "fast_read_rate", "fast_write_rate")}
+    found = program_shape(*(len(data[key].rows(least=1)) for key in ("instructions", "buffers"))).read(data)
+    instructions, buffers = found["instructions"], found["buffers"]
+    access = [(n, *cells[:2], cells[2] == "w") for n, row in enumerate(buffers) for cells in row["access"]]
     try:
         return MemoryProgram(
-            compute=np.array([x["compute"].whole(0, MAX_COMPUTE + 1) for x in instructions], np.int64),
-            size=np.array([x["size"].whole(1, MAX_BYTES + 1) for x in buffers], np.int64),
-            define=np.array([x["define"].whole(INPUT, len(instructions)) for x in buffers], np.int64),
+            compute=np.array([x["compute"] for x in instructions], np.int64),
+            size=np.array([x["size"] for x in buffers], np.int64),
+            define=np.array([x["define"] for x in buffers], np.int64),
             access=np.array(access, np.int64),
-            capacity=data["capacity"].whole(1, MAX_BYTES + 1),
-            scoped=np.array([x["scoped"].whole(0, MAX_BYTES + 1) if "scoped" in x else 0 for x in instructions], np.int64),
-            output=np.array(["output" in x and x["output"].truth() for x in buffers], np.int64),
-            pin=np.array([_pin(x["pin"]) if "pin" in x else 0 for x in buffers], np.int64),
-            alias=np.array([x["alias"].whole(0, len(buffers)) if "alias" in x else -1 for x in buffers], np.int64),
-            alignment=data["alignment"].whole(1, MAX_BYTES + 1),
-            labels=tuple(x["label"].text() if "label" in x else str(i) for i, x in enumerate(instructions)),
-            name=data["name"].text(),
-            **rates,
-            **bounds,
+            scoped=np.array([x.get("scoped", 0) for x in instructions], np.int64),
+            output=np.array([x.get("output", False) for x in buffers], np.int64),
+            pin=np.array([PINS.index(x.get("pin", PINS[0])) for x in buffers], np.int64),
+            alias=np.array([x.get("alias", -1) for x in buffers], np.int64),
+            labels=tuple(x.get("label", str(i)) for i, x in enumerate(instructions)),
+            **{key: found[key] for key in (*_HEAD, *_BOUNDS) if key in found},
         )
     except InputError as error:
-        raise (error if str(error).startswith(f"{source}: ") else InputError(f"{source}: {error}")) from None
-
-
-def _access(data: Field, instructions: int) -> tuple[int, int, int]:
-    """(instruction, bytes, whether it writes)."""
-    cells = data.rows()
-    if len(cells) != 3:
-        raise data.error(f"{len(cells)} entries, expected an instruction, bytes and 'r' or 'w'")
-    if cells[2].value not in ("r", "w"):
-        raise cells[2].error(f"{shown(cells[2].value)} is neither 'r' nor 'w'")
-    return cells[0].whole(0, instructions), cells[1].whole(0, MAX_BYTES + 1), int(cells[2].value == "w")
-
-
-def _pin(data: Field) -> int:
-    if data.value not in PINS:
-        raise data.error(f"{shown(data.value)} is not one of {', '.join(PINS)}")
-    return PINS.index(data.value)
+        raise data.error(str(error)) from None
 
 
 def write_program(program: MemoryProgram, path: str | Path) -> None:
@@ -283,9 +292,9 @@ def write_program(program: MemoryProgram, path: str | Path) -> None:
     Raises InputError for a name or label that is not 1 to 200 printable characters, and if the file cannot be written.
     """
     for place, text in [("name", program.name)] + [(f"label of instruction {i}", x) for i, x in enumerate(program.labels)]:
-        Field(text, Path(path).name, place).text()
+        Field(text, Path(path).name, place=place).text()
     head: dict[str, Any] = {"format": FORMAT, "version": VERSION}
-    head |= {key: getattr(program, key) for key in _KEYS[:-2]}
+    head |= {key: getattr(program, key) for key in _HEAD}
     if program.lower_bound != latency_bound(program):
         head["lower_bound"] = program.lower_bound
     if program.best_known is not None:

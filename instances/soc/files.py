@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,12 +18,20 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 from dispatchgym.instances.json_fields import Field, shown
 from dispatchgym.instances.json_fields import parse as parse_json
+from dispatchgym.instances.json_shapes import Object
 from dispatchgym.instances.soc import text_graphs
 from dispatchgym.instances.soc import workflow as soc_workflow
+from dispatchgym.instances.soc.forms import (
+    BANDWIDTHS,
+    NAME,
+    OPTIONS,
+    WORKLOAD,
+    application_shape,
+    cluster_shape,
+    memory_shape,
+    static_shape,
+)
 from dispatchgym.instances.soc.instance import (
-    MAX_HORIZON,
-    MAX_PES,
-    MAX_TASKS,
     MAX_TIME,
     Application,
     Cluster,
@@ -99,37 +106,23 @@ def _made(data: Field, make: Callable[..., Made], *args: Any, **named: Any) -> M
 
 
 def _name(data: Field) -> str:
-    """Results are stored in files of this name."""
-    if "name" not in data:
-        return data.path or Path(data.source).stem
-    name = data["name"].text()
-    if set(name) & set("/\\") or not name.strip(". "):
-        raise data["name"].error(f"{shown(name)} has a slash or is only dots")
-    return name
+    """The name in a file, or that of the file."""
+    return NAME.read(data["name"]) if "name" in data else data.path or Path(data.source).stem
 
 
 def _application(data: Field, _: Path | None) -> Application:
-    tasks = data["tasks"].rows(least=1)
-    for i, task in enumerate(tasks):
-        if task["id"].whole(0, MAX_TASKS) != i:
-            raise task["id"].error(f"{task['id'].value} is not {i}: tasks are numbered in order")
-    edges = _edges(data, len(tasks))
+    found = application_shape(len(data["tasks"].rows(least=1))).read(data)
+    tasks = found["tasks"]
+    edges = [tuple(edge.values()) for edge in found["edges"]]
     before = _predecessors(edges, len(tasks))
-    for task, implied in zip(tasks, before, strict=True):
-        if "predecessors" in task:
-            stated = sorted(x.whole(0, len(tasks)) for x in task["predecessors"].rows())
-            if stated != implied:
-                raise task["predecessors"].error(f"{shown(str(stated))}, but the edges say {shown(str(implied))}")
-    names = tuple(task["name"].text() for task in tasks)
-    return _made(data, Application, names, _rows(edges), _name(data))
-
-
-def _edges(data: Field, tasks: int) -> list[tuple[int, int, int]]:
-    """(predecessor, successor, volume) of each edge."""
-    return [
-        (edge["src"].whole(0, tasks), edge["dst"].whole(0, tasks), edge["volume"].whole(0, MAX_TIME))
-        for edge in data["edges"].rows()
-    ]
+    for i, (task, implied) in enumerate(zip(tasks, before, strict=True)):
+        if task["id"] != i:
+            raise data["tasks"].rows()[i]["id"].error(f"{task['id']} is not {i}: tasks are numbered in order")
+        stated = sorted(task.get("predecessors", implied))
+        if stated != implied:
+            where = data["tasks"].rows()[i]["predecessors"]
+            raise where.error(f"{shown(str(stated))}, but the edges say {shown(str(implied))}")
+    return _made(data, Application, tuple(task["name"] for task in tasks), _rows(edges), _name(data))
 
 
 def _predecessors(edges: Sequence[Sequence[int]], tasks: int) -> list[list[int]]:
@@ -139,78 +132,56 @@ def _predecessors(edges: Sequence[Sequence[int]], tasks: int) -> list[list[int]]
     return [sorted(x) for x in found]
 
 
-def _rows(edges: Sequence[tuple[int, int, int]]) -> npt.NDArray[np.int32]:
+def _rows(edges: Sequence[Sequence[int]]) -> npt.NDArray[np.int32]:
     return np.array(edges, np.int32).reshape(-1, 3)
 
 
 def _platform(data: Field, _: Path | None) -> Platform:
-    running, ids = [], []
     clusters = data["clusters"].rows(least=1)
     width = len(data["bandwidth"]["between_clusters"].rows())
+    running, ids = [], []
     for cluster in clusters:
-        number = cluster["id"].whole(0, width)
-        if number in ids:
-            raise cluster["id"].error(f"{number} is given twice")
-        ids.append(number)
-        if "memory" not in cluster or not cluster["memory"].truth():
+        head = memory_shape(width).read(cluster)
+        if head["id"] in ids:
+            raise cluster["id"].error(f"{head['id']} is given twice")
+        ids.append(head["id"])
+        if not head.get("memory", False):
             running.append(len(ids) - 1)
     if not running:
         raise data["clusters"].error("no cluster runs tasks")
-    bandwidth = data["bandwidth"]
-    default = _bandwidth(bandwidth.get("undeclared_default"), DEFAULT_BANDWIDTH)
-    table = bandwidth["between_clusters"].rows()
-    if any(len(row.rows()) != width for row in table):
-        raise bandwidth["between_clusters"].error(f"is not a table of {width} by {width}")
-    between = np.array([[_bandwidth(x, default) for x in row.rows()] for row in table])
+    bandwidth = BANDWIDTHS.read(data["bandwidth"])
+    table = bandwidth["between_clusters"]
+    if any(len(row) != width for row in table):
+        raise data["bandwidth"]["between_clusters"].error(f"is not a table of {width} by {width}")
+    default = bandwidth.get("undeclared_default", DEFAULT_BANDWIDTH)
+    between = np.array([[default if x is None else x for x in row] for row in table])
     kept = [ids[i] for i in running]
-    return _made(
-        data,
-        Platform,
-        tuple(_cluster(clusters[i]) for i in running),
-        between[np.ix_(kept, kept)],
-        _bandwidth(bandwidth.get("same_pe"), np.inf),
-        _name(data),
-    )
+    same_pe = bandwidth.get("same_pe", np.inf)
+    made = tuple(_cluster(clusters[i], width) for i in running)
+    return _made(data, Platform, made, between[np.ix_(kept, kept)], same_pe, _name(data))
 
 
-def _bandwidth(field: Field | None, default: float) -> float:
-    if field is None or field.value is None:
-        return default
-    if field.value == "inf":
-        return np.inf
-    value = field.number()
-    if value <= 0:
-        raise field.error(f"bandwidth {value:g} is not positive")
-    return value
+def _cluster(data: Field, width: int) -> Cluster:
+    found = cluster_shape(width).read(data)
+    name = found.get("name", f"cluster{found['id']}")
+    return _made(data, Cluster, name, found["num_pes"], found["exec_time_us"], _levels(data, found), found.get("idle_mw", 0))
 
 
-def _cluster(data: Field) -> Cluster:
-    duration = {task: ticks.whole(0, MAX_TIME) for task, ticks in data["exec_time_us"].items()}
-    idle = data.get("idle_mw")
-    name = data["name"].text() if "name" in data else f"cluster{data['id'].value}"
-    pes = data["num_pes"].whole(1, MAX_PES + 1)
-    return _made(data, Cluster, name, pes, duration, _levels(data), idle.whole(0, MAX_TIME) if idle is not None else 0)
-
-
-def _levels(data: Field) -> tuple[Level, ...]:
+def _levels(data: Field, found: dict[str, Any]) -> tuple[Level, ...]:
     """The frequencies of a cluster; the power is the first entry of its profile, or assumed from the voltage."""
-    points = data["opp_mhz_mv"].rows() if "opp_mhz_mv" in data else []
-    profile = dict(data["power_profile_w"].items()) if "power_profile_w" in data else {}
+    profile = found.get("power_profile_w") or {}
     levels = []
-    for point in points:
-        pair = point.rows()
-        if len(pair) != 2:
-            raise point.error(f"{len(pair)} numbers, expected MHz and mV")
-        mhz = pair[0].whole(1, MAX_TIME)
-        if not profile:
-            volt = pair[1].number() / 1000
-            if not abs(volt) < MAX_TIME:
-                raise pair[1].error(f"{pair[1].value:g} mV is out of range")
-            watts = MILLIWATTS_PER_MHZ_V2 * mhz * volt**2 / 1000
-        elif str(mhz) in profile:
-            watts = profile[str(mhz)].rows(least=1)[0].number()
+    for i, (mhz, millivolt) in enumerate(found.get("opp_mhz_mv", ())):
+        point = data["opp_mhz_mv"].rows()[i]
+        if profile:
+            if str(mhz) not in profile:
+                raise data["power_profile_w"].error(f"{mhz} MHz is missing")
+            watts = profile[str(mhz)][0]
         else:
-            raise data["power_profile_w"].error(f"{mhz} MHz is missing")
+            volt = point.rows()[1].number() / 1000 if millivolt is None else millivolt / 1000
+            if not abs(volt) < MAX_TIME:
+                raise point.rows()[1].error(f"{millivolt:g} mV is out of range")
+            watts = MILLIWATTS_PER_MHZ_V2 * mhz * volt**2 / 1000
         if not 0 <= watts < MAX_TIME / 1000:
             raise point.error(f"power of {watts:g} W is out of range")
         levels.append(Level(mhz, round(watts * 1000)))
@@ -218,66 +189,40 @@ def _levels(data: Field) -> tuple[Level, ...]:
 
 
 def _static(data: Field, _: Path | None) -> StaticDag:
-    compute = data["compute"].rows(least=1)
-    width = len(compute[0].rows(least=1))
-    table = []
-    for row in compute:
-        cells = row.rows()
-        if len(cells) != width:
-            raise row.error(f"{len(cells)} times for {width} PEs")
-        table.append([-1 if x.value is None else x.whole(0, MAX_TIME) for x in cells])
-    bounds = [data.get(key) for key in ("lower_bound", "best_known")]
-    lower, best = (x.whole(0, MAX_TIME) if x is not None else None for x in bounds)
-    names = tuple(x.text() for x in data["tasks"].rows()) if "tasks" in data else ()
+    found = static_shape(len(data["compute"].rows(least=1))).read(data)
+    compute = found["compute"]
+    width = len(compute[0])
+    for i, row in enumerate(compute):
+        if len(row) != width or not row:
+            raise data["compute"].rows()[i].error(f"{len(row)} times for {width} PEs")
     return _made(
         data,
         StaticDag,
-        np.array(table, np.int32),
-        _rows(_edges(data, len(table))),
-        _pe_bandwidth(data, width),
-        names,
+        np.array(compute, np.int32),
+        _rows([tuple(edge.values()) for edge in found["edges"]]),
+        _pe_bandwidth(data, found.get("bandwidth"), width),
+        tuple(found.get("tasks", ())),
         _name(data),
-        lower,
-        best,
+        found.get("lower_bound"),
+        found.get("best_known"),
     )
 
 
-def _pe_bandwidth(data: Field, pes: int) -> npt.NDArray[np.float64]:
-    if "bandwidth" not in data:
+def _pe_bandwidth(data: Field, rows: list[list[float | None]] | None, pes: int) -> npt.NDArray[np.float64]:
+    if rows is None:
         return np.zeros((0, 0))
-    rows = data["bandwidth"].rows()
-    if len(rows) != pes or any(len(row.rows()) != pes for row in rows):
+    if len(rows) != pes or any(len(row) != pes for row in rows):
         raise data["bandwidth"].error(f"is not a table of {pes} by {pes}")
     same = [[np.inf if p == q else DEFAULT_BANDWIDTH for q in range(pes)] for p in range(pes)]
-    return np.array([[_bandwidth(x, same[p][q]) for q, x in enumerate(row.rows())] for p, row in enumerate(rows)])
-
-
-_WORKLOAD_KEYS = ("format", *(f.name for f in fields(Workload)))
+    return np.array([[same[p][q] if x is None else x for q, x in enumerate(row)] for p, row in enumerate(rows)])
 
 
 def _workload(data: Field, folder: Path | None) -> Workload:
-    data.only(_WORKLOAD_KEYS)
+    data.only(tuple(WORKLOAD.keys))
     platform = _part(data["platform"], folder, Platform)
     applications = tuple(_part(x, folder, Application) for x in data["applications"].rows(least=1))
-    named: dict[str, Any] = {}
-    for key, read_field in _WORKLOAD_FIELDS.items():
-        if key in data:
-            named[key] = read_field(data[key])
+    named = Object(OPTIONS, closed=False).read(data)
     return _made(data, Workload, platform, applications, name=_name(data), **named)
-
-
-_WORKLOAD_FIELDS: dict[str, Callable[[Field], Any]] = {
-    "scale": Field.number,
-    "cap": lambda field: field.whole(1, MAX_TIME),
-    "when_full": Field.text,
-    "probabilities": lambda field: tuple(x.number() for x in field.rows()),
-    "arrival": Field.text,
-    "prefill": Field.truth,
-    "horizon": lambda field: field.whole(1, MAX_HORIZON + 1),
-    "max_jobs": lambda field: field.whole(1, MAX_TIME),
-    "warmup": lambda field: field.whole(0, MAX_HORIZON),
-    "noise": Field.number,
-}
 
 
 def _part(field: Field, folder: Path | None, kind: type[Made]) -> Made:
@@ -364,7 +309,7 @@ def _from_platform(platform: Platform) -> dict[str, Any]:
 
 
 def _from_workload(workload: Workload) -> dict[str, Any]:
-    plain = {key: getattr(workload, key) for key in ("name", *_WORKLOAD_FIELDS)}
+    plain = {key: getattr(workload, key) for key in ("name", *OPTIONS)}
     plain["probabilities"] = list(workload.probabilities)
     parts = {
         "platform": _from_platform(workload.platform),

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text
 from dispatchgym.instances.json_fields import Field, parse, shown
-from dispatchgym.instances.notes import note
+from dispatchgym.instances.notes import note, when_accepted
 from dispatchgym.instances.soc.instance import MAX_TIME, StaticDag
 from dispatchgym.instances.soc.workflow_records import Records, Task, read_records
 
@@ -48,6 +48,7 @@ def read(
     return workflow(data, speeds=speeds, megabytes_per_second=megabytes_per_second, tick_ms=tick_ms)
 
 
+@when_accepted()
 def workflow(
     data: Field,
     *,

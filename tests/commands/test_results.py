@@ -14,13 +14,12 @@ import pytest
 from dispatchgym import evaluate
 from dispatchgym.evaluation import results as record
 from dispatchgym.evaluation.output import Output
-from dispatchgym.evaluation.row import FIELDS, schema
+from dispatchgym.evaluation.row import FIELDS
 from dispatchgym.instances import files
 from dispatchgym.instances.errors import InputError
 from dispatchgym.interrupts import Interrupts, Stopped
 
 SHOP = "2 2\n0 3 1 2\n1 2 0 4\n"
-DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +53,6 @@ def test_a_line_has_the_fields_of_the_table_and_names_its_schedule(finished: Pat
         stored = json.loads((finished / "out" / row["schedule"]).read_text())
         assert stored["objective"] == row["objective"]
         assert record.read_row(json.dumps(row).encode(), "here", "jobshop") == row
-
-
-def test_the_schema_of_the_docs_is_that_of_the_table() -> None:
-    assert json.loads((DOCS / "results.schema.json").read_text()) == schema()
 
 
 WRONG = {
@@ -247,3 +242,14 @@ def test_a_row_that_is_an_error_makes_the_exit_status_1(tmp_path: Path, monkeypa
     monkeypatch.setattr(evaluate, "evaluate", lambda *_: [{"status": "feasible"}, {"status": "error"}])
     with pytest.raises(SystemExit, match="1"):
         run(tmp_path, "spt")
+
+
+def test_a_request_that_is_refused_after_a_note_is_one_line(tmp_path: Path, capsys: Any, caplog: Any) -> None:
+    (tmp_path / "trace.100.csv").write_text("id,lower,upper,size\na,0,1,4\nb,2,2,4\n")
+    words = ["memory-pack", "--methods", "size", "--out", str(tmp_path / "out"), "--instances", str(tmp_path / "trace.100.csv")]
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main([*words, str(tmp_path / "none.csv")])
+    assert capsys.readouterr().err.count("\n") == 1
+    assert caplog.records == []
+    evaluate.main(words)
+    assert [record.message.split(":")[:2] for record in caplog.records] == [["note", " trace.100.csv"]]

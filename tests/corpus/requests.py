@@ -37,12 +37,13 @@ def kinds(owner: type) -> Iterator[tuple[str, Any]]:
 
 
 def values(option: str, hint: Any) -> tuple[str, ...]:
-    """What the option cannot be."""
+    """What the option cannot be; of numbers six of all, which ones depends on the option's name."""
     inside = {hint, *typing.get_args(hint), *(x for part in typing.get_args(hint) for x in typing.get_args(part))}
     if hint is bool:
         return ()
     if inside & {int, float}:
-        return NUMBERS
+        first = len(option)
+        return tuple(NUMBERS[(first + i) % len(NUMBERS)] for i in range(6))
     if Path in inside:
         return ("file.txt", "loop") if option != "--tensorboard" else ()
     return WORDS

@@ -297,7 +297,7 @@ def changed(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
         (("buffers", 2, "alias"), 2, "two: buffer 2: alias 2 leads back to itself: an alias cycle"),
         (("buffers", 1, "alias"), 2, "two: buffer 1: alias 2 leads back to itself: an alias cycle"),
         (("buffers", 1, "access", 0), [1, 50], "buffers[1].access[0]: 2 entries, expected an instruction, bytes and 'r' or 'w'"),
-        (("buffers", 1, "access", 0), [1, 50, "x"], "buffers[1].access[0][2]: 'x' is neither 'r' nor 'w'"),
+        (("buffers", 1, "access", 0), [1, 50, "x"], "buffers[1].access[0][2]: 'x' is not one of r, w"),
         (("buffers", 1, "access", 0), [2, 50, "r"], "buffers[1].access[0][0]: 2 is not between 0 and 1"),
         (("buffers", 1, "access", 0), [1, -50, "r"], "buffers[1].access[0][1]: -50 is negative"),
         (("buffers", 1, "access", 0), [0, 50, "w"], "two: buffer 1: access in instruction 0 is given twice"),

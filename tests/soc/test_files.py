@@ -153,7 +153,7 @@ BAD = [
     (CHIP, "clusters.2.id", 0, "x.json: clusters[2].id: 0 is given twice"),
     (CHIP, "clusters.2.id", 3, "x.json: clusters[2].id: 3 is not between 0 and 2"),
     (CHIP, "clusters.2.opp_mhz_mv", [[500, 800], [400, 700]], "x.json: clusters[2]: cluster dsp: frequencies do not increase"),
-    (CHIP, "clusters.2.opp_mhz_mv", [[500]], "x.json: clusters[2].opp_mhz_mv[0]: 1 numbers, expected MHz and mV"),
+    (CHIP, "clusters.2.opp_mhz_mv", [[500]], "x.json: clusters[2].opp_mhz_mv[0]: 1 entries, expected MHz and mV"),
     (CHIP, "clusters.2.power_profile_w", 5, "x.json: clusters[2].power_profile_w: 5 is not an object"),
     (CHIP, "bandwidth.between_clusters.0.2", 0, "x.json: bandwidth.between_clusters[0][2]: bandwidth 0 is not positive"),
     (CHIP, "bandwidth.between_clusters.0.2", "fast", "x.json: bandwidth.between_clusters[0][2]: 'fast' is not a number"),

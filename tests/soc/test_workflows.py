@@ -127,6 +127,15 @@ def test_long_workflows_have_longer_ticks_by_themselves_and_say_so(tmp_path: Pat
         soc_workflow.read(tmp_path / "long.json", tick_ms=1)
 
 
+def test_a_workflow_that_is_refused_has_no_notes(tmp_path: Path, caplog: Any) -> None:
+    data = copy.deepcopy(WORKFLOW)
+    data["workflow"]["specification"]["files"] = []  # a note of its own
+    data["workflow"]["execution"]["tasks"][0]["runtimeInSeconds"] = 1e17
+    with pytest.raises(InputError, match=r"takes 2\*\*30 ticks or more"):
+        read(data, tmp_path)
+    assert caplog.records == []
+
+
 def test_heft_gives_the_same_for_a_workflow_and_for_its_copy_in_our_own_format(tmp_path: Path) -> None:
     dag = read(OLD, tmp_path)
     soc_files.write(dag, tmp_path / "own.json")
