@@ -1,7 +1,7 @@
 """One line on standard error while machine code is compiled, so that a first start does not look like a hang.
 
 On a terminal the line shows the seconds that have passed and is erased at the end. Elsewhere it is printed once for each
-title. It is silent in worker processes, after `silence()` (as by --quiet), and where DISPATCHGYM_QUIET is set.
+title. It is silent in worker processes, after `silence()`, and where DISPATCHGYM_QUIET is set.
 """
 
 from __future__ import annotations

@@ -188,9 +188,14 @@ def _serve(
     _end_with_parent()
     registry.unpack(packed)
     choose(clock)
+    with contextlib.suppress(EOFError, OSError):  # of the pipe: the parent has died, and nobody waits for an answer
+        _answer(pipe, solve, smallest, seed, cores)
+
+
+def _answer(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int) -> None:
     warm: set[tuple[Method, str]] = set()  # method, digest of the instance it was tried on
     pipe.send(None)
-    while (task := _next(pipe)) is not None:
+    while (task := pipe.recv()) is not None:
         instance, method = task
         trivial = smallest(instance)
         if (method, digest(trivial)) not in warm:  # compiling and loading belong to no instance
@@ -198,14 +203,6 @@ def _serve(
             attempt(solve, trivial, short, seed=seed, cores=cores)
             warm.add((method, digest(trivial)))
         pipe.send(attempt(solve, instance, method, seed=seed, cores=cores))
-
-
-def _next(pipe: Connection) -> Any:
-    """The next task; None if there is none, or the parent has died."""
-    try:
-        return pipe.recv()
-    except (EOFError, OSError):
-        return None
 
 
 def _end_with_parent() -> None:

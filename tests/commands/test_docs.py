@@ -7,12 +7,17 @@ import gymnasium
 import pytest
 
 from benchmarks import markdown_blocks as blocks
+from dispatchgym import families
+from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.baselines.jobshop.methods import METHODS
 from dispatchgym.envs.core.columns import markdown_table
 from dispatchgym.envs.jobshop import layout
 from dispatchgym.envs.jobshop.env import JobShopKeywords
+from dispatchgym.evaluate import Options
 from dispatchgym.instances.errors import InputError
+from dispatchgym.train import Run
 from docs import make_images
+from tests.corpus.requests import kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -58,6 +63,32 @@ def test_every_key_method_and_keyword_is_described():
     env = gymnasium.make("dispatchgym:dispatchgym/JobShop-v0", instance="ft06")
     for name in (*env.observation_space.spaces, *METHODS, *JobShopKeywords.words):
         assert f"`{name}`" in FAMILY, name
+
+
+def test_methods_with_a_limit_that_texts_mention_exist():
+    known = {name for family in map(families.load, families.NAMES) for name in family.method_help()} | {"policy", "my-search"}
+    texts = [*PAGES, *(p for folder in ("agents", "baselines", "dispatchgym", "envs") for p in (ROOT / folder).glob("**/*.py"))]
+    mentioned = {}
+    for path in texts:
+        for name in re.findall(r"[\s`\"(]([a-z][a-z0-9-]*):(?:x?\d+|\d*\.?\d+m?s)(?=[`\s\"),.;]|$)", path.read_text()):
+            mentioned.setdefault(name, path)
+    assert {"tabu", "cpsat", "policy", "heft"} <= mentioned.keys()
+    assert {name: path for name, path in mentioned.items() if name not in known} == {}
+
+
+def test_options_that_messages_and_pages_mention_exist():
+    words = {"--help", "--version"}
+    for family in map(families.load, families.NAMES):
+        owners = [TrainConfig, Run, Options, *(x.value for x in (family.options, family.train_options) if x is not None)]
+        words |= {option for owner in owners for option, _ in kinds(owner)}
+    texts = [p for folder in ("agents", "baselines", "dispatchgym") for p in (ROOT / folder).glob("**/*.py")]
+    mentioned = {}
+    for path in texts:
+        words |= set(re.findall(r"add_argument\(\"(--[a-z-]+)", path.read_text()))
+        for word in re.findall(r"[\s`\"(](--[a-z][a-z0-9.-]*[a-z0-9])", path.read_text()):
+            mentioned.setdefault(word, path)
+    assert "--resume" in mentioned
+    assert {word: path for word, path in mentioned.items() if word.replace("--no-", "--") not in words} == {}
 
 
 def test_a_block_is_replaced_and_the_rest_is_kept(tmp_path):

@@ -157,7 +157,8 @@ def start_and_stop(folder: Path, out: Path, stop: signal.Signals) -> tuple[int, 
 
 def test_resume_after_a_kill_and_a_torn_line_redoes_only_what_is_missing(tmp_path, capsys):
     out = tmp_path / "out"
-    code, _ = start_and_stop(tmp_path, out, signal.SIGKILL)
+    code, errors = start_and_stop(tmp_path, out, signal.SIGKILL)
+    assert errors == ""  # its end means that the workers have ended, too
     whole = (out / "results.jsonl").read_text()
     assert code == -signal.SIGKILL
     assert 2 <= whole.count("\n") < 10
@@ -370,6 +371,32 @@ def test_a_solver_that_raises_or_dies_costs_its_own_pair_only(tmp_path, monkeypa
     assert sorted(path.name for path in (tmp_path / "out" / "schedules").iterdir()) == ["la04--spt.json"]
 
 
+@pytest.mark.parametrize("heard", [0, 1, 2])
+def test_a_worker_whose_parent_has_died_ends_without_a_traceback(heard, tmp_path):
+    # The parent goes after so many messages, whatever the worker is about to send or to wait for.
+    (tmp_path / "worker.py").write_text(
+        "import sys, threading\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from dispatchgym.baselines.method import parse_method\n"
+        "from dispatchgym.evaluation import runner\n"
+        "from dispatchgym.families.jobshop import FAMILY\n"
+        "ours, theirs = runner._SPAWN.Pipe()\n"
+        "runner._end_with_parent = lambda: None\n"
+        "def parent():\n"
+        f"    for _ in range({heard}):\n"
+        "        ours.recv()\n"
+        "        ours.send((FAMILY.load('ft06'), parse_method('spt')))\n"
+        "    ours.close()\n"
+        "thread = threading.Thread(target=parent)\n"
+        "thread.start()\n"
+        f"thread.join({0.0 if heard else 9.0})\n"
+        "runner._serve(theirs, FAMILY.solve, FAMILY.warm_up, 0, 1, 'cpu', runner.registry.pack())\n"
+        "print('ended')\n"
+    )
+    done = subprocess.run([sys.executable, str(tmp_path / "worker.py")], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")
+
+
 def test_workers_use_the_cores_they_are_given_and_leave_the_environment_alone(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("DISPATCHGYM_THREADS", raising=False)
@@ -453,6 +480,20 @@ def test_the_number_of_charts_is_limited_and_said(finished, tmp_path, monkeypatc
     instances = {name: catalogue.load(name) for name in ("ft06", "la01")}
     said = plots.draw_all(JOBSHOP, rows, instances, lambda row: None, tmp_path / "plots")
     assert said[1] == "1 anytime chart of 2: the first 1 only"
+
+
+def test_schedule_charts_take_turns_by_instance_so_that_every_method_is_drawn(finished, tmp_path, monkeypatch):
+    out, _ = finished
+    monkeypatch.setattr(plots, "LIMIT", 4)
+    rows = sorted(lines(out), key=lambda row: row["method"])  # as a run with one worker leaves them, method by method
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    with record.Results(out, "jobshop", resume=True) as results:
+        instances = {name: catalogue.load(name) for name in ("ft06", "la01")}
+        said = plots.draw_all(JOBSHOP, rows, instances, results.read_schedule, tmp_path)
+    assert said[0] == "4 schedule charts of 6: the first 4 only"
+    drawn = {path.name for path in tmp_path.glob("schedule-*")}
+    first = rows[0]["instance"]
+    assert {f"schedule-{record.file_name(first, method)}.png" for method in methods} < drawn
 
 
 def test_help_names_every_method_and_shows_an_example(capsys):

@@ -240,6 +240,17 @@ def test_pins_and_scoped_bytes_are_kept_whatever_is_chosen() -> None:
             assert_plan(*episode)
 
 
+def test_returns_count_from_the_plan_of_no_decisions_which_a_pinned_output_makes_slower_than_all_slow() -> None:
+    # Buffer 0 is made in slot 0 in fast memory. Its copy back takes 4000 ticks, of which slots 1 and 2 hide 1000 each.
+    x = by_hand(8, [4, 1], [0, INPUT], [(1, 3)], pin=np.array([1, 0]), output=np.array([1, 0]))
+    nothing = execute(x, MemoryPlan(as_plan(fixed_stays(x)))).latency
+    assert (all_slow(x), nothing) == (4000, 6000)
+    for actions in ACTIONS:
+        [episode], _ = play_out(MapProblem(actions), [x], 1)
+        assert episode.first == nothing
+        assert episode.total == pytest.approx((nothing - episode.objective) / 4000, abs=1e-12)
+
+
 def test_pinned_storages_of_one_size_do_not_meet() -> None:
     # Buffers 0 and 2 are one storage, alive in slots 0 to 3; buffer 1 begins after buffer 0 has ended.
     words = {"pin": np.ones(3, int), "alias": np.array([-1, -1, 0])}
