@@ -29,7 +29,8 @@ from dispatchgym.evaluation import report, runner, tables
 from dispatchgym.evaluation.bounds import read_bounds
 from dispatchgym.evaluation.loading import load_instances, remark
 from dispatchgym.evaluation.output import Output
-from dispatchgym.evaluation.results import Pair, Results, Row, judge, key
+from dispatchgym.evaluation.results import Pair, Results, Row, judge
+from dispatchgym.evaluation.shown import Shown
 from dispatchgym.family import Family
 from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
@@ -67,6 +68,8 @@ class Options:
     """Continue in a FOLDER that has results: finished pairs are skipped, errors tried again, new methods and instances added."""
     plot: bool = False
     """Draw schedules, anytime curves and gap against time, for streams latency against load, into FOLDER/plots/."""
+    report: bool = False
+    """Write FOLDER/report.html: tables, charts, schedules and episodes of policies in one file for a browser (extra 'report')."""
     bounds: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
     """Bounds of your own instances, lines `name,lower,upper` under that header: gaps are measured against upper."""
     patience: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0
@@ -192,12 +195,16 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
             _work(problem, options, [pair for pair in pairs if pair.key not in done], results, console)
         finally:
             rows = _in_order(results.rows, pairs)
+            summary = None
             if rows:
                 summary = report.build(problem, rows, report.header(problem, run, rows), options.compare_with)
                 write_text(options.out / "table.md", tables.markdown(summary))
                 tables.show(summary, console)
+        shown = Shown(problem, pairs, rows, results, console)
         if options.plot:
-            _plot(problem, pairs, rows, results, console)
+            shown.plot()
+        if options.report and summary is not None:
+            shown.report(summary, run)
     return rows
 
 
@@ -213,19 +220,6 @@ def _remark(problem: Family, pairs: list[Pair]) -> None:
             print(f"note: {line}", file=sys.stderr)
 
 
-def _plot(problem: Family, pairs: list[Pair], rows: list[Row], results: Results, console: Console) -> None:
-    from dispatchgym.evaluation import plots
-
-    asked = {pair.key for pair in pairs}
-    instances = {pair.instance.name: pair.instance for pair in pairs}
-    folder = results.out / "plots"
-    try:
-        for line in plots.draw_all(problem, [row for row in rows if key(row) in asked], instances, results.read_schedule, folder):
-            console.print(f"{folder}: {line}", markup=False, highlight=False, soft_wrap=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {error.strerror or error}; the results are whole") from error
-
-
 def plan(problem: Family, options: Options, objects: Sequence[Any] = ()) -> list[Pair]:
     """Every pair that `options` ask for, method by method, on the instances in `objects` too.
 
@@ -234,6 +228,10 @@ def plan(problem: Family, options: Options, objects: Sequence[Any] = ()) -> list
     for name, value in (("--workers", options.workers), ("--solver-workers", options.solver_workers)):
         if not 1 <= value <= MAX_WORKERS:
             raise InputError(f"{name} {value} is not between 1 and {MAX_WORKERS}")
+    if options.report:
+        from dispatchgym.report.page import require
+
+        require()
     if not 0 <= options.patience <= 10**6:
         raise InputError(f"--patience {options.patience:g} is not between 0 and {10**6}")
     if not 0 <= options.seed < 2**31:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from dispatchgym.agents.training import Agent
     from dispatchgym.baselines.result import Result
+    from dispatchgym.report.scene import Chart, NameChoice, Scene
 
 Group = tuple[str, str]  # (set, size), as ("ta", "15x15"): what a column of a table averages over
 
@@ -127,6 +128,9 @@ class Family:
     columns: Lazy | None = None  # further Columns of the tables
     anytime: bool = True  # methods improve one answer over time: charts show how
     charts: Callable[[list[Any], dict[str, Any]], dict[str, Figure]] | None = None  # (lines, styles of methods): other charts
+    scenes: Callable[[Any, Any], list[Scene]] | None = None  # (instance, accepted schedule) -> how a report draws it
+    name_choices: Callable[[Any, Any, Any], NameChoice] | None = None  # (problem, instance, sizes): the choices of policies
+    report_charts: Callable[[list[Any]], list[Chart]] | None = None  # (lines): further charts of a report
 
     def format_objective(self, objective: float) -> str:
         """An objective as people read it, in `unit`."""

@@ -39,6 +39,7 @@ SLOW = (
     "tests/commands/test_own_methods.py::test_the_examples_of_the_page_run_as_plain_scripts*",
     "tests/commands/test_evaluate.py::test_resume_after_a_kill_*",
     "tests/commands/test_kills.py::*",
+    "tests/report/test_browser.py::test_a_report_opens_and_can_be_used*",
     "tests/corpus/test_corpus.py::test_random_changes_*",
     "tests/commands/test_evaluate.py::test_the_quality_benchmark_*",
     "tests/soc/test_evaluate.py::test_the_benchmarks_write_*",

@@ -57,7 +57,7 @@ def draw_all(
     lines = [_said(len(drawn), len(solved), "schedule chart")]
     names = list(dict.fromkeys(row["instance"] for row in solved)) if problem.anytime else []
     for name in names[:LIMIT]:
-        curves = {row["method"]: _curve(row, stored(row), clock) for row in solved if row["instance"] == name}
+        curves = {row["method"]: curve_of(row, stored(row), clock) for row in solved if row["instance"] == name}
         figure = anytime(problem, instances[name], curves, style, clock)
         save(figure, folder / f"anytime-{file_name(name)}.png")
     if problem.anytime:
@@ -81,7 +81,8 @@ def _gap_text(row: Row, undisturbed: str) -> str:
     return "" if row["gap"] is None else f" ({above}best known{undisturbed})"
 
 
-def _curve(row: Row, data: dict[str, Any] | None, clock: str) -> Curve:
+def curve_of(row: Row, data: dict[str, Any] | None, clock: str) -> Curve:
+    """The anytime curve of an answer from what is stored beside it, with its end: the time that the method took."""
     points = [(float(t), objective, bound) for t, objective, bound in (data or {}).get("curve", [])]
     # The seconds of a solver with several threads are those of one of them, as its curve knows.
     end = seconds_of(row, clock) if clock == "wall" or row["workers"] == 1 or not points else points[-1][0]

@@ -26,6 +26,7 @@ from dispatchgym.instances.names import printable
 Key = tuple[str, str, str, str | None]  # instance, digest of its content, method, hash of the method's weights
 
 ASIDE = "set-aside"
+FILES = ("results.jsonl", "run.json", "table.md", "report.html")
 FOLDERS = ("schedules", "plots", ASIDE)
 MAX_RESULTS = 256 * 2**20  # bytes of results.jsonl: a million lines
 
@@ -184,7 +185,13 @@ class Results:
 
     def _refuse_other_kinds(self) -> None:
         """InputError for a name of ours that is a link, or a folder in the place of a file: found before the work, not after."""
-        for name, folder in (("results.jsonl", False), ("run.json", False), ("table.md", False), *((x, True) for x in FOLDERS)):
+        for name, folder in (
+            ("results.jsonl", False),
+            ("run.json", False),
+            ("table.md", False),
+            ("report.html", False),
+            *((x, True) for x in FOLDERS),
+        ):
             path = self.out / name
             if not os.path.lexists(path):
                 continue

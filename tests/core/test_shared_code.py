@@ -32,6 +32,7 @@ def shared_files() -> list[Path]:
     found = [
         *(ROOT / "dispatchgym").glob("*.py"),
         *(ROOT / "dispatchgym" / "evaluation").rglob("*.py"),
+        *(path for path in (ROOT / "dispatchgym" / "report").rglob("*") if path.suffix in (".py", ".js", ".html", ".css")),
         *(ROOT / "envs" / "core").rglob("*.py"),
         *(path for room in ROOMS for path in (ROOT / room).glob("*.py")),
     ]
