@@ -28,6 +28,14 @@ def evaluate() -> None:
     main()
 
 
+def command() -> int:
+    """`dispatchgym`."""
+    _handle_signals()
+    from dispatchgym.__main__ import main
+
+    return main()
+
+
 def _handle_signals() -> None:
     """Until the command has handlers of its own, a signal ends it; one that the parent made it ignore stays ignored."""
     for number in (signal.SIGINT, signal.SIGTERM):

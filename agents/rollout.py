@@ -19,7 +19,8 @@ from dispatchgym.agents.network import Choices, DecoderWeights, Graph, Policy
 from dispatchgym.agents.records import Actions, Demonstration, Embeddings, Examples, LogProbabilities, Record, Workspace
 from dispatchgym.envs.core.contract import Array, Problem, Sizes, observation
 from dispatchgym.envs.core.engine import Device, check_device
-from dispatchgym.envs.core.targets import compile_entries, place
+from dispatchgym.envs.core.placing import place_tensors
+from dispatchgym.envs.core.targets import compile_entries
 
 ENTRIES = (
     decode.first_graph,
@@ -51,31 +52,31 @@ class Rollout:
 
         floats = (zeros(f.context), zeros(hidden), zeros(hidden), zeros(k, hidden), zeros(f.candidate), zeros(k))
         work = Workspace(*floats, np.zeros((copies, k), np.int64))
-        self._work, _ = place(work, self.target)
-        self._state, self.state = place(problem.state(sizes, copies), self.target)
+        self._work, _ = place_tensors(work, self.target)
+        self._state, self.state = place_tensors(problem.state(sizes, copies), self.target)
         counts = {name: np.zeros(copies, np.int32) for name in ("prefix", "length", "decisions", "rows", "over")}
         long = {name: np.zeros(copies, np.int64) for name in ("seed", "objective")}
         record = Record(actions=np.zeros((copies, sizes.steps), np.int32), **counts, **long)
-        self._record, self.record = place(record, self.target)
+        self._record, self.record = place_tensors(record, self.target)
 
     def load(self, pool: Sequence[Any] | Any) -> None:
         """Use these instances: a list, or what `problem.pack` returns."""
         packed = pool if isinstance(pool, tuple) else self.problem.pack(pool, self.sizes)
-        self._instances, self.instances = place(packed, self.target)
+        self._instances, self.instances = place_tensors(packed, self.target)
 
     def graph(self) -> Graph:
         """The typed graphs of all loaded instances before their first decision."""
         g = self._instances.pool
-        state, tensors = place(self.problem.state(self.sizes, g), self.target)
+        state, tensors = place_tensors(self.problem.state(self.sizes, g), self.target)
         tensors.row.copy_(torch.arange(g))
-        seen, o = place(observation(self.problem.features, self.sizes, g, graph=True), self.target)
+        seen, o = place_tensors(observation(self.problem.features, self.sizes, g, graph=True), self.target)
         self._launch["first_graph"](g, self._instances, state, seen)
         return flatten(o)
 
     def present(self, copies: Tensor) -> Graph:
         """The typed graphs of these copies as they stand."""
         if self._seen is None:
-            self._seen = place(observation(self.problem.features, self.sizes, self.copies, graph=True), self.target)
+            self._seen = place_tensors(observation(self.problem.features, self.sizes, self.copies, graph=True), self.target)
         seen, o = self._seen
         self._launch["present_graph"](int(copies.max()) + 1, self._instances, self._state, seen)
         return flatten(o, copies)
@@ -125,7 +126,7 @@ class Rollout:
     def expand(self, policy: Policy) -> Iterator[Tensor]:
         """Step all copies of instance 0 in lockstep: yields log-probabilities (B, K); `branch` plays before the next."""
         net, _ = self._share(policy.decoder.weights())
-        table, logp = place(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
+        table, logp = place_tensors(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
         self.state.row.zero_()
         self._start_over()
         every = policy.config.encode_every
@@ -148,7 +149,7 @@ class Rollout:
             own = torch.arange(self.copies, device=self.torch_device)
             of = self._embeddings.graph[parents.to(own.device)]
             self._embeddings = Embeddings(self._embeddings.task[of], self._embeddings.resource[of], own)
-        chosen, _ = place(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
+        chosen, _ = place_tensors(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
         self._launch["apply"](self.copies, self._instances, self._state, self._work, chosen, self._record)
 
     def _renew(self, policy: Policy, every: int) -> None:
@@ -162,7 +163,7 @@ class Rollout:
         """Play copy b on instance rows[b] like demonstrations[b], whose arrays have no first axis. Returns the record."""
         self.state.row.copy_(torch.as_tensor(rows))
         stacked = Demonstration(*(np.stack(arrays) for arrays in zip(*demonstrations, strict=True)))
-        shown, _ = place(stacked, self.target)
+        shown, _ = place_tensors(stacked, self.target)
         self._launch["replay"](self.copies, self._instances, self._state, self._work, self._record, shown)
         return self.record
 
@@ -180,7 +181,7 @@ class Rollout:
             self.state.row[:count] = self.state.row[copies].clone()
         decisions, rows = self.record.decisions[:count].long(), self.record.rows[:count].long()
         examples = self._examples(decisions.cpu(), rows.cpu())
-        raw, x = place(examples, self.target)
+        raw, x = place_tensors(examples, self.target)
         self._launch["start_over"](count, self._instances, self._state)
         x.graph.copy_(self.state.row[:count])
         arrays = (self._instances, self._state, self._work, self._record, raw)

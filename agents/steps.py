@@ -13,8 +13,8 @@ from dispatchgym.agents.records import Record, Workspace
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.agents.training import Training
 from dispatchgym.envs.core.contract import Array, Sizes
+from dispatchgym.envs.core.placing import place
 from dispatchgym.envs.core.rules import Instances, State, finished, legal, resource_of, start_if_chosen, task_of
-from dispatchgym.envs.core.targets import place
 
 
 class Named(NamedTuple):

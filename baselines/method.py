@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from dispatchgym.instances import extras
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
 
@@ -71,6 +72,10 @@ class Method:
         if moves and self.seconds is not None:
             raise self.error(f"give seconds or {key}, not both")
         return moves
+
+    def needs(self, package: str) -> None:
+        """Raise MissingExtra unless `package`, which the method runs on, is installed."""
+        extras.need(package, what=f"method '{printable(self.text, 100)}'")
 
     def choice(self, key: str, choices: Collection[str]) -> str:
         """The value of option `key`, which must be one of `choices`; the first of them is the default."""

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from dispatchgym import evaluate, families
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import report, runner, tables
+from dispatchgym.evaluation.record import describe_run, version
 from dispatchgym.evaluation.results import Pair, Row, judge
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.extras import installed
 from dispatchgym.own.registry import register_method
 
 if TYPE_CHECKING:
@@ -82,6 +82,10 @@ class Comparison:
         return tables.markdown(self._report())
 
     def __str__(self) -> str:
+        if not installed("rich"):
+            return self.markdown()
+        from rich.console import Console
+
         text = io.StringIO()
         tables.show(self._report(), Console(file=text, width=120))
         return text.getvalue().strip("\n")
@@ -130,7 +134,7 @@ def compare(
             cpu_seconds=cpu_seconds,
             seed=seed,
             cores=solver_workers,
-            version=evaluate.version("dispatchgym"),
+            version=version("dispatchgym"),
         )
         found[pair.instance.name, pair.method.text] = row, result.schedule
 
@@ -145,7 +149,7 @@ def compare(
     )
     ordered = [found[pair.instance.name, pair.method.text] for pair in pairs]
     answers = tuple(_answer(row, schedule) for row, schedule in ordered)
-    return Comparison(answers, tuple(row for row, _ in ordered), problem, evaluate.describe_run(options, ()))
+    return Comparison(answers, tuple(row for row, _ in ordered), problem, describe_run(options, ()))
 
 
 def _answer(row: Row, schedule: Any) -> Answer:

@@ -20,12 +20,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from dispatchgym import families, notice
+from dispatchgym import families, notice, program
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.extras import named
 
 PARTS = ("environments", "methods")
 PREFIX = "dispatchgym:dispatchgym/"
@@ -46,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    prog = "python -m dispatchgym.compile"
+    prog = " ".join(program.call("compile.py")) if program.is_inside() else "python -m dispatchgym.compile"
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=form)
     parser.add_argument("families", nargs="*", metavar="FAMILY", help=f"of {', '.join(families.NAMES)}; default: all")
@@ -88,6 +86,10 @@ def solve(family: Family, env_id: str, keywords: Mapping[str, Any], method: str)
 
 
 def run(jobs: Sequence[Job]) -> int:
+    with named():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     failed = 0

@@ -6,40 +6,37 @@ Everything that can be wrong with the request is found before any work starts; w
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import difflib
-import importlib.metadata
 import json
-import os
-import platform
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, cast
 
-import tyro
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from dispatchgym import families, program
+from dispatchgym import families, program, settings_file
 from dispatchgym.baselines.method import MAX_WORKERS, Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import report, runner, tables
 from dispatchgym.evaluation.bounds import read_bounds
 from dispatchgym.evaluation.loading import load_instances, remark
 from dispatchgym.evaluation.output import Output
+from dispatchgym.evaluation.record import describe_run, version
 from dispatchgym.evaluation.results import Pair, Results, Row, judge
 from dispatchgym.evaluation.shown import Shown
 from dispatchgym.family import Family
-from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.files import read_text, write_text
+from dispatchgym.instances.extras import need
+from dispatchgym.instances.files import write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.instances.notes import hold, note
 from dispatchgym.interrupts import Interrupts, Stopped
+from dispatchgym.options import Hidden, Metavar
 from dispatchgym.own import registry
 from dispatchgym.units import duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 OWN = """
 Methods of your own, judged alike (docs/your-own-method.md):
@@ -50,19 +47,19 @@ Methods of your own, judged alike (docs/your-own-method.md):
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    instances: Annotated[tuple[str, ...], tyro.conf.arg(metavar="INSTANCE ...")]
+    instances: Annotated[tuple[str, ...], Metavar("INSTANCE ...")]
     """What to solve: names (ta01), ranges ("ta01..ta10"), sets (la), files (mine.txt, many.txt#3); see docs/ for each family."""
-    methods: Annotated[tuple[str, ...], tyro.conf.arg(metavar="METHOD ...")]
+    methods: Annotated[tuple[str, ...], Metavar("METHOD ...")]
     """Who solves it; see the list above."""
-    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    out: Annotated[Path, Metavar("FOLDER")]
     """Where results.jsonl, table.md, run.json and schedules/ go."""
-    workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    workers: Annotated[int, Metavar("N")] = 1
     """Pairs solved at a time, each in a process of its own. More than the cores you have makes seconds dishonest."""
-    solver_workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    solver_workers: Annotated[int, Metavar("N")] = 1
     """Cores that each method may use on a pair, the same for all."""
     clock: Literal["cpu", "wall"] = "cpu"
     """What limits and times count for all methods: CPU time of each core, which other work does not shorten, or wall time."""
-    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    seed: Annotated[int, Metavar("N")] = 0
     """Seed of every pair."""
     resume: bool = False
     """Continue in a FOLDER that has results: finished pairs are skipped, errors tried again, new methods and instances added."""
@@ -70,13 +67,13 @@ class Options:
     """Draw schedules, anytime curves and gap against time, for streams latency against load, into FOLDER/plots/."""
     report: bool = False
     """Write FOLDER/report.html: tables, charts, schedules and episodes of policies in one file for a browser (extra 'report')."""
-    bounds: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
+    bounds: Annotated[Path | None, Metavar("FILE.csv")] = None
     """Bounds of your own instances, lines `name,lower,upper` under that header: gaps are measured against upper."""
-    patience: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 60.0
+    patience: Annotated[float, Metavar("SECONDS")] = 60.0
     """A method of your own that has not answered so long after its own limit is ended; that is an error of its pair."""
-    compare_with: Annotated[str | None, tyro.conf.arg(metavar="METHOD")] = None
+    compare_with: Annotated[str | None, Metavar("METHOD")] = None
     """Also tabulate the paired differences of every method from this one; with interruptions always, from the first."""
-    extra: tyro.conf.Suppress[Any] = None
+    extra: Annotated[Any, Hidden()] = None
     """The options that only this family has: an object of its `Family.options`, or None for the defaults."""
 
 
@@ -90,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     try:
         with Interrupts(at_once=True):  # whatever is finished is on disk at any moment
-            problem, options = _parse(arguments)
+            problem, options = _parse(settings_file.expand(arguments, _keys, negative=False))
             rows = evaluate(problem, options, arguments)
     except InputError as error:
         print(printable(f"error: {error}", 300), file=sys.stderr)
@@ -106,16 +103,26 @@ def main(argv: list[str] | None = None) -> None:
 def _parse(arguments: list[str]) -> tuple[Family, Options]:
     asked = next((name for name in arguments if name in families.NAMES), None)
     _refuse_options_of_others(arguments, asked)
-    choices: dict[str, Callable[..., Any]] = {name: _command(families.load(name), teach=name == asked) for name in families.NAMES}
     chosen: tuple[Family, Options] = program.parse(
         "evaluate.py",
-        choices,
+        commands(asked),
         arguments,
         "Run rules, heuristics, exact solvers and learned policies on the same instances, for equal time, and "
         "print one table of means.\nEvery schedule is checked by a referee that knows none of them.",
-        (tyro.conf.FlagCreatePairsOff,),
+        ("FlagCreatePairsOff",),
     )
     return chosen
+
+
+def _keys(family: str) -> list[str]:
+    """What a settings file for a family may hold."""
+    extra = families.load(family).options
+    return [name for name in settings_file.names_of(Options, extra.value if extra else None) if name != "extra"]
+
+
+def commands(asked: str | None = None) -> dict[str, Callable[..., Any]]:
+    """Family -> what the parser calls for it; the help of the one `asked` for lists its methods."""
+    return {name: _command(families.load(name), teach=name == asked) for name in families.NAMES}
 
 
 def _refuse_options_of_others(arguments: Sequence[str], asked: str | None) -> None:
@@ -136,31 +143,39 @@ def _extra_options(problem: Family) -> list[str]:
 def _command(problem: Family, *, teach: bool) -> Callable[..., Any]:
     """The subcommand of `problem`; its help lists the methods if `teach`, as that imports them."""
 
-    def command(options: Annotated[Options, tyro.conf.arg(name="")]) -> tuple[Family, Options]:
+    def command(options: Options) -> tuple[Family, Options]:
         return problem, options
 
-    def with_extra(options: Annotated[Options, tyro.conf.arg(name="")], extra: Any) -> tuple[Family, Options]:
+    def with_extra(options: Options, extra: Any) -> tuple[Family, Options]:
         return problem, dataclasses.replace(options, extra=extra)
 
+    types = {"options": Options}
     if problem.options is not None:
-        command = with_extra  # type: ignore[assignment]
-        command.__annotations__["extra"] = Annotated[problem.options.value, tyro.conf.arg(name="")]
+        command, types["extra"] = with_extra, problem.options.value  # type: ignore[assignment]
+    program.takes(command, types)
     command.__doc__ = _teach(problem) if teach else f"Compare methods for the {problem.title}."
     return command
 
 
-def _teach(problem: Family) -> str:
-    shared: dict[str, dict[str, str]] = {}  # options -> the methods that take them, with their meanings
+def shared_options(problem: Family) -> dict[str, dict[str, str]]:
+    """Options -> the methods that take them, with their meanings."""
+    shared: dict[str, dict[str, str]] = {}
     for name, text in problem.method_help().items():
         meaning, _, options = text.removesuffix("]").partition(" [")
         shared.setdefault(options, {})[name] = meaning
+    return shared
+
+
+def _teach(problem: Family) -> str:
+    shared = shared_options(problem)
     width = max(len(name) for methods in shared.values() for name in methods)
     lines = []
     for options, methods in shared.items():
         lines += [f"  {name:{width}}  {meaning}" for name, meaning in methods.items()]
         lines += [f"  {'':{width}}  options{' of these' if len(methods) > 1 else ''}: {options}"] if options else []
     listing = "\n".join(lines)
-    examples = "\n\n".join(f"{what}:\n  python evaluate.py {problem.name} {words}" for what, words in problem.examples)
+    start = " ".join(program.call("evaluate.py"))
+    examples = "\n\n".join(f"{what}:\n  {start} {problem.name} {words}" for what, words in problem.examples)
     shown = f"mean gap of the {problem.objective} to the best known one" if problem.bounds else problem.objective
     return f"""Compare methods for the {problem.title}: {shown}.
 
@@ -177,12 +192,18 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
     Raises InputError for anything wrong in `options`, before OUT is touched, and KeyboardInterrupt with all that is
     finished on disk and tabulated.
     """
+    need("rich")
+    if options.plot:
+        need("matplotlib", what="--plot")
+    from rich.console import Console
+
     with hold() as notes:  # a request that is refused after all gets no line but the error
         pairs = plan(problem, options)
     with Results(options.out, problem.name, resume=options.resume) as results:
         run = describe_run(options, arguments)
         done = results.keep(pairs, seed=options.seed, cores=options.solver_workers, clock=options.clock)
         write_text(options.out / "run.json", json.dumps(run, indent=2) + "\n")
+        write_text(options.out / settings_file.FILE, settings_file.write(problem.name, options))
         console = Console(file=cast(TextIO, Output(sys.stdout)), width=None if sys.stdout.isatty() else 200)
         for line in results.set_aside:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -268,55 +289,10 @@ def _check_method(problem: Family, method: Method) -> str | None:
     return problem.validate(method)
 
 
-def describe_run(options: Options, arguments: Sequence[str]) -> dict[str, Any]:
-    """What OUT/run.json says: the command, the versions, the machine. Runs that `--resume` continued are listed in it."""
-    path = options.out / "run.json"
-    earlier: list[Any] = []
-    if path.exists():
-        previous = json_fields.parse(read_text(path, follow=False), f"{path} (the record of the run; remove it to go on)")
-        before = [entry.value for entry in previous["earlier"].rows()] if "earlier" in previous else []
-        earlier = [*before, {name: value for name, value in previous.value.items() if name != "earlier"}]
-    packages = ("dispatchgym", "numpy", "numba", "torch", "ortools")
-    return {
-        "command": shlex.join([*program.call("evaluate.py"), *arguments]),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seed": options.seed,
-        "workers": options.workers,
-        "solver_workers": options.solver_workers,
-        "clock": options.clock,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "machine": {"cpu": _processor(), "cores": _cores(), "system": platform.platform()},
-        "earlier": earlier,
-    }
-
-
-def version(package: str) -> str:
-    """The installed version of `package`; for a clone of this one that is not installed, its own."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        if package == "dispatchgym":
-            import dispatchgym
-
-            return str(getattr(dispatchgym, "__version__", "unknown"))
-        return "not installed"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _work(problem: Family, options: Options, todo: list[Pair], results: Results, console: Console) -> None:
     """Solve `todo`, storing and announcing every answer as it comes."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     own = version("dispatchgym")
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

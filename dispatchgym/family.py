@@ -10,19 +10,21 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.envs.core.dotted import resolve
 from dispatchgym.instances.errors import InputError
-from dispatchgym.statistics import half_width
+from dispatchgym.instances.extras import named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from dispatchgym.agents.training import Agent
     from dispatchgym.baselines.result import Result
+    from dispatchgym.instances.names import Generator
     from dispatchgym.report.scene import Chart, NameChoice, Scene
 
 Group = tuple[str, str]  # (set, size), as ("ta", "15x15"): what a column of a table averages over
@@ -35,16 +37,18 @@ POLICY_HELP = (
 
 @dataclasses.dataclass(frozen=True)
 class Lazy:
-    """A function or value by its dotted path `module:name`, imported at its first use."""
+    """A function or value by its dotted path `module:name`, imported at its first use. MissingExtra if that lacks a package."""
 
     path: str
 
     @property
     def value(self) -> Any:
-        return resolve(self.path)
+        with named():
+            return resolve(self.path)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return self.value(*arguments, **keywords)
+        with named():
+            return self.value(*arguments, **keywords)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +76,15 @@ class Column:
         values = self.values(rows)
         if not values:
             return "-"
-        half = half_width(values) if self.interval else None
+        half = _half_width(values) if self.interval else None
         text = f"{fmean(values):.{self.digits}f}" + ("" if half is None else f" ±{half:.{self.digits}f}")
         return text if self.beside is None else f"{text} / {self.beside.text(rows)}"
+
+
+def _half_width(values: Sequence[float]) -> float | None:
+    from dispatchgym.statistics import half_width
+
+    return half_width(values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +100,21 @@ class Disturbance:
     original: Callable[[str], str]  # the name of the undisturbed instance, its own if it is not disturbed
     disturbed: Callable[[Any], bool]  # whether an instance differs from its original
     note: str  # what a gap of a disturbed instance means
+
+
+@dataclasses.dataclass(frozen=True)
+class Shelf:
+    """The instances of a family that names stand for, and how an instance is told and written."""
+
+    sets: Callable[[], Mapping[str, Sequence[str]]]  # set -> the names in it, which `expand` takes
+    generators: Mapping[str, Generator]  # of generated instances, by the first word of their names
+    facts: Callable[[Any], dict[str, Any]]  # of an instance: title -> number or words
+    write: Callable[[Any, Path], None]  # (instance, file), as `load` reads it
+    stem: Callable[[Any], str] = lambda instance: str(instance.name)  # of what is written of an instance
+    suffix: Callable[[Any], str] = lambda instance: ".json"  # of the file of an instance
+    what: str = "instances"  # what the names stand for
+    notes: str = ""  # what a file does not keep
+    examples: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)  # subcommand -> words that may follow it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,6 +156,7 @@ class Family:
     scenes: Callable[[Any, Any], list[Scene]] | None = None  # (instance, accepted schedule) -> how a report draws it
     name_choices: Callable[[Any, Any, Any], NameChoice] | None = None  # (problem, instance, sizes): the choices of policies
     report_charts: Callable[[list[Any]], list[Chart]] | None = None  # (lines): further charts of a report
+    shelf: Lazy | None = None  # Shelf: the instances that there are by name, and those that can be drawn
 
     def format_objective(self, objective: float) -> str:
         """An objective as people read it, in `unit`."""
@@ -159,7 +185,7 @@ class Family:
         if self.is_own(method):
             return _own().validate(self, method)
         if is_policy(method):
-            return self._policies(method).fingerprint(method, self)
+            return _policies(method).fingerprint(method, self)
         import_module(self.methods).check_method(method)
         return None
 
@@ -171,7 +197,7 @@ class Family:
         """What to know before the method is run on the instances, a line each: a policy may not be made for them."""
         method = parse_method(method)
         learned = is_policy(method) and not self.is_own(method)
-        found: list[str] = self._policies(method).remarks(self, instances, method) if learned else []
+        found: list[str] = _policies(method).remarks(self, instances, method) if learned else []
         return found
 
     def solve(self, instance: Any, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
@@ -181,7 +207,7 @@ class Family:
         if self.is_own(method):
             result = _own().solve(self, instance, method, seed=seed, workers=workers)
         elif is_policy(method):
-            result = self._policies(method).solve(self, instance, method, seed=seed)
+            result = _policies(method).solve(self, instance, method, seed=seed)
         else:
             result = import_module(self.methods).solve(instance, method, seed=seed, workers=workers)
         return result
@@ -193,15 +219,14 @@ class Family:
         agent: Agent = self.agent.value
         return agent
 
-    def _policies(self, method: Method) -> Any:
-        try:
-            return import_module("dispatchgym.policies")
-        except ImportError as error:
-            raise method.error(f"no policy support ({error})") from error
-
 
 def is_policy(method: Method) -> bool:
     return method.name.startswith("policy")
+
+
+def _policies(method: Method) -> Any:
+    with named(f"method '{method.text}'"):
+        return import_module("dispatchgym.policies")
 
 
 def _own() -> Any:

@@ -8,16 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
-from dispatchgym import families, program
-from dispatchgym.agents.bounds import validate
+from dispatchgym import families, program, settings_file
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.family import Family, is_policy
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.extras import named, need
+from dispatchgym.instances.files import write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts, Stopped
 
@@ -60,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if program.answers_version(arguments):
         return
     try:
-        train(_parse(arguments), arguments)
+        with named():
+            train(_parse(settings_file.expand(arguments, _keys, negative=True)), arguments)
     except InputError as error:
         print(printable(f"error: {error}", 300), file=sys.stderr)
         sys.exit(2)
@@ -70,26 +70,36 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _parse(arguments: list[str]) -> Request:
-    commands = {name: _command(families.load(name)) for name in families.NAMES}
-    request: Request = program.parse("train.py", commands, arguments, DESCRIPTION, (tyro.conf.OmitArgPrefixes,))
+    request: Request = program.parse("train.py", commands(), arguments, DESCRIPTION, ("OmitArgPrefixes",))
     return request
+
+
+def _keys(family: str) -> list[str]:
+    """What a settings file for a family may hold."""
+    own = families.load(family).train_options
+    return settings_file.names_of(Run, TrainConfig, own.value if own else None)
+
+
+def commands() -> dict[str, Callable[..., Any]]:
+    """Family -> what the parser calls for it."""
+    return {name: _command(families.load(name)) for name in families.NAMES}
 
 
 def _command(family: Family) -> Callable[..., Any]:
     """The subcommand of `family`, with the options that only this family has."""
 
-    def command(run: Annotated[Run, tyro.conf.arg(name="")], config: Annotated[TrainConfig, tyro.conf.arg(name="")]) -> Request:
+    def command(run: Run, config: TrainConfig) -> Request:
         return Request(family, config, run)
 
-    def with_options(
-        options: Any, run: Annotated[Run, tyro.conf.arg(name="")], config: Annotated[TrainConfig, tyro.conf.arg(name="")]
-    ) -> Request:
+    def with_options(options: Any, run: Run, config: TrainConfig) -> Request:
         return Request(family, config, run, options)
 
+    types = {"run": Run, "config": TrainConfig}
     if family.train_options is not None:
-        command = with_options  # type: ignore[assignment]
-        command.__annotations__["options"] = Annotated[family.train_options.value, tyro.conf.arg(name="")]
-    examples = "\n".join(f"  python train.py {family.name} {words}" for words in family.train_examples)
+        command, types["options"] = with_options, family.train_options.value  # type: ignore[assignment]
+    program.takes(command, types)
+    start = " ".join(program.call("train.py"))
+    examples = "\n".join(f"  {start} {family.name} {words}" for words in family.train_examples)
     command.__doc__ = f"Train a policy for the {family.title}.\n\n--sizes are {family.sizes_help}.\n\n{examples}"
     return command
 
@@ -109,6 +119,7 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         if run.resume:
             raise InputError("--learner sb3 cannot resume; begin another run with --initial")
         with Interrupts() as asked:
+            _keep_settings(request, out)
             steps = train_sb3(training, config, out, initial=run.initial, stopped=asked)
         saved = f"{out / 'policy.safetensors'}: {steps} environment steps"
         if asked():
@@ -124,6 +135,7 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
 
     expert = expert_of(family, run.imitate, config.seed) if run.imitate else None
     trainer = Trainer(training, config, out, resume=run.resume, initial=run.initial, expert=expert)
+    _keep_settings(request, out)
     with Interrupts() as asked, Progress(trainer, family, tensorboard=run.tensorboard) as report:
         report.show_rules()
         trainer.run(report, asked)
@@ -134,6 +146,14 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         raise Stopped(asked.number, f"interrupted; saved {saved}; go on with\n  {command}")
     print(f"saved {saved}; compare it with\n  {comparison(family, out)}")
     return out
+
+
+def _keep_settings(request: Request, out: Path) -> None:
+    """Write what was asked for into the folder of the run, for --config."""
+    out.mkdir(parents=True, exist_ok=True)
+    run = dataclasses.replace(request.run, out=out)
+    text = settings_file.write(request.family.name, request.options, run, request.config)
+    write_text(out / settings_file.FILE, text)
 
 
 def comparison(family: Family, out: Path) -> str:
@@ -148,6 +168,8 @@ def comparison(family: Family, out: Path) -> str:
 
 def with_defaults(config: TrainConfig, *, imitates: bool) -> TrainConfig:
     """Ten minutes if no budget is given; no iterations of imitation if nothing is imitated. InputError as `validate`."""
+    from dispatchgym.agents.bounds import validate
+
     minutes = 10.0 if config.minutes is None and config.steps is None else config.minutes
     config = dataclasses.replace(config, minutes=minutes)
     validate(config)  # what has no effect, too
@@ -178,10 +200,9 @@ class Progress:
         self.rule = ""
         self.best: float | None = None
         if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise InputError("--tensorboard needs the extra 'log' (pip install dispatchgym[log])") from None
+            need("tensorboard", what="--tensorboard")
+            from torch.utils.tensorboard import SummaryWriter
+
             self.writer = SummaryWriter(str(trainer.out / "tensorboard"))
 
     def __enter__(self) -> Progress:

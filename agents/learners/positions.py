@@ -10,8 +10,8 @@ import numpy.typing as npt
 from dispatchgym.agents.records import Record, Workspace
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.envs.core.contract import Array
+from dispatchgym.envs.core.placing import place_tensors
 from dispatchgym.envs.core.rules import Instances, State, legal, reset, step
-from dispatchgym.envs.core.targets import place
 
 
 class Positions(NamedTuple):
@@ -49,6 +49,6 @@ def positions_of(rollout: Rollout) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
         step=np.zeros(int(decisions.sum()), np.int64),
         action=np.zeros(int(rows.sum()), np.int64),
     )
-    raw, found = place(empty, rollout.target)
+    raw, found = place_tensors(empty, rollout.target)
     rollout.run(positions, raw)
     return found.step.cpu().numpy(), found.action.cpu().numpy()

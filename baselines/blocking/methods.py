@@ -27,6 +27,7 @@ def check_method(text: Method | str) -> Method:
         method.accept(samples=True)
     elif method.name == "cpsat":
         method.accept(seconds=True, keys=("workers",))
+        method.needs("ortools")
         method.integer("workers", 1)
     else:
         method.budget("iterations")

@@ -31,6 +31,7 @@ def check_method(text: Method | str) -> Method:
         method.choice("builder", BUILDERS)
     elif method.name == "cpsat":
         method.accept(seconds=True, keys=("workers", "hint"))
+        method.needs("ortools")
         method.integer("workers", 1)
     else:
         method.budget("moves", "start")

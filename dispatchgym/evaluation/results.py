@@ -26,7 +26,8 @@ from dispatchgym.instances.names import printable
 Key = tuple[str, str, str, str | None]  # instance, digest of its content, method, hash of the method's weights
 
 ASIDE = "set-aside"
-FILES = ("results.jsonl", "run.json", "table.md", "report.html")
+SETTINGS = "settings.toml"
+FILES = ("results.jsonl", "run.json", "table.md", "report.html", SETTINGS)
 FOLDERS = ("schedules", "plots", ASIDE)
 MAX_RESULTS = 256 * 2**20  # bytes of results.jsonl: a million lines
 
@@ -190,6 +191,7 @@ class Results:
             ("run.json", False),
             ("table.md", False),
             ("report.html", False),
+            (SETTINGS, False),
             *((x, True) for x in FOLDERS),
         ):
             path = self.out / name
@@ -290,7 +292,7 @@ class Results:
         row["schedule"] = None
         if row["objective"] is not None:
             row["schedule"] = self.schedule_path(row).relative_to(self.out).as_posix()
-            head = {name: row[name] for name in ("problem", "instance", "digest", "method", "seed", "objective")}
+            head = {name: row[name] for name in ("problem", "instance", "source", "digest", "method", "seed", "objective")}
             body = {**head, **fields(schedule), "table": table or {}, "curve": [list(point) for point in curve]}
             path = self.schedule_path(row)
             path.parent.mkdir(exist_ok=True)

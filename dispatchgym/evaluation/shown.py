@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from dispatchgym.evaluation.report import Report
 from dispatchgym.evaluation.results import Pair, Results, Row, key
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True)

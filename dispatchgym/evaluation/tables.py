@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Literal
 
 from dispatchgym.evaluation.report import Grid, Report
 from dispatchgym.instances.names import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 MOST_SHOWN = 600  # characters of one line of prose
 
@@ -31,6 +31,8 @@ def show(report: Report, console: Console) -> None:
 
 
 def _plain(text: str, style: str = "") -> Text:
+    from rich.text import Text
+
     return Text(printable(text, MOST_SHOWN), style)
 
 
@@ -51,6 +53,10 @@ def split(grid: Grid, width: int) -> list[list[int]]:
 
 
 def _table(grid: Grid, columns: Sequence[int], width: int) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=escape(printable(grid.title, 200)) or None, title_justify="left", title_style="bold", header_style="bold")
     for j in columns:
         side: Literal["left", "right"] = "right" if j else "left"

@@ -18,6 +18,7 @@ FAMILY = Family(
     draw=Lazy("dispatchgym.envs.blocking.render:draw"),
     scenes=Lazy("dispatchgym.families.shop_scenes:blocking_shop"),
     name_choices=Lazy("dispatchgym.families.shop_scenes:name_moves"),
+    shelf=Lazy("dispatchgym.families.shelves:BLOCKING_SHOPS"),
     schedule=ScheduleOf("dispatchgym.instances.blocking.instance:BlockingSchedule"),
     table=Lazy("dispatchgym.families.schedule_tables:blocking_shop"),
     examples=(

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-import tyro
 
 from dispatchgym.family import Column
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram, Packing, PackingPlan
+from dispatchgym.options import Metavar
 
 if TYPE_CHECKING:
     from dispatchgym.baselines.method import Method
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class MemoryOptions:
     """At which capacities instances are solved."""
 
-    capacity: Annotated[tuple[str, ...], tyro.conf.arg(metavar="BYTES ...")] = ()
+    capacity: Annotated[tuple[str, ...], Metavar("BYTES ...")] = ()
     """Capacities such as 16MiB, 512KiB or 1048576, each an instance of its own. Default: that of each instance."""
 
     def named(self, specs: Iterable[str]) -> list[str]:

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import tyro
 
 from dispatchgym.family import Column, Disturbance
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc.instance import StaticDag, StaticSchedule, Stream, StreamLog, stream
+from dispatchgym.options import Metavar
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 class StreamOptions:
     """Which streams are meant by the name of a preset or workload file."""
 
-    scale: Annotated[tuple[float, ...], tyro.conf.arg(metavar="US ...")] = ()
+    scale: Annotated[tuple[float, ...], Metavar("US ...")] = ()
     """Mean gaps between arrivals in microseconds, each a workload of its own. Default: the preset's."""
-    queue: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N ...")] = ()
+    queue: Annotated[tuple[int, ...], Metavar("N ...")] = ()
     """Caps on the jobs in the system, each a workload of its own. Default: the preset's."""
-    noise: Annotated[tuple[float, ...], tyro.conf.arg(metavar="SHARE ...")] = ()
+    noise: Annotated[tuple[float, ...], Metavar("SHARE ...")] = ()
     """Standard deviations of execution times as shares of their means, each a workload of its own. Default: the preset's."""
-    horizon: Annotated[int | None, tyro.conf.arg(metavar="US")] = None
+    horizon: Annotated[int | None, Metavar("US")] = None
     """Microseconds after which a stream ends. Default: the preset's."""
-    streams: Annotated[int, tyro.conf.arg(metavar="N")] = 20
+    streams: Annotated[int, Metavar("N")] = 20
     """Streams of each workload whose name has no number: s0 to s(N-1), the same arrivals for all methods."""
 
     def options(self) -> list[str]:

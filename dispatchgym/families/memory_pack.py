@@ -18,6 +18,7 @@ FAMILY = Family(
     draw=Lazy("dispatchgym.envs.memory.pack.render:draw"),
     scenes=Lazy("dispatchgym.families.memory_scenes:packing"),
     name_choices=Lazy("dispatchgym.families.memory_scenes:name_buffers"),
+    shelf=Lazy("dispatchgym.families.shelves:PACKINGS"),
     schedule=ScheduleOf("dispatchgym.instances.memory.instance:PackingPlan"),
     table=Lazy("dispatchgym.families.schedule_tables:packing"),
     examples=(

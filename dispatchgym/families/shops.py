@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 import numpy as np
-import tyro
 
 from dispatchgym.family import Disturbance
 from dispatchgym.instances.blocking import catalogue as blocking_catalogue
@@ -15,6 +14,7 @@ from dispatchgym.instances.blocking.instance import VARIANTS, BlockingShop, Inte
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.instance import JobShop
+from dispatchgym.options import Metavar
 
 
 def expand_job_shops(specs: Iterable[str], options: Any = None) -> list[str]:
@@ -25,7 +25,7 @@ def jobshop_group(what: str, instance: JobShop) -> tuple[str, str]:
     """The set with its halves of different character apart: in dmu41-80 every job visits one half of the machines first."""
     size = f"{instance.jobs}x{instance.machines}"
     if what not in catalogue.names():
-        return "files", size
+        return (what.partition("/")[0] if catalogue.is_generated(what) else "files"), size
     family = next(name for name, members in catalogue.SETS.items() if what in members)
     if family == "dmu":
         family = "dmu01-40" if what <= "dmu40" else "dmu41-80"
@@ -40,15 +40,15 @@ def jobshop_warm_up(_: JobShop) -> JobShop:
 class BlockingOptions:
     """Which blocking shops are meant by the name of a job shop."""
 
-    variant: Annotated[tuple[str, ...], tyro.conf.arg(metavar="bws|bns|nwt ...")] = ("bws",)
+    variant: Annotated[tuple[str, ...], Metavar("bws|bns|nwt ...")] = ("bws",)
     """bws: swaps allowed, bns: no swaps, nwt: no-wait. A name that says it (la01/bns) is taken as it is."""
-    down_share: Annotated[tuple[float, ...], tyro.conf.arg(metavar="P ...")] = (0.0,)
+    down_share: Annotated[tuple[float, ...], Metavar("P ...")] = (0.0,)
     """Long-run share of time that machines are down, each in [0, 1); 0 is the shop without interruptions."""
-    traces: Annotated[int, tyro.conf.arg(metavar="N")] = 20
+    traces: Annotated[int, Metavar("N")] = 20
     """Traces of interruptions for each instance and share above 0, the same for all methods and variants."""
-    repair: Annotated[float, tyro.conf.arg(metavar="MEAN")] = 2.0
+    repair: Annotated[float, Metavar("MEAN")] = 2.0
     """Mean time down, in mean durations of the instance's operations."""
-    interruption_mode: Annotated[str, tyro.conf.arg(metavar="exponential|bernoulli")] = "exponential"
+    interruption_mode: Annotated[str, Metavar("exponential|bernoulli")] = "exponential"
     """exponential: machines fail by their own clocks; bernoulli: with probability P when an operation begins."""
     restart: bool = False
     """An interrupted operation starts again from the beginning instead of resuming."""

@@ -19,6 +19,7 @@ FAMILY = Family(
     scenes=Lazy("dispatchgym.families.chip_scenes:stream"),
     name_choices=Lazy("dispatchgym.families.chip_scenes:name_stream_tasks"),
     report_charts=Lazy("dispatchgym.families.chip_scenes:sweeps"),
+    shelf=Lazy("dispatchgym.families.shelves:STREAMS"),
     schedule=ScheduleOf("dispatchgym.instances.soc.instance:StreamLog"),
     table=Lazy("dispatchgym.families.schedule_tables:stream"),
     examples=(

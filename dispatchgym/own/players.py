@@ -19,6 +19,7 @@ import numpy as np
 
 from dispatchgym.baselines.method import SB3, Method
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.extras import need
 from dispatchgym.instances.files import read_bytes
 from dispatchgym.instances.names import printable
 from dispatchgym.own import registry
@@ -156,11 +157,10 @@ def _load(method: Method) -> Any:
 def _load_sb3(method: Method) -> Any:
     _model_bytes(method)  # InputError unless it is a file
     path = str(method.target).removeprefix(SB3)
-    try:
-        import stable_baselines3
-        from stable_baselines3.common.save_util import load_from_zip_file
-    except ImportError:
-        raise method.error("needs the extra 'sb3' (pip install dispatchgym[sb3])") from None
+    need("stable_baselines3", "sb3_contrib")
+    import stable_baselines3
+    from stable_baselines3.common.save_util import load_from_zip_file
+
     try:
         saved, _, _ = load_from_zip_file(path, device="cpu")
         name = method.options.get("algorithm") or _algorithm(saved or {})
@@ -168,8 +168,6 @@ def _load_sb3(method: Method) -> Any:
         if not hasattr(home, name):
             import sb3_contrib as home
         return getattr(home, name).load(path, device="cpu")
-    except ImportError:
-        raise method.error("needs sb3-contrib (pip install dispatchgym[sb3])") from None
     except Exception as error:  # a file of any content
         reason = " ".join(str(error).split())[:120]
         raise method.error(f"{path} is no model that can be loaded ({type(error).__name__}: {reason})") from None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.extras import need
 from dispatchgym.instances.files import write_text
 from dispatchgym.report.figures import figure
 from dispatchgym.report.scene import Chart, Scene
@@ -47,17 +47,9 @@ class Page:
     notes: Sequence[str] = ()
 
 
-def missing() -> str | None:
-    """The package that a report needs and that is not installed; None if all are there."""
-    import importlib.util
-
-    return next((name for name in ("jinja2", "plotly") if importlib.util.find_spec(name) is None), None)
-
-
 def require() -> None:
-    """InputError unless reports can be written."""
-    if (package := missing()) is not None:
-        raise InputError(f"--report needs {package}: pip install 'dispatchgym[report]'")
+    """MissingExtra unless reports can be written."""
+    need("jinja2", "plotly", what="--report")
 
 
 def write(page: Page, path: Path) -> None:

@@ -14,6 +14,7 @@ from dispatchgym.envs.blocking.nowait.problem import NoWaitProblem
 from dispatchgym.envs.blocking.problem import BlockingProblem
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.keywords import count_of, flag, seed_of
+from dispatchgym.envs.core.placing import on_host
 from dispatchgym.envs.jobshop.env import JobShopKeywords
 from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop, Interruptions, Variant, interrupt
@@ -71,7 +72,7 @@ class BlockingKeywords:
 
     def schedule(self, instance: BlockingShop, state: Any, copy: int) -> BlockingSchedule:
         start = state.start[copy, : instance.shop.jobs, : instance.shop.machine.shape[1]]
-        return BlockingSchedule(start.cpu().numpy().astype(np.int64))
+        return BlockingSchedule(on_host(start).astype(np.int64))
 
     def draw(self, instance: BlockingShop, schedule: BlockingSchedule, title: str) -> Any:
         from dispatchgym.envs.blocking.render import draw

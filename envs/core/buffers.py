@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from dispatchgym.envs.core.contract import Observation
 from dispatchgym.envs.core.engine import Engine
-from dispatchgym.envs.core.targets import place
+from dispatchgym.envs.core.placing import place
 
 KEPT = 4  # observations handed out earlier that are kept for reuse
-# An array that the caller has dropped is still referenced by its tuple, by its tensor and by the call that counts.
+# An array that the caller has dropped is still referenced by its two tuples and by the call that counts.
 OWN_REFERENCES = 3
 
 

@@ -13,16 +13,18 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core import episode
 from dispatchgym.envs.core.contract import Array, Observation, Problem, Sizes, observation
+from dispatchgym.envs.core.placing import as_tensors, on_host, place
 from dispatchgym.envs.core.records import Episodes, Options
-from dispatchgym.envs.core.targets import Target, compile_entries, place
+from dispatchgym.envs.core.targets import Target, compile_entries
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.json_fields import shown
 
 Device = Literal["cpu", "cuda", "python"]
 DEVICES = ("cpu", "cuda", "python")
 ENTRIES = (episode.turn,)
-BOTH = ("instances", "state", "episodes", "observation")  # torch tensors; with a "_" before, as kernels take them
-PLACED = ("_launch", "_options", *BOTH, *(f"_{name}" for name in BOTH))
+GROUPS = ("instances", "state", "episodes", "observation")  # with a "_" before, as kernels take them
+PLACED = ("_launch", "_options", "_placed", "_tensors", *(f"_{name}" for name in GROUPS))
+Group = Literal["instances", "state", "episodes", "observation"]
 # Rewards are shares of an instance's lower bound or a like scale, of which one decision rarely costs more. An episode is
 # truncated only after more illegal actions than it has decisions, so that is never better than to finish it.
 ILLEGAL_PENALTY = -1.0
@@ -33,8 +35,8 @@ class Engine:
     """B copies of `problem` over a pool of instances.
 
     The result of copy b depends on its own seed and actions alone, not on B and not on the device. After `reset` and
-    `step`, `observation` and `episodes` (NamedTuples of torch tensors, updated in place) hold the outcome; `arrays`
-    gives the same memory as numpy where it is on the CPU.
+    `step`, `arrays` has the outcome as numpy arrays: the memory itself where it is on the CPU. `observation`, `episodes`, `state`
+    and `instances` are NamedTuples of torch tensors of that memory on every device; torch is imported at their first use.
 
     Raises InputError for an unknown device, an empty pool, or one that does not fit `sizes`.
     """
@@ -66,11 +68,11 @@ class Engine:
 
     def _place(self, state: Any, episodes: Episodes, seen: Observation) -> None:
         self._launch = compile_entries(ENTRIES, self.target, kernel=self.problem.kernel, settings=(("GRAPH", self.graph),))
-        self._state, self.state = place(state, self.target)
-        self.episodes: Episodes
-        self.observation: Observation
-        self._episodes, self.episodes = place(episodes, self.target)
-        self._observation, self.observation = place(seen, self.target)
+        self._placed: dict[str, Any] = {}  # group -> what `place` gives for Python
+        self._tensors: dict[str, Any] = {}  # the same as torch tensors, of groups that were asked for
+        self._state, self._placed["state"] = place(state, self.target)
+        self._episodes, self._placed["episodes"] = place(episodes, self.target)
+        self._observation, self._placed["observation"] = place(seen, self.target)
         ends = (Options(self.max_steps, autoreset, int(self.terminal_reward), ILLEGAL_PENALTY) for autoreset in (0, 1))
         self._options = tuple(place(options, self.target)[0] for options in ends)
         # Whether kernels work on numpy arrays, which `arrays` shares.
@@ -78,8 +80,8 @@ class Engine:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {k: v for k, v in self.__dict__.items() if k not in PLACED}
-        placed = (self.state, self.episodes, self.observation)
-        return kept | {"arrays": [type(x)(*(np.array(a) for a in self._host(x))) for x in placed]}
+        placed = [self._placed[group] for group in ("state", "episodes", "observation")]
+        return kept | {"arrays": [type(x)(*(np.array(on_host(a)) for a in x)) for x in placed]}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         arrays = kept.pop("arrays")
@@ -91,13 +93,14 @@ class Engine:
         """Replace the instances; until a copy is reset, all its actions are illegal."""
         self.pool = list(pool)
         self.add_instances(())
-        self.state.row.zero_()
-        self.episodes.legal.zero_()
+        self._placed["state"].row[...] = 0
+        self._placed["episodes"].legal[...] = 0
 
     def add_instances(self, extra_instances: Sequence[Any]) -> None:
         """Instances whose rows follow the pool's: never drawn, played by copies that are fixed to them."""
         packed = self.problem.pack([*self.pool, *extra_instances], self.sizes)
-        self._instances, self.instances = place(packed._replace(pool=len(self.pool)), self.target)
+        self._instances, self._placed["instances"] = place(packed._replace(pool=len(self.pool)), self.target)
+        self._tensors.pop("instances", None)
         self.extra_instances = list(extra_instances)
 
     def seed(self, seeds: npt.ArrayLike) -> None:
@@ -116,12 +119,13 @@ class Engine:
         self._fill("fixed", values)
 
     def blank(self) -> Observation:
-        """Numpy arrays like those of `observation`."""
+        """Arrays for an observation of every copy."""
         return observation(self.problem.features, self.sizes, self.copies, self.graph)
 
-    def show(self, seen: Observation, tensors: Observation) -> None:
-        """From the next call on, write observations to `seen` (on the host), which may hold anything, and its torch views."""
-        self._observation, self.observation = seen, tensors
+    def show(self, seen: Observation, placed: Observation) -> None:
+        """From the next call on, write observations to what `place` gave (on the host); it may hold anything."""
+        self._observation, self._placed["observation"] = seen, placed
+        self._tensors.pop("observation", None)
         # Many rows are cleared faster here than one by one in the kernel.
         if seen.candidates[0].nbytes > CLEARED_HERE:
             seen.mask.fill(0)
@@ -129,12 +133,11 @@ class Engine:
         else:
             self._episodes.dirty.fill(1)
 
-    def reset(self) -> Observation:
+    def reset(self) -> None:
         """Start a new episode in every copy."""
         self._turn(0, episode.EVERY)
-        return self.observation
 
-    def step(self, actions: Any = None, *, autoreset: bool = True) -> Observation:
+    def step(self, actions: Any = None, *, autoreset: bool = True) -> None:
         """One step of every copy; `actions` (B,) integers (numpy or torch), or None if episodes.action is set already.
 
         With `autoreset` a copy whose episode ended shows the first observation of the next (SAME_STEP); without, it
@@ -143,15 +146,13 @@ class Engine:
         if actions is not None:
             self._fill("action", actions)
         self._turn(autoreset, episode.STEP)
-        return self.observation
 
-    def restart(self, where: npt.NDArray[np.bool_] | None = None) -> Observation:
+    def restart(self, where: npt.NDArray[np.bool_] | None = None) -> None:
         """Start a new episode in the copies of the (B,) mask `where`, or in those whose last step ended theirs."""
         if where is not None:
             self._fill("terminated", where.astype(np.int8))
             self._fill("truncated", np.zeros(self.copies, np.int8))
         self._turn(0, episode.ENDED if where is None else episode.ENDED_SHOW)
-        return self.observation
 
     def _turn(self, autoreset: int, what: int) -> None:
         options = self._options[autoreset]
@@ -162,7 +163,33 @@ class Engine:
         """Observation and episodes as numpy arrays: the same memory on the CPU, copies from the GPU."""
         if self.on_host:
             return self._observation, self._episodes
-        return self._host(self.observation), self._host(self.episodes)
+        o, e = self._placed["observation"], self._placed["episodes"]
+        return type(o)(*map(on_host, o)), type(e)(*map(on_host, e))
+
+    def placed(self, group: Group) -> Any:
+        """A group of arrays where they are: a NamedTuple of numpy arrays on the host, of torch tensors on the GPU."""
+        return self._placed[group]
+
+    @property
+    def observation(self) -> Observation:
+        return self._as_tensors("observation")
+
+    @property
+    def episodes(self) -> Episodes:
+        return self._as_tensors("episodes")
+
+    @property
+    def state(self) -> Any:
+        return self._as_tensors("state")
+
+    @property
+    def instances(self) -> Any:
+        return self._as_tensors("instances")
+
+    def _as_tensors(self, group: str) -> Any:
+        if group not in self._tensors:
+            self._tensors[group] = as_tensors(self._placed[group])
+        return self._tensors[group]
 
     def rows(self) -> npt.NDArray[np.int32]:
         """(B,) the instance each copy plays: its row in the pool, extra instances after it."""
@@ -171,22 +198,17 @@ class Engine:
 
     def read(self, group: Literal["state", "instances"], *names: str) -> list[npt.NDArray[Any]]:
         """Arrays of the problem as numpy: the same memory on the CPU, copies from the GPU."""
-        if self.on_host:
-            return [getattr(getattr(self, f"_{group}"), name) for name in names]
-        return [getattr(getattr(self, group), name).cpu().numpy() for name in names]
+        placed = self._placed[group]
+        return [on_host(getattr(placed, name)) for name in names]
 
     def bytes_per_copy(self) -> int:
         """Memory of one copy: state, observation and record, without the shared pool."""
-        groups = (self.state, self.observation, self.episodes)
-        return sum(t.element_size() * t[0].numel() for group in groups for t in group)
-
-    @staticmethod
-    def _host(tensors: Any) -> Any:
-        return type(tensors)(*(t.cpu().numpy() for t in tensors))
+        groups = (self._placed[group] for group in ("state", "observation", "episodes"))
+        return sum(int(x[0].nbytes) for group in groups for x in group)
 
     def _fill(self, field: str, values: Any) -> None:
         """Set one array of the record; InputError unless there is one value a copy."""
-        target = getattr(self._episodes, field) if self.on_host else getattr(self.episodes, field)
+        target = getattr(self._placed["episodes"], field)
         if np.shape(values) != (self.copies,):
             raise InputError(f"expected {self.copies} values, one a copy, not {np.shape(values)}")
         if self.on_host:

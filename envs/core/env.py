@@ -39,7 +39,7 @@ class DispatchEnv(Face, gymnasium.Env[Any, Any]):
         self.engine.reset()
         if guest:
             self.engine.assign_rows([-1])
-        self._row = int(self.engine.state.row[0])
+        self._row = int(self.engine.rows()[0])
         self._return, self._length = 0.0, 0
         return self._rows(0), self._info(False, -1)
 

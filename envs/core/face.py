@@ -14,6 +14,7 @@ from dispatchgym.envs.core.dotted import resolve
 from dispatchgym.envs.core.engine import Device, Engine, check_device
 from dispatchgym.envs.core.keywords import choose, errors_name, is_whole, whole
 from dispatchgym.instances.errors import InputError, UnexpectedKeyword
+from dispatchgym.instances.extras import need
 from dispatchgym.instances.json_fields import shown
 
 GRAPH_ONLY = ("candidate_task", "candidate_resource", "tasks", "resources", "precedes", "runs_on", "runs_on_features")
@@ -41,7 +42,7 @@ class Keywords(Protocol):
         ...
 
     def schedule(self, instance: Any, state: Any, copy: int) -> Any:
-        """The (partial) schedule in row `copy` of the state arrays."""
+        """The (partial) schedule in row `copy` of the state: numpy arrays, or tensors on any device."""
         ...
 
     def draw(self, instance: Any, schedule: Any, title: str) -> Any:
@@ -64,6 +65,8 @@ class Face:
     ) -> None:
         if render_mode not in (None, "rgb_array"):
             raise InputError(f"render_mode={shown(render_mode)} is not one of None, rgb_array")
+        if render_mode is not None:
+            need("matplotlib")
         for name, value in (("num_envs", copies), ("max_episode_steps", limit)):
             if value is not None and (not is_whole(value) or value < 1):
                 raise InputError(f"{name}={shown(value)} is not a positive whole number")
@@ -132,7 +135,7 @@ class Face:
             raise InputError(f"{call}: " + ("call reset first" if self._phase == "new" else "the environment is closed"))
 
     def _spaces(self) -> tuple[spaces.Space[Any], spaces.Discrete]:
-        z, o = self.engine.sizes, self.engine.observation
+        z, o = self.engine.sizes, self.engine.placed("observation")
         action = spaces.Discrete(z.actions)
         if self.flat:
             count = z.actions * o.candidates.shape[2] + o.context.shape[1] + z.actions
@@ -205,8 +208,8 @@ class Face:
 
     def _played(self, copy: int) -> tuple[Any, Any]:
         """Instance and partial schedule of a copy."""
-        instance = [*self.engine.pool, *self.engine.extra_instances][int(self.engine.state.row[copy])]
-        return instance, self.family.schedule(instance, self.engine.state, copy)
+        instance = [*self.engine.pool, *self.engine.extra_instances][int(self.engine.rows()[copy])]
+        return instance, self.family.schedule(instance, self.engine.placed("state"), copy)
 
     def _picture(self, copy: int) -> npt.NDArray[np.uint8]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg

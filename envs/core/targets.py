@@ -53,7 +53,7 @@ def compile_entries(
     in any order (fast-math). Compilation itself happens at the first call with given array types; for the CPU the machine
     code is kept on disk.
     """
-    if target == "cpu" and _uncompiled():
+    if target == "cpu" and uncompiled():
         target = "python"
     functions: dict[Any, Any] = {**(problem_functions(kernel) if kernel else {}), **dict(replace)}
     values = dict((*(kernel.settings if kernel else ()), *settings))
@@ -77,7 +77,7 @@ def title_of(entry: Callable[..., None], kernel: Kernel | None) -> str:
     return f"{problem} {part}".strip()
 
 
-def _uncompiled() -> bool:
+def uncompiled() -> bool:
     """Whether numba compiles nothing in this process (NUMBA_DISABLE_JIT=1)."""
     import numba
 
@@ -211,26 +211,6 @@ def thread_count() -> int:
 def _pool(process: int) -> ThreadPoolExecutor:
     # Keyed by process: threads do not survive a fork, so a child of AsyncVectorEnv makes its own.
     return ThreadPoolExecutor(max(1, thread_count() - 1), thread_name_prefix="dispatchgym")
-
-
-def place(arrays: Any, target: Target) -> tuple[Any, Any]:
-    """A NamedTuple of numpy arrays twice, sharing memory: as kernels of `target` take it, and as torch tensors."""
-    import numpy as np
-    import torch
-
-    def convert(turn: Callable[[Any], Any], source: Any) -> Any:
-        return type(arrays)(*(x if isinstance(x, (int, float)) else turn(x) for x in source))
-
-    if target == "cuda" and not simulated():
-        from numba import cuda
-
-        tensors = convert(lambda a: torch.from_numpy(np.ascontiguousarray(a)).cuda(), arrays)
-        return convert(lambda t: cuda.as_cuda_array(t, sync=False), tensors), tensors
-    if target == "cpu" and not _uncompiled():
-        from dispatchgym.envs.core.tables import with_table
-
-        return with_table(arrays), convert(torch.from_numpy, arrays)
-    return arrays, convert(torch.from_numpy, arrays)
 
 
 def simulated() -> bool:

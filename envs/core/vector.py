@@ -33,7 +33,8 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
     `autoreset_mode` is a member of Gymnasium's `AutoresetMode` or its text, SameStep (default), NextStep or Disabled; each is
     what Gymnasium's `SyncVectorEnv` of single environments does in that mode.
     Infos hold numbers alone, as some libraries need; with names=True they hold the names of the instances, too.
-    The tensors underneath are `self.engine.observation` and `self.engine.episodes`; read the former again after each step.
+    The memory underneath is `self.engine.arrays`; as torch tensors it is `self.engine.observation`, to be read again after each
+    step, and `self.engine.episodes`.
     Reset options are `instance`, as in the single environment, and `reset_mask` (B,) bool, as in Gymnasium's.
     """
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.keywords import choose, count_of, seed_of
+from dispatchgym.envs.core.placing import on_host
 from dispatchgym.envs.jobshop.problem import ActionSet, JobShopProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import catalogue
@@ -50,7 +51,7 @@ class JobShopKeywords:
 
     def schedule(self, instance: JobShop, state: Any, copy: int) -> Schedule:
         start = state.start[copy, : instance.jobs, : instance.machine.shape[1]]
-        return Schedule(start.cpu().numpy().astype(np.int64))
+        return Schedule(on_host(start).astype(np.int64))
 
     def draw(self, instance: JobShop, schedule: Schedule, title: str) -> Any:
         from dispatchgym.envs.jobshop.render import draw

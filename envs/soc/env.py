@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.keywords import choose, count_of, flag, seed_of
+from dispatchgym.envs.core.placing import on_host
 from dispatchgym.envs.soc.layout import App, Clock, Element
 from dispatchgym.envs.soc.problem import GOALS, MODES, SocProblem, log_of
 from dispatchgym.instances.errors import InputError
@@ -163,7 +164,7 @@ class StaticKeywords:
 
     def schedule(self, instance: StaticDag, state: Any, copy: int) -> StaticSchedule:
         tasks = len(instance.duration)
-        return StaticSchedule(*(getattr(state, f)[copy, 0, :tasks].cpu().numpy().astype(np.int64) for f in ("pe", "start")))
+        return StaticSchedule(*(on_host(getattr(state, f)[copy, 0, :tasks]).astype(np.int64) for f in ("pe", "start")))
 
     def draw(self, instance: StaticDag, schedule: StaticSchedule, title: str) -> Any:
         from dispatchgym.envs.soc.render import draw_static

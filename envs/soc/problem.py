@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core.columns import stacked
 from dispatchgym.envs.core.contract import Array, Features, Kernel, Sizes
+from dispatchgym.envs.core.placing import on_host
 from dispatchgym.envs.soc import choices, features, rules
 from dispatchgym.envs.soc.layout import (
     NEVER,
@@ -216,7 +217,7 @@ def log_of(state: State, instance: Stream, copy: int) -> StreamLog:
 
     def table(name: str) -> npt.NDArray[np.int64]:
         rows = getattr(state, name)[copy, :jobs]
-        return np.array(rows if isinstance(rows, np.ndarray) else rows.cpu().numpy(), np.int64)
+        return np.array(on_host(rows), np.int64)
 
     return StreamLog(table("arrival"), *(table(name)[:, :width] for name in ("pe", "start", "level")))
 

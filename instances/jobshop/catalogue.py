@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import files as jobshop_files
+from dispatchgym.instances.jobshop.generate import Routing, generate, taillard
 from dispatchgym.instances.jobshop.instance import JobShop
-from dispatchgym.instances.names import each_once, name_range, printable, unknown
+from dispatchgym.instances.names import (
+    Generator,
+    Parameter,
+    each_once,
+    generator_of,
+    name_range,
+    number_range,
+    printable,
+    read_parameters,
+    unknown,
+)
 
 
 class Bounds(NamedTuple):
@@ -27,6 +39,11 @@ class Bounds(NamedTuple):
 
 def _numbered(prefix: str, count: int, digits: int = 2) -> tuple[str, ...]:
     return tuple(f"{prefix}{i:0{digits}d}" for i in range(1, count + 1))
+
+
+def _draw(routing: Routing, *, shortest: int, longest: int, release: int, **words: Any) -> JobShop:
+    """A generated job shop, as `generate` draws it; `release` is the latest release time."""
+    return generate(routing=routing, duration=(shortest, longest), release=(0, release), **words)
 
 
 _CLASSIC = {
@@ -45,6 +62,26 @@ SETS: dict[str, tuple[str, ...]] = {
     **_CLASSIC,
     "tai": tuple(name for size in _TAI_SIZES for name in _numbered(f"tai_{size}_", 10, digits=1)),
     "classic": tuple(name for members in _CLASSIC.values() for name in members),
+}
+_DRAWN = {
+    "j": Parameter("jobs", int, required=True),
+    "m": Parameter("machines", int, required=True),
+    "lo": Parameter("shortest", int, 1, named=False),
+    "hi": Parameter("longest", int, 99, named=False),
+    "o": Parameter("operations", int),
+    "rec": Parameter("recirculation", bool, False, named=False),
+    "rel": Parameter("release", int, 0, named=False),
+    "s": Parameter("seed", int, 0),
+}
+_PUBLISHED = {
+    "j": Parameter("jobs", int, required=True),
+    "m": Parameter("machines", int, required=True),
+    "ts": Parameter("time_seed", int, required=True),
+    "ms": Parameter("machine_seed", int, required=True),
+}
+GENERATORS: dict[str, Generator] = {
+    **{routing: Generator(partial(_draw, routing), _DRAWN, "j10/m5/s0") for routing in get_args(Routing)},
+    "taillard": Generator(taillard, _PUBLISHED, "j15/m15/ts840612802/ms398197754"),
 }
 _NAMES = SETS["classic"] + SETS["tai"]
 _BUNDLED = frozenset(_NAMES)
@@ -68,12 +105,14 @@ def _data(file: str) -> str:
 
 
 def load(what: str | Path) -> JobShop:
-    """The bundled instance called `what`, with its bounds, or else the instance in the file `what`.
+    """The bundled instance called `what`, with its bounds, or the generated one, or else the instance in the file `what`.
 
     A `Path` is always a file. Raises InputError for an unknown name, with the nearest known one, and for a bad file.
     """
     if isinstance(what, str) and what in _BUNDLED:
         return _load_bundled(what)
+    if isinstance(what, str) and is_generated(what):
+        return _generate(what)
     _check_path(what)
     return jobshop_files.read(what)
 
@@ -85,18 +124,34 @@ def _load_bundled(name: str) -> JobShop:
     return JobShop(plain.machine, plain.duration, plain.machines, name=name, lower_bound=known.lower, best_known=known.upper)
 
 
+def is_generated(what: str) -> bool:
+    """Whether `what` names a generated instance; an existing file may be called so, too."""
+    return generator_of(what, GENERATORS) is not None and not os.path.isfile(jobshop_files.split_file(what)[0])
+
+
+def _generate(what: str) -> JobShop:
+    family, arguments, name = read_parameters(what, GENERATORS)
+    try:
+        made: JobShop = GENERATORS[family].make(**arguments)
+    except InputError as error:
+        raise InputError(f"{printable(what)}: {error}") from None
+    return dataclasses.replace(made, name=name)
+
+
 def _check_path(what: str | Path) -> None:
     """Raise InputError unless `what` is, or at least looks like, a path."""
     path, _ = jobshop_files.split_file(what)
     looks_like_a_path = isinstance(what, Path) or "/" in what or path.suffix != "" or "#" in what
     if not str(what) or not (looks_like_a_path or os.path.exists(path)):
-        raise unknown(str(what), (*_NAMES, *SETS), f"sets are {', '.join(SETS)}")
+        known = f"sets are {', '.join(SETS)}; generated are {', '.join(GENERATORS)}"
+        raise unknown(str(what), (*_NAMES, *SETS), known, GENERATORS)
 
 
 def expand(specs: Iterable[str]) -> list[str]:
     """The instances that `specs` stand for, in order, each once: what `load` takes.
 
-    A spec is a name (`ta01`), a range within one set (`ta01..ta10`), a set (`la`, `classic`, `tai`) or a file.
+    A spec is a name (`ta01`), a range within one set (`ta01..ta10`), a set (`la`, `classic`, `tai`), a generated instance or a
+    range of them (`uniform/j10/m5/s0..s9`), or a file.
     Raises InputError for unknown names, files that are not there, and ranges that are reversed or span two sets.
     """
     return each_once(specs, _members)
@@ -107,6 +162,8 @@ def _members(spec: str) -> Iterable[str]:
         return SETS[spec]
     if spec in _BUNDLED:
         return (spec,)
+    if is_generated(spec):
+        return [read_parameters(name, GENERATORS)[2] for name in number_range(spec) or (spec,)]
     if not os.path.isfile(spec):
         members = name_range(spec, _BUNDLED, _APART, apart="are in different sets")
         if members is not None:

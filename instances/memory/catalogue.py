@@ -56,7 +56,7 @@ SPLIT: dict[str, tuple[str, ...]] = {  # how the names of programs begin, by mod
 
 
 _SEED = Parameter("seed", int, 0)
-_GENERATED: dict[str, Generator] = {
+GENERATED: dict[str, Generator] = {
     "guillotine": Generator(
         memory_generate.guillotine,
         {
@@ -86,7 +86,7 @@ _GENERATED: dict[str, Generator] = {
         "t60/s0",
     ),
 }
-_GENERATED_PROGRAMS = ("layered",)
+GENERATED_PROGRAMS = ("layered",)
 
 
 class Bounds(NamedTuple):
@@ -176,7 +176,7 @@ def _load(what: str | Path) -> Packing | MemoryProgram:
     base, capacity = _split(what)
     if not isinstance(what, Path) and (base in _PACKINGS or base in programs()):
         instance = _bundled(base)
-    elif not isinstance(what, Path) and generator_of(base, _GENERATED):
+    elif not isinstance(what, Path) and generator_of(base, GENERATED):
         instance = _generate(base)
     else:
         return _resized(memory_files.read(base), capacity)
@@ -194,9 +194,9 @@ def _split(what: str | Path) -> tuple[str, int | None]:
         return text, None
     base, options = split_options(text)
     capacity = _capacity(text, options)
-    if not (base in _PACKINGS or base in programs() or generator_of(base, _GENERATED) or os.path.isfile(base)):
-        listed = f"sets are {', '.join(sets())}; generated are {', '.join(_GENERATED)}"
-        raise unknown(base, (*_PACKINGS, *programs(), *sets()), listed, _GENERATED, suffixes=(".csv", ".json"))
+    if not (base in _PACKINGS or base in programs() or generator_of(base, GENERATED) or os.path.isfile(base)):
+        listed = f"sets are {', '.join(sets())}; generated are {', '.join(GENERATED)}"
+        raise unknown(base, (*_PACKINGS, *programs(), *sets()), listed, GENERATED, suffixes=(".csv", ".json"))
     return base, capacity
 
 
@@ -223,10 +223,10 @@ def _resized(instance: Packing | MemoryProgram, capacity: int | None) -> Packing
 
 
 def _generate(what: str) -> Packing | MemoryProgram:
-    family, arguments, name = read_parameters(what, _GENERATED)
+    family, arguments, name = read_parameters(what, GENERATED)
     rng = np.random.default_rng((zlib.crc32(family.encode()), arguments.pop("seed")))
     try:
-        instance: Packing | MemoryProgram = _GENERATED[family].make(rng, **arguments, name=name)
+        instance: Packing | MemoryProgram = GENERATED[family].make(rng, **arguments, name=name)
     except InputError as error:
         raise InputError(f"{printable(what)}: {error}") from None
     return instance
@@ -262,7 +262,7 @@ def _kind(name: str) -> str:
     base, _ = base_and_options(name)
     if os.path.isfile(base):
         return "file"
-    return "program" if base in programs() or generator_of(base, _GENERATED) in _GENERATED_PROGRAMS else "packing"
+    return "program" if base in programs() or generator_of(base, GENERATED) in GENERATED_PROGRAMS else "packing"
 
 
 def _members(spec: str) -> list[str]:
@@ -276,7 +276,7 @@ def _members(spec: str) -> list[str]:
 def _full(spec: str) -> str:
     """The name in full, so that two ways to write an instance are one."""
     base, capacity = _split(spec)
-    name = read_parameters(base, _GENERATED)[2] if generator_of(base, _GENERATED) else base
+    name = read_parameters(base, GENERATED)[2] if generator_of(base, GENERATED) else base
     if capacity is None:
         return name
     return f"{name},capacity={format_size(capacity)}" if _kind(spec) == "file" else _load(spec).name

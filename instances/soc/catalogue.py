@@ -111,14 +111,14 @@ _SHAPED = {
     "w": Parameter("mean_cost", float, 100.0, named=False),
     "s": _SEED,
 }
-_GENERATORS: dict[str, Generator] = {
+GENERATORS: dict[str, Generator] = {
     "topcuoglu": Generator(soc_generate.topcuoglu, _RANDOM, "v40/s0"),
     "gauss": Generator(soc_generate.gauss, _REGULAR, "n6/s0"),
     "fft": Generator(soc_generate.fft, _REGULAR, "n8/s0"),
     **{x: Generator(partial(soc_generate.tiled, x), _TILED, "n4/p2+2") for x in ("cholesky", "lu", "qr")},
     **{x: Generator(partial(shaped, x), _SHAPED, "v40/s0") for x in SHAPES},
 }
-_CHIPS: dict[str, Generator] = {
+CHIPS: dict[str, Generator] = {
     "chips": Generator(soc_chips.named, {"n": _COUNT, "load": Parameter("load", float)}, "n0"),
 }
 WORKLOAD_SETS = soc_chips.SETS
@@ -140,7 +140,7 @@ def load(what: str | Path) -> StaticDag | Stream:
             return static(text)
         if text in TOP:
             return _pair(f"{text}@gym-ds3")
-        if generator_of(text, _GENERATORS):
+        if generator_of(text, GENERATORS):
             return _generate(text)
         if not os.path.isfile(text) and "@" in text:
             return _pair(text)
@@ -204,7 +204,7 @@ def preset_of(name: str) -> str:
 
 def kind_of(name: str) -> tuple[str, str] | None:
     """The generator of a generated graph and its share of data as the name says it (`topcuoglu`, `ccr1`); None for another."""
-    generator = generator_of(name, _GENERATORS)
+    generator = generator_of(name, GENERATORS)
     if generator is None:
         return None
     return generator, next((part for part in name.split("/") if part.startswith("ccr")), "")
@@ -223,14 +223,14 @@ def _plain(base: str) -> Workload:
     """The workload of a preset, a random chip or a file as it is without options."""
     if base in PRESETS:
         return preset(base)
-    return _chip(base) if generator_of(base, _CHIPS) and not os.path.isfile(base) else soc_files.read_workload(base)
+    return _chip(base) if generator_of(base, CHIPS) and not os.path.isfile(base) else soc_files.read_workload(base)
 
 
 @lru_cache(maxsize=64)
 def _chip(base: str) -> Workload:
-    family, arguments, name = read_parameters(base, _CHIPS)
+    family, arguments, name = read_parameters(base, CHIPS)
     try:
-        load: Workload = _CHIPS[family].make(**arguments, name=name)
+        load: Workload = CHIPS[family].make(**arguments, name=name)
     except InputError as error:
         raise InputError(f"{printable(base)}: {error}") from None
     return load
@@ -243,8 +243,8 @@ def _split(what: str | Path) -> tuple[str, dict[str, Any], int]:
         return text, {}, 0
     stem, number = split_number(text)
     base, options = split_options(stem)
-    if generator_of(base, _CHIPS) and not os.path.isfile(base):
-        base = read_parameters(base, _CHIPS)[2]
+    if generator_of(base, CHIPS) and not os.path.isfile(base):
+        base = read_parameters(base, CHIPS)[2]
     elif base not in PRESETS and not os.path.isfile(base):
         raise _unknown(text)
     return base, read_options(text, options, _OPTIONS), number or 0
@@ -252,9 +252,9 @@ def _split(what: str | Path) -> tuple[str, dict[str, Any], int]:
 
 def _unknown(text: str) -> InputError:
     """The error about a name that is not a stream's, or about a file that is not there."""
-    if text in _NAMES or generator_of(text, _GENERATORS) or "@" in text:
+    if text in _NAMES or generator_of(text, GENERATORS) or "@" in text:
         return InputError(f"{printable(text)}: is a static graph, not a stream")
-    generators = {**_GENERATORS, **_CHIPS}
+    generators = {**GENERATORS, **CHIPS}
     sets = (*SETS, *WORKLOAD_SETS)
     known = f"sets are {', '.join(sets)}; streams are {', '.join(PRESETS)}; generated are {', '.join(generators)}"
     return unknown(text, (*_NAMES, *sets), known, generators, suffixes=(".json", ".dot", ".gv", ".stg"))
@@ -280,7 +280,7 @@ def _generate(what: str) -> StaticDag:
     seed = arguments.pop("seed", None)
     rng = () if seed is None else (np.random.default_rng((zlib.crc32(b"static-dag"), seed)),)
     try:
-        dag: StaticDag = _GENERATORS[family].make(*rng, **arguments, name=name)
+        dag: StaticDag = GENERATORS[family].make(*rng, **arguments, name=name)
     except InputError as error:
         raise InputError(f"{printable(what)}: {error}") from None
     return dag
@@ -288,7 +288,7 @@ def _generate(what: str) -> StaticDag:
 
 def _parameters(what: str) -> tuple[str, dict[str, Any], str]:
     """The generator of a graph, its arguments and the name in full."""
-    family, arguments, name = read_parameters(what, _GENERATORS)
+    family, arguments, name = read_parameters(what, GENERATORS)
     if family in soc_generate.FACTORISATIONS:  # p2+3 is two CPUs and three GPUs
         pes = arguments.pop("pes")
         units = re.fullmatch(r"([0-9]{1,4})\+([0-9]{1,4})", pes)
@@ -325,7 +325,7 @@ def _full(spec: str) -> str:
     """The name in full, so that two ways to write an instance are one."""
     if spec in _NAMES and spec not in PRESETS:
         return spec
-    if generator_of(spec, _GENERATORS):
+    if generator_of(spec, GENERATORS):
         return _parameters(spec)[2]
     if "@" in spec:
         pair = _pair(spec)

@@ -167,7 +167,8 @@ def test_candidate_rows_are_zero_where_illegal_and_never_all_zero_where_legal(ac
 def test_the_graph_has_each_operation_on_its_machine_and_each_job_in_a_chain() -> None:
     shop = JobShop(np.array([[2, 0, -1], [1, -1, -1], [0, 2, 0]]), np.array([[3, 1, 0], [4, 0, 0], [1, 5, 9]]), 3)
     e = Engine(JobShopProblem(), [shop], 1)
-    o = e.reset()
+    e.reset()
+    o = e.observation
     assert o.runs_on[0].tolist() == [[0, 2], [1, 0], [3, 1], [6, 0], [7, 2], [8, 0]]
     assert [x for x in o.precedes[0].tolist() if x[0] >= 0] == [[0, 1], [6, 7], [7, 8]]
     assert o.tasks[0, :, 0].tolist() == [1, 1, 0, 1, 0, 0, 1, 1, 1]

@@ -70,7 +70,7 @@ def sources(folder: str) -> list[Path]:
 
 
 def test_listed_packages_are_the_tree() -> None:
-    tree = {"dispatchgym", "dispatchgym.evaluation", "dispatchgym.families", "dispatchgym.own", "dispatchgym.report"}
+    tree = {f"dispatchgym{part}" for part in ("", ".commands", ".evaluation", ".families", ".own", ".report")}
     for folder in FOLDERS:
         tree |= {"dispatchgym." + ".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / folder).rglob("__init__.py")}
     assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == tree
@@ -149,7 +149,8 @@ def modules() -> dict[str, Path]:
 
 
 def _own_folders() -> list[Path]:
-    return [p for folder in ("evaluation", "families", "own", "report") for p in (ROOT / "dispatchgym" / folder).glob("*.py")]
+    folders = ("commands", "evaluation", "families", "own", "report")
+    return [p for folder in folders for p in (ROOT / "dispatchgym" / folder).glob("*.py")]
 
 
 def top_level_imports(path: Path, known: dict[str, Path]) -> set[str]:

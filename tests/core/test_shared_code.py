@@ -31,6 +31,7 @@ def patterns() -> list[re.Pattern[str]]:
 def shared_files() -> list[Path]:
     found = [
         *(ROOT / "dispatchgym").glob("*.py"),
+        *(ROOT / "dispatchgym" / "commands").rglob("*.py"),
         *(ROOT / "dispatchgym" / "evaluation").rglob("*.py"),
         *(path for path in (ROOT / "dispatchgym" / "report").rglob("*") if path.suffix in (".py", ".js", ".html", ".css")),
         *(ROOT / "envs" / "core").rglob("*.py"),

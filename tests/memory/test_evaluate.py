@@ -368,7 +368,7 @@ def test_the_page_has_the_table_of_features_of_the_layout(name):
 
 def test_the_page_names_every_keyword_method_measure_and_option():
     words = (*PackKeywords.words, *MapKeywords.words, *GOALS, *ACTIONS, *PackKeywords.metrics, *MapKeywords.metrics, *GRAPH_ONLY)
-    sets = [*memory_catalogue.sets(), *memory_catalogue._GENERATED]
+    sets = [*memory_catalogue.sets(), *memory_catalogue.GENERATED]
     for name in (*words, *packing.METHODS, *mapping.METHODS, *sets):
         assert f"`{name}`" in PAGE or f'`"{name}"`' in PAGE, name
     for field in dataclasses.fields(MemoryOptions):

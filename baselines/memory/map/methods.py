@@ -38,6 +38,7 @@ def check_method(text: Method | str) -> Method:
         method.budget("evaluations")
     elif method.name == "cpsat":
         method.accept(seconds=True, keys=("workers", "hint"))
+        method.needs("ortools")
         method.integer("workers", 1)
         method.choice("hint", HINTS)
     else:

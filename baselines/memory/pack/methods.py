@@ -40,6 +40,8 @@ def check_method(text: Method | str) -> Method:
         method.accept(seconds=True, keys=("goal", "workers") if method.name == "cpsat" else ("goal",))
         method.integer("workers", 1)
         method.choice("goal", GOALS)
+        if method.name == "cpsat":
+            method.needs("ortools")
     elif method.name in SEARCHES:
         method.budget("evaluations", "fit")
         method.choice("fit", FITS)

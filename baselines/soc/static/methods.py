@@ -35,6 +35,7 @@ def check_method(text: Method | str) -> Method:
     method.among(METHODS)
     if method.name == "cpsat":
         method.accept(seconds=True, keys=("workers", "hint"))
+        method.needs("ortools")
         method.integer("workers", 1)
         method.choice("hint", HINTS)
     else:

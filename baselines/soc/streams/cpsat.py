@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ortools.sat.python import cp_model
-
 from dispatchgym.baselines.clock import Limit
 from dispatchgym.baselines.soc.static.cpsat import build_model, quick_solver, windows
 from dispatchgym.baselines.soc.static.planning_request import Request
@@ -18,6 +16,8 @@ def improve(request: Request, plan: StaticSchedule, *, seconds: float, workers: 
 
     The limit is on deterministic time: one worker's answer depends on the seed alone, not on the machine and its load.
     """
+    from ortools.sat.python import cp_model
+
     goal = request.objective(plan)
     window = windows(request, goal)
     if window.bound == goal:

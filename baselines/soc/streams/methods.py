@@ -23,6 +23,7 @@ def check_method(text: Method | str) -> Method:
     method.among(METHODS)
     if method.name == "rolling-cpsat":
         method.accept(seconds=True, keys=("workers",))
+        method.needs("ortools")
         method.integer("workers", 1)
     else:
         if method.samples is not None:

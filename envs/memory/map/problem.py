@@ -10,6 +10,7 @@ import numpy as np
 
 from dispatchgym.envs.core.columns import stacked
 from dispatchgym.envs.core.contract import Array, Features, Kernel, Sizes
+from dispatchgym.envs.core.placing import on_host
 from dispatchgym.envs.memory.map import features, graph, order_features, order_rules, rules
 from dispatchgym.envs.memory.map.layout import (
     CHOICES,
@@ -156,7 +157,7 @@ class MapProblem:
 def plan_of(state: Any, copy: int) -> MemoryPlan:
     """The plan in row `copy` of state tensors or arrays."""
     rows = state.stay[copy, : int(state.stays[copy])]
-    rows = np.asarray(rows if isinstance(rows, np.ndarray) else rows.cpu())
+    rows = on_host(rows)
     return MemoryPlan(as_plan(rows[rows[:, Stay.OF] >= 0]))
 
 

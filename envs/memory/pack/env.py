@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.keywords import choose
+from dispatchgym.envs.core.placing import on_host
 from dispatchgym.envs.memory.generated import generated
 from dispatchgym.envs.memory.pack.problem import GOALS, PackProblem
 from dispatchgym.instances.errors import InputError
@@ -49,7 +50,7 @@ class PackKeywords:
         raise InputError(f"instance {shown(instance)} is not a name, a file or a Packing")
 
     def schedule(self, instance: Packing, state: Any, copy: int) -> PackingPlan:
-        return PackingPlan(state.offset[copy, : instance.buffers].cpu().numpy().astype(np.int64))
+        return PackingPlan(on_host(state.offset[copy, : instance.buffers]).astype(np.int64))
 
     def draw(self, instance: Packing, schedule: PackingPlan, title: str) -> Any:
         from dispatchgym.envs.memory.pack.render import draw

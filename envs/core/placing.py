@@ -1,0 +1,55 @@
+"""Where arrays live: numpy arrays on the host, torch tensors on the GPU. torch is imported for who asks for tensors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dispatchgym.envs.core.targets import Target, simulated, uncompiled
+from dispatchgym.instances.extras import named
+
+
+def place(arrays: Any, target: Target) -> tuple[Any, Any]:
+    """A NamedTuple of numpy arrays twice, sharing memory: as kernels of `target` take it, and as Python reads and writes it.
+
+    The latter are numpy arrays on the host and torch tensors on the GPU. The two tuples are never the same object, so that each
+    array has two references.
+    """
+    if target == "cuda" and not simulated():
+        import torch
+        from numba import cuda
+
+        tensors = _each(arrays, lambda a: torch.from_numpy(np.ascontiguousarray(a)).cuda())
+        return _each(tensors, lambda t: cuda.as_cuda_array(t, sync=False)), tensors
+    if target == "cpu" and not uncompiled():
+        from dispatchgym.envs.core.tables import with_table
+
+        return with_table(arrays), arrays
+    return arrays, type(arrays)(*arrays)
+
+
+def as_tensors(placed: Any) -> Any:
+    """What `place` gave second, as torch tensors of the same memory."""
+    with named():
+        import torch
+
+    return _each(placed, lambda x: torch.from_numpy(x) if isinstance(x, np.ndarray) else x)
+
+
+def place_tensors(arrays: Any, target: Target) -> tuple[Any, Any]:
+    """As `place`, with torch tensors on the host, too."""
+    kernels, placed = place(arrays, target)
+    return kernels, as_tensors(placed)
+
+
+def on_host(array: Any) -> npt.NDArray[Any]:
+    """A numpy array, or a torch tensor on any device, as a numpy array: of the same memory if it is on the host."""
+    found: npt.NDArray[Any] = array if isinstance(array, np.ndarray) else array.cpu().numpy()
+    return found
+
+
+def _each(arrays: Any, turn: Callable[[Any], Any]) -> Any:
+    return type(arrays)(*(x if isinstance(x, (int, float)) else turn(x) for x in arrays))
