@@ -86,8 +86,8 @@ def main(argv: list[str] | None = None) -> None:
     if program.answers_version(arguments):
         return
     try:
+        problem, options = _parse(settings_file.expand(arguments, _keys, negative=False))
         with Interrupts(at_once=True):  # whatever is finished is on disk at any moment
-            problem, options = _parse(settings_file.expand(arguments, _keys, negative=False))
             rows = evaluate(problem, options, arguments)
     except InputError as error:
         print(printable(f"error: {error}", 300), file=sys.stderr)
