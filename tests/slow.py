@@ -19,6 +19,7 @@ SLOW = (
     "tests/blocking/test_agent.py::*",
     "tests/blocking/test_env.py::test_the_rules_of_every_environment_hold_in_every_variant*",
     "tests/families/test_toy_family.py::test_the_toy_family_is_registered_trained_and_evaluated",
+    "tests/cpmodel/test_model.py::test_hundreds_of_models_*",
     "tests/memory/test_agent.py::*",
     "tests/memory/test_evaluate.py::test_every_*_and_measure_is_the_referees",
     "tests/memory/test_evaluate.py::test_tables_of_*",

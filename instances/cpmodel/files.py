@@ -1,25 +1,37 @@
-"""Files of scheduling problems: flexible shops, projects and JSON. The form is told by the suffix and the content."""
+"""Files of scheduling problems: flexible shops, projects, JSON, and models that CP-SAT has exported.
+
+The form is told by the suffix and the content.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from dispatchgym.instances.cpmodel.instance import CPInstance
 from dispatchgym.instances.cpmodel.json_files import parse_json, to_json
+from dispatchgym.instances.cpmodel.model import SUFFIXES as MODEL_SUFFIXES
+from dispatchgym.instances.cpmodel.model import read_model
 from dispatchgym.instances.cpmodel.project_files import parse_patterson, parse_psplib, patterson_text
 from dispatchgym.instances.cpmodel.shop_files import assembly_text, parse_shop, shop_text
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_text
 
-SUFFIXES = (".json", ".fjs", ".fajsp", ".rcp", ".sm", ".mm", ".txt")
+SUFFIXES = (".json", ".fjs", ".fajsp", ".rcp", ".sm", ".mm", ".txt", *MODEL_SUFFIXES)
+_MODEL = re.compile(r"\s*(name\s*:|variables\s*\{)")  # how a model in text begins
 _WRITERS = {".json": to_json, ".fjs": shop_text, ".fajsp": assembly_text, ".rcp": patterson_text}
 
 
 def read(path: str | Path) -> CPInstance:
     """The instance in a file. Raises InputError, naming file, line and value."""
     file = Path(path)
-    return parse(read_text(file), file.name)
+    if file.suffix in MODEL_SUFFIXES:
+        return read_model(file)
+    text = read_text(file)
+    if file.suffix == ".txt" and _MODEL.match(text):
+        return read_model(file)
+    return parse(text, file.name)
 
 
 def parse(text: str, source: str) -> CPInstance:

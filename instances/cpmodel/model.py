@@ -99,11 +99,10 @@ class _Assembly:
                 self._use(k, number, interval, amount, capacity, machine)
                 used = True
         facts.understood[k] = True
+        self._check_breaks(k, breaks, capacity)
         if used:
             what = "machine" if capacity == 1 else "resource"
             self.resources.append(Resource(constraint.name or f"{what} {number}", capacity, tuple(sorted(breaks))))
-        elif breaks:  # nothing to decide, but it must hold
-            self._check_breaks(k, breaks, capacity)
 
     def _check_breaks(self, k: int, breaks: list[tuple[int, int, int]], capacity: int) -> None:
         for at, _, _ in breaks:
@@ -142,7 +141,9 @@ class _Assembly:
             latest_start[point.task] = min(latest_start[point.task], high)
             if point.task not in self.links.maxima:
                 drafts[point.task].release = max(drafts[point.task].release, low)
-            if low < 0:
+        for draft in drafts:
+            v = draft.start.terms[0][0]
+            if facts.low[v] + draft.start.constant < 0:
                 raise facts.variable_error(v, f"a start that may be {facts.low[v]}, below 0, is not understood")
         for v, i in first_end:
             earliest = facts.low[v] - self.tasks.points[v].constant
@@ -187,13 +188,20 @@ class _Assembly:
                 if waits[j] == 0:
                     order.append(j)
         if len(order) < len(head):
-            names = [self.drafts[i].name for i, count in enumerate(waits) if count > 0]
-            shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-            raise InputError(
-                f"{self.source}: the times of {printable(shown, 160)} wait for each other; maximum lags and equal times "
-                "are not understood"
-            )
+            raise self._circle([i for i, count in enumerate(waits) if count > 0])
         return head
+
+    def _circle(self, waiting: list[int]) -> InputError:
+        """The error about times that wait for each other; each of `waiting` waits for one of them."""
+        before = {lag.second: lag for lag in self.links.lags if lag.first in waiting and lag.second in waiting}
+        i, passed = waiting[0], []
+        while i not in passed:
+            passed.append(i)
+            i = before[i].first
+        circle = passed[passed.index(i) :]
+        k = max(self.links.constraint_of[before[j]] for j in circle)
+        names = printable(", ".join(self.drafts[j].name for j in circle[:4]) + (", ..." if len(circle) > 4 else ""), 160)
+        return self.facts.error(k, f"the times of {names} wait for each other: maximum lags and equal times are not understood")
 
     def _horizon(self) -> int:
         """A time by which every active schedule has ended, as `safe_horizon` has it."""
@@ -256,7 +264,8 @@ class _Assembly:
         runs = tuple((k, number[i]) for k, (i, _) in self.tasks.runs.items())
         starts = tuple(self.drafts[i].start for i in kept)
         literals = tuple(tuple(self.drafts[i].literals[m] for m in modes[i]) if self.drafts[i].literals else () for i in kept)
-        return dataclasses.replace(made, origin=Origin(self.model, text, made.parts, starts, literals, runs))
+        fixed = tuple((v, self.facts.low[v]) for v in range(len(self.model.variables)) if self.facts.fixed(v))
+        return dataclasses.replace(made, origin=Origin(self.model, text, made.parts, starts, literals, runs, fixed))
 
     def _task(self, i: int, modes: list[int]) -> Task:
         draft = self.drafts[i]

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from dispatchgym.instances.cpmodel.instance import Lag
 from dispatchgym.instances.cpmodel.model_tasks import Draft, Point, Tasks
-from dispatchgym.instances.cpmodel.protocol import LITERALS, Affine, Constraint
+from dispatchgym.instances.cpmodel.protocol import Affine, Constraint
 
 Chosen = Mapping[int, int]  # task -> mode
 Time = tuple[int, bool]  # task and whether its end
@@ -31,11 +31,12 @@ class Links:
         self.tasks = tasks
         self.facts = tasks.facts
         self.lags: list[Lag] = []
+        self.constraint_of: dict[Lag, int] = {}
         self.forbidden: set[tuple[int, int, int, int]] = set()  # task, mode, later task, mode
         self.maxima: dict[int, int] = {}  # milestone -> its lin_max
         self._define_aliases()
         self.sums = self._sums_of_objective()
-        self._switches = self._literal_variables()
+        self._switches = self.facts.literal_variables()
         self._define_milestones()
         of_maxima = set(self.lags)
         self._widest = self._widest_difference()
@@ -119,10 +120,10 @@ class Links:
         uses: dict[int, list[int]] = {}
         for k, constraint in enumerate(model.constraints):
             if not self.facts.understood[k]:
-                for v in {v for e in constraint.expressions for v, _ in e.terms}:
+                for v in {v for e in constraint.expressions for v, _ in self.facts.reduced(e).terms}:
                     uses.setdefault(v, []).append(k)
         found: dict[int, Affine] = {}
-        waiting = [v for v, _ in model.objective.terms] if model.objective else []
+        waiting = [v for v, _ in self.facts.reduced(model.objective).terms] if model.objective else []
         for v in waiting:  # grows: a sum may be of sums
             if self._known(v) or len(uses.get(v, [])) != 1 or v in found:
                 continue
@@ -140,14 +141,6 @@ class Links:
                 uses[w] = [k for k in uses.get(w, []) if k != uses[v][0]]
                 waiting.append(w)
         return found
-
-    def _literal_variables(self) -> set[int]:
-        """The variables that are used as literals."""
-        literals: set[int] = set()
-        for constraint in self.facts.model.constraints:
-            literals.update(constraint.enforcement)
-            literals.update(constraint.items if constraint.kind in LITERALS else ())
-        return {x if x >= 0 else -x - 1 for x in literals}
 
     def _define_milestones(self) -> None:
         model = self.facts.model
@@ -194,7 +187,7 @@ class Links:
                 raise facts.error(k, "a maximum of what are no times is not understood")
             ((first, end),) = times
             lag = Lag(first, point.task, "FS" if end else "SS", found[1] + add)
-            self.lags.append(self._from_end_to_start(lag, {}))
+            self._add(k, [self._from_end_to_start(lag, {})])
         facts.understood[k] = True
 
     def _times(self, expression: Affine, chosen: Chosen) -> tuple[tuple[tuple[Time, int], ...], int] | None:
@@ -283,8 +276,12 @@ class Links:
         found = [
             [x for lag, cases in lags.items() for x in self._under_modes(k, lag, dependent, cases)] for lags in (normal, plain)
         ]
-        self.lags += found[0] if len(found[0]) <= len(found[1]) else found[1]
+        self._add(k, found[0] if len(found[0]) <= len(found[1]) else found[1])
         self.facts.understood[k] = True
+
+    def _add(self, k: int, lags: list[Lag]) -> None:
+        self.lags += lags
+        self.constraint_of.update(dict.fromkeys(lags, k))
 
     def _from_end_to_start(self, lag: Lag, chosen: Chosen) -> Lag:
         """The same lag from the end of the first task to the start of the second, if their durations are known."""

@@ -28,9 +28,9 @@ class Weights:
         self.completion = [0] * len(self.drafts)
         self.tardiness = [0] * len(self.drafts)
         self.cost = [[0] * len(draft.durations) for draft in self.drafts]
-        objective = self.facts.model.objective
-        if objective is None:
+        if self.facts.model.objective is None:
             raise InputError(f"{self.facts.source}: the model has no objective")
+        objective = self.facts.reduced(self.facts.model.objective)
         self.offset = objective.constant
         for v, c in objective.terms:
             self._add(v, c)

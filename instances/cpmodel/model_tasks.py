@@ -343,14 +343,18 @@ class Tasks:
     def _add_plain(self, start: Affine, intervals: list[int]) -> None:
         """A task of one mode: intervals that are always present and have one start and one size."""
         facts, task = self.facts, len(self.drafts)
+        parts = {k: [facts.reduced(e) for e in facts.model.constraints[k].expressions] for k in intervals}
+        fixed = {end: size.constant for _, size, end in parts.values() if not size.terms}
         sizes = []
-        for k in intervals:
-            size = facts.reduced(facts.model.constraints[k].expressions[1])
-            if size.terms:
+        for k, (_, size, end) in parts.items():
+            if not size.terms:
+                sizes.append(size.constant)
+            elif end not in fixed or size.constant or size.terms[0][1] != 1 or not facts.holds(size.terms[0][0], fixed[end]):
                 raise facts.error(k, "an interval whose size is neither fixed nor set by a mode is not understood")
-            if size.constant < 0:
-                raise facts.error(k, f"a size of {size.constant} is not understood")
-            sizes.append(size.constant)
+            else:  # it has the end of another interval
+                self.sizes[size.terms[0][0]] = task
+        if min(sizes, default=0) < 0:
+            raise facts.error(intervals[0], f"a size of {min(sizes)} is not understood")
         if len(set(sizes)) > 1:
             raise facts.error(intervals[1], "intervals of one start and different sizes are not understood")
         v = start.terms[0][0]

@@ -21,6 +21,7 @@ class Origin:
     start: tuple[Affine, ...]  # (N,) the start of each task; without a variable: the task is not in the model
     mode: tuple[tuple[int, ...], ...]  # (N,) the literals of the modes of each task; none if it has one mode
     intervals: tuple[tuple[int, int], ...]  # (constraint, task) of intervals that run, if they are present, as the task does
+    fixed: tuple[tuple[int, int], ...] = ()  # (variable, value) of what is the same in all schedules
 
 
 def values_of(origin: Origin, start: Sequence[int], mode: Sequence[int], duration: Sequence[int]) -> list[int]:
@@ -31,6 +32,8 @@ def values_of(origin: Origin, start: Sequence[int], mode: Sequence[int], duratio
     """
     model = origin.model
     bounds = [[v.domain[0], v.domain[-1]] for v in model.variables]
+    for v, value in origin.fixed:
+        _set(bounds, v, value)
     for task, literals in enumerate(origin.mode):
         for m, literal in enumerate(literals):
             _set(bounds, literal if literal >= 0 else -literal - 1, int((m == mode[task]) == (literal >= 0)))

@@ -50,7 +50,7 @@ def _task(rng: Random, i: int, resources: tuple[Resource, ...], deadlines: bool)
         demands = tuple((r, rng.randint(1, resources[r].capacity)) for r in used)
         modes.append(Mode(rng.choice((0, 1, 2, 3, 4)), demands, rng.choice((0, 0, 3))))
     release = rng.choice((0, 0, 0, 3))
-    deadline = rng.randint(8, 16) if deadlines and rng.random() < 0.2 else None
+    deadline = rng.randint(5, 13) if deadlines and rng.random() < 0.3 else None
     due = rng.randint(-1, 9) if rng.random() < 0.6 else None
     return Task(f"task {i}", tuple(modes), release, deadline, due)
 
