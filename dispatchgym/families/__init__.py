@@ -11,7 +11,7 @@ from importlib import import_module
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
 
-NAMES: tuple[str, ...] = ("jobshop", "blocking", "soc", "static-dag", "memory-pack", "memory-map")
+NAMES: tuple[str, ...] = ("jobshop", "blocking", "soc", "static-dag", "memory-pack", "memory-map", "cpmodel")
 
 
 def load(name: str) -> Family:

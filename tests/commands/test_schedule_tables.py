@@ -20,6 +20,7 @@ CASES = {  # family -> (instance, method, what makes a resource, what is occupie
     "soc": ("gym-ds3-1,horizon=1500/s0", "etf", "pe"),
     "memory-pack": ("A", "size", ""),
     "memory-map": ("layered/t8/s0", "xla", ""),
+    "cpmodel": ("mk01", "spt", "resource"),
 }
 
 

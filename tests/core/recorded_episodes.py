@@ -53,6 +53,7 @@ MIXED = {"instance": ["gym-ds3-1", "gym-ds3-5"], "horizon": 150, "pool": 3, "sca
 GRAPH = {"tasks": 8, "pes": 3, "pool": 12}
 PACKING = {"buffers": 10, "pool": 12}
 PROGRAM = {"instructions": 6, "pool": 12}
+PROJECT = {"activities": 7, "resources": 2, "pool": 12}
 
 JOB_SHOPS = {
     "job shop, active": Variant("JobShop-v0", SHOP),
@@ -143,7 +144,16 @@ MEMORIES = {
     "mapping, map, flat": Variant("MemoryMapFlat-v0", PROGRAM, episodes=60),
     "mapping, order, flat": Variant("MemoryMapFlat-v0", {**PROGRAM, "actions": "order"}, episodes=60),
 }
-VARIANTS: dict[str, Variant] = {**JOB_SHOPS, **BLOCKING_SHOPS, **STREAMS, **GRAPHS, **MEMORIES}
+MODELS = {
+    "model, serial": Variant("CPModel-v0", PROJECT),
+    "model, parallel": Variant("CPModel-v0", {**PROJECT, "actions": "parallel"}),
+    "model, serial, modes": Variant("CPModel-v0", {**PROJECT, "modes": 3}, episodes=100),
+    "model, flat": Variant("CPModelFlat-v0", PROJECT, episodes=60),
+    "flexible shop": Variant("FlexibleJobShop-v0", FEW),
+    "flexible shop, parallel": Variant("FlexibleJobShop-v0", {**FEW, "kind": "hurink-v", "actions": "parallel"}),
+    "flexible shop, flat": Variant("FlexibleJobShopFlat-v0", FEW, episodes=60),
+}
+VARIANTS: dict[str, Variant] = {**JOB_SHOPS, **BLOCKING_SHOPS, **STREAMS, **GRAPHS, **MEMORIES, **MODELS}
 INTERPRETED = "job shop, interpreted too"
 
 

@@ -47,6 +47,7 @@ def is_of_a_family(path: Path) -> bool:
 
 def named(text: str) -> list[str]:
     """The lines that name a family."""
+    text = text.replace("cp_model.CpModel", "")  # a class of OR-Tools
     return [line.strip() for line in text.splitlines() if any(pattern.search(line) for pattern in patterns())]
 
 

@@ -21,6 +21,7 @@ from tests.corpus.originals import DIGITS, evaluating
 VALID = {
     "jobshop": ("ft06", "spt"), "blocking": ("ft06", "spt"), "soc": ("gym-ds3-5/s0", "etf"),
     "static-dag": ("worked", "heft"), "memory-pack": ("A", "size"), "memory-map": ("resnet50-b8", "xla"),
+    "cpmodel": ("mk01", "spt"),
 }  # fmt: skip
 # Texts that no number is written as, and numbers that nothing has so many of.
 NUMBERS = ("x", "", "²", "nan", "-7", DIGITS, "1e3000", "0x10", "\x1b[31m")

@@ -1,0 +1,109 @@
+"""Scheduling models as the agent sees them: flexible job shops and projects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from dispatchgym.agents.records import Demonstration
+from dispatchgym.agents.training import Agent, Training, parse_pair, starts_only
+from dispatchgym.envs.core.contract import Sizes
+from dispatchgym.envs.cpmodel.env import CPModelKeywords
+from dispatchgym.envs.cpmodel.problem import CPProblem, CPSizes
+from dispatchgym.instances.cpmodel import generate
+from dispatchgym.instances.cpmodel.instance import CPInstance, CPSchedule
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
+
+UNPLANNED = 2**40  # the start of a mode that a schedule does not take: after all others
+PRESETS = ("flexible", "projects")
+
+
+def draw_shops(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[CPInstance]:
+    """`count` flexible shops of one size out of `sizes`: SD1 or SD2; with probability `hard` Hurink's, with equal times."""
+    jobs, machines = parse_pair(sizes[int(rng.integers(len(sizes)))])
+    seeds = rng.integers(2**62, size=count).tolist()
+    if rng.random() < hard:
+        kind = generate.KINDS[int(rng.integers(len(generate.KINDS)))]
+        return [generate.hurink_uniform(kind, jobs, machines, seed) for seed in seeds]
+    make = generate.sd1 if rng.random() < 0.5 else generate.sd2
+    return [make(jobs, machines, seed) for seed in seeds]
+
+
+def draw_projects(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[CPInstance]:
+    """`count` projects of one size out of `sizes`, with PSPLIB's parameters; `hard` ones have scarce resources."""
+    activities = parse_project(sizes[int(rng.integers(len(sizes)))])
+    complexity = (1.5, 1.8, 2.1)[int(rng.integers(3))]
+    factor = (0.25, 0.5, 0.75, 1.0)[int(rng.integers(4))]
+    strength = 0.1 if rng.random() < hard else (0.2, 0.3, 0.5, 0.7)[int(rng.integers(4))]
+    seeds = rng.integers(2**62, size=count).tolist()
+    return [generate.project(activities, complexity, factor, strength, seed=seed) for seed in seeds]
+
+
+def parse_project(text: str) -> int:
+    """`60` as 60; InputError otherwise."""
+    if re.fullmatch(r"[0-9]{1,3}", text) is None or not 1 <= int(text) <= generate.LARGEST:
+        raise InputError(f"size {shown(text)} is not a number of activities between 1 and {generate.LARGEST}")
+    return int(text)
+
+
+def demonstration(instance: CPInstance, schedule: CPSchedule, sizes: Sizes) -> Demonstration:
+    """The start of each mode that is taken; the last entry is to wait."""
+    assert isinstance(sizes, CPSizes)
+    start = np.full(sizes.rows + 1, UNPLANNED, np.int64)
+    row = 0
+    for j, task in enumerate(instance.tasks):
+        start[row + int(schedule.mode[j])] = schedule.start[j]
+        row += len(task.modes)
+    start[-1] = -1
+    return starts_only(start)
+
+
+FLEXIBLE = Training(
+    name="cpmodel",
+    problem=CPProblem("serial"),
+    gymnasium_id="dispatchgym:dispatchgym/FlexibleJobShop-v0",
+    draw=draw_shops,
+    schedule=CPModelKeywords().schedule,
+    demonstration=demonstration,
+    default_sizes=("10x5", "10x5", "15x10", "20x5", "10x10", "15x8"),
+    pretrained="cpmodel-flexible",
+    run_name="flexible",
+    options={"preset": "flexible"},
+    domain="random flexible job shops (SD1, SD2, Hurink's)",
+)
+PROJECTS = Training(
+    name="cpmodel",
+    problem=CPProblem("parallel"),
+    gymnasium_id="dispatchgym:dispatchgym/CPModel-v0",
+    draw=draw_projects,
+    schedule=CPModelKeywords().schedule,
+    demonstration=demonstration,
+    default_sizes=("30", "30", "60", "60", "90"),
+    pretrained="cpmodel-projects",
+    run_name="projects",
+    keywords={"actions": "parallel"},
+    options={"preset": "projects"},
+    domain="random projects with PSPLIB's parameters",
+    size=parse_project,
+)
+
+
+@lru_cache(maxsize=2)
+def training(preset: str = "flexible") -> Training:
+    """The training of a preset; InputError for an unknown one."""
+    if preset not in PRESETS:
+        raise InputError(f"--preset {shown(preset)} is not one of {', '.join(PRESETS)}")
+    return FLEXIBLE if preset == "flexible" else PROJECTS
+
+
+def of_instance(instance: CPInstance) -> Training:
+    """Flexible shops have machines alone; what has another resource is played as a project."""
+    machines = all(resource.capacity == 1 for resource in instance.resources)
+    return FLEXIBLE if machines else PROJECTS
+
+
+AGENT = Agent(training=training, of_instance=of_instance, options_of_run=("preset",))

@@ -1,0 +1,70 @@
+"""The baselines of scheduling models, called by name: `solve(instance, "lft:x100")`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dispatchgym.baselines.cpmodel.dispatch import BUILDERS, dispatch, justify
+from dispatchgym.baselines.cpmodel.priorities import RULES
+from dispatchgym.baselines.method import Method, parse_method
+from dispatchgym.baselines.result import Result
+from dispatchgym.instances.cpmodel.instance import CPInstance
+
+METHODS: dict[str, str] = {
+    **{
+        name: f"rule: {rule.meaning}; the mode that ends first [xSAMPLES, builder={'|'.join(BUILDERS)}]"
+        for name, rule in RULES.items()
+    },
+    "regret": "tasks drawn by regret (Drexl 1991) [xSAMPLES (100), rule=RULE, builder=parallel|serial]",
+    "justify": "the same, then forward-backward improvement (Valls et al. 2005) [xSAMPLES (20), rule=RULE]",
+    "cpsat": "OR-Tools CP-SAT, on the original model where there is one [SECONDS (10s), workers=N, hint=METHOD]",
+}
+DRAWN = tuple(name for name in RULES if name != "random")  # rules of sampling; the first is not the default
+DEFAULT = "lft"
+
+
+def check_method(text: Method | str) -> Method:
+    """Parse a method text and check its options, those of its hint too, without solving anything.
+
+    Raises InputError naming the method, the option and the valid ones.
+    """
+    method = parse_method(text)
+    method.among(METHODS)
+    if method.name in RULES:
+        method.accept(samples=True, keys=("builder",))
+        method.choice("builder", BUILDERS)
+    elif method.name == "cpsat":
+        method.accept(seconds=True, keys=("workers", "hint"))
+        method.integer("workers", 1)
+        if "hint" in method.options and check_method(method.options["hint"]).name == "cpsat":
+            raise method.error("option hint=cpsat is not a heuristic")
+    else:
+        method.accept(samples=True, keys=("rule", "builder") if method.name == "regret" else ("rule",))
+        method.choice("rule", (DEFAULT, *DRAWN))
+        method.choice("builder", BUILDERS)
+    return method
+
+
+def solve(instance: CPInstance, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
+    """Run one method, e.g. "mwkr", "lft:x100,builder=serial", "justify:x50", "cpsat:10s,workers=2,hint=lft".
+
+    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed gives the
+    same answer, unless a time limit ends the run or CP-SAT has several workers. A rule that leaves a task without a mode, by
+    deadlines or links, finds no schedule. Raises InputError for a method or option that is not valid.
+    """
+    m = check_method(method)
+    if m.name in RULES:
+        return dispatch(instance, m.name, samples=m.samples or 1, builder=m.choice("builder", BUILDERS), seed=seed)
+    if m.name == "cpsat":
+        from dispatchgym.baselines.cpmodel.cpsat import cpsat
+
+        hint = solve(instance, m.options["hint"], seed=seed) if "hint" in m.options else None
+        if hint is not None and hint.schedule is None:
+            hint = None
+        result = cpsat(instance, seconds=m.seconds or 10.0, workers=m.integer("workers", workers), seed=seed, hint=hint)
+        return replace(result, notes={**result.notes, "hint": m.options["hint"]}) if hint else result
+    rule = m.choice("rule", (DEFAULT, *DRAWN))
+    if m.name == "regret":
+        builder = m.choice("builder", BUILDERS)
+        return dispatch(instance, rule, samples=m.samples or 100, builder=builder, seed=seed, greed=1.0)
+    return justify(instance, rule, samples=m.samples or 20, seed=seed)
