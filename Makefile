@@ -15,7 +15,7 @@ install: $(STAMP) ## make .venv with the tested versions
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("dispatchgym needs Python 3.11 or newer; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,dev,cuda]'
 	touch $@
 
 demo: $(STAMP) ## train two minutes, then compare the policy with rules, tabu search and CP-SAT

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dis import get_instructions
@@ -56,11 +56,13 @@ def link(
     replace: Mapping[Any, Any],
     wrap: Callable[[FunctionType], Any],
     settings: Mapping[str, Any] | None = None,
+    constant: Callable[[Any], Any] = lambda value: value,
 ) -> Linked:
     """Link `entries` and all that they call.
 
     `replace` maps functions to what stands for them: a function (linked in its turn) or any other callable, taken as it is.
-    `wrap` gives a copied function to a compiler. `settings` are values of global constants, by name.
+    `wrap` gives a copied function to a compiler. `settings` are values of global constants, by name; `constant` turns any other
+    value that functions use into what the compiler knows.
     Raises TypeError for a setting that no reached function uses.
     """
     values = dict(settings or {})
@@ -81,7 +83,7 @@ def link(
             for name in _global_names(function):
                 value = values.get(name, function.__globals__[name])
                 used.add(name)
-                scope[name] = visit(value) if isinstance(value, FunctionType) else value
+                scope[name] = visit(value) if isinstance(value, FunctionType) else constant(value)
                 if not isinstance(value, FunctionType):
                     parts.append(f"{name}={_value_text(value)}")
             linked[function] = wrap(copy)
@@ -118,6 +120,15 @@ def small(entries: Sequence[Callable[..., Any]], replace: Mapping[Any, Any], lar
     for entry in list(sites):
         visit(entry)
     return frozenset(f.__code__ for f, size in weight.items() if size <= largest or sites[f] == 1)
+
+
+def numbered(value: Any) -> Any:
+    """An enumeration as a named tuple of whole numbers: not every compiler takes a member as an index. Others as they are."""
+    if not isinstance(value, EnumMeta):
+        return value
+    members: Mapping[str, Any] = value.__members__
+    kind: Any = namedtuple(value.__name__, list(members))  # type: ignore[misc]
+    return kind(*(int(member.value) for member in members.values()))
 
 
 def _global_names(function: FunctionType) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from dispatchgym.envs.core.bits import lowest_bit
@@ -45,19 +48,75 @@ def no_wraparound() -> Iterator[None]:
     from numba.core.compiler_lock import global_compiler_lock
     from numba.np import arrayobj
 
+    with global_compiler_lock, _indices_as_they_stand(arrayobj, types):
+        yield
+
+
+@contextmanager
+def _indices_as_they_stand(arrayobj: Any, types: Any) -> Iterator[None]:
     def as_it_stands(context: Any, builder: Any, kind: Any, index: Any, size: Any) -> Any:
         return context.cast(builder, index, kind, types.intp if kind.signed else types.uintp)
 
-    with global_compiler_lock:
-        if not hasattr(arrayobj, "fix_integer_index"):
-            yield
-            return
-        original = arrayobj.fix_integer_index
-        arrayobj.fix_integer_index = as_it_stands
+    original = getattr(arrayobj, "fix_integer_index", None)
+    if original is None:
+        yield
+        return
+    arrayobj.fix_integer_index = as_it_stands
+    try:
+        yield
+    finally:
+        arrayobj.fix_integer_index = original
+
+
+def compile_exactly(kernel: Any, relaxed: Collection[str]) -> None:
+    """Let the CUDA dispatcher `kernel` compile under `for_cuda`, whenever it does."""
+    from numba.core import config
+
+    settings: Any = config
+    settings.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a batch of some thousand copies is small for a GPU, and no fault
+    compile_kernel = kernel.compile
+
+    def compile_so(signature: Any) -> Any:
+        with for_cuda(relaxed):
+            return compile_kernel(signature)
+
+    kernel.compile = compile_so
+
+
+@contextmanager
+def for_cuda(relaxed: Collection[str]) -> Iterator[None]:
+    """Compile kernels for CUDA as for the CPU: indices without wraparound, and no product fused with a sum.
+
+    NVVM fuses by default and numba passes no option of it on. Fusing rounds once where the CPU rounds twice. Functions of the
+    modules called `relaxed` may fuse: they come to NVVM as modules of their own, whose instructions are marked.
+    """
+    nvvm: Any = import_module("numba.cuda.cudadrv.nvvm")
+    own = importlib.util.find_spec("numba_cuda") is not None  # numba-cuda has copies of numba's modules
+    names = (
+        ("cuda.types", "cuda.np.arrayobj", "cuda.core.compiler_lock")
+        if own
+        else ("core.types", "np.arrayobj", "core.compiler_lock")
+    )
+    types, arrayobj, lock = (import_module(f"numba.{name}") for name in names)
+    to_ptx = nvvm.compile_ir
+    parts = ["".join(f"{len(part)}{part}" for part in name.split(".")) for name in relaxed]
+
+    def marked(text: str) -> str:
+        first = re.search(r"^define [^\n]*", text, re.MULTILINE)
+        if first is None or not any(part in first[0] for part in parts):
+            return text
+        return re.sub(r"= (fmul|fadd|fsub) (double|float)", r"= \1 contract \2", text)
+
+    def compile_ir(texts: Any, **options: Any) -> Any:
+        texts = [texts] if isinstance(texts, str) else texts
+        return to_ptx([marked(text) for text in texts], **{**options, "fma": 0})
+
+    with lock.global_compiler_lock, _indices_as_they_stand(arrayobj, types):
+        nvvm.compile_ir = compile_ir
         try:
             yield
         finally:
-            arrayobj.fix_integer_index = original
+            nvvm.compile_ir = to_ptx
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from dispatchgym import machine_code
 from dispatchgym.envs.core import numba_patches
 from dispatchgym.envs.core.contract import Kernel
-from dispatchgym.envs.core.link import Linked, link, problem_functions, small
+from dispatchgym.envs.core.link import Linked, link, numbered, problem_functions, small
 
 Target = Literal["python", "cpu", "cuda"]
 Launch = Callable[..., None]  # launch(copies, *arrays): runs an entry for every copy
@@ -62,10 +62,10 @@ def compile_entries(
         return {name: _python_launch(function) for name, function in plain.entries.items()}
     functions |= numba_patches.intrinsics(target)
     compiler = _cpu_compiler(relaxed, small(entries, functions, INLINED)) if target == "cpu" else _cuda_compiler()
-    linked = link(entries, functions, compiler, values)
+    linked = link(entries, functions, compiler, values, *([numbered] if target == "cuda" else []))
     module = _module(linked, target, relaxed)
     if target == "cuda":
-        return {entry.__name__: _cuda_launch(entry, module) for entry in entries}
+        return {entry.__name__: _cuda_launch(entry, module, relaxed) for entry in entries}
     return {entry.__name__: _cpu_launch(entry, module, title_of(entry, kernel), linked.names) for entry in entries}
 
 
@@ -188,16 +188,20 @@ def _cpu_launch(entry: Callable[..., None], module: ModuleType, title: str, inne
     return launch
 
 
-def _cuda_launch(entry: Callable[..., None], module: ModuleType) -> Launch:
+def _cuda_launch(entry: Callable[..., None], module: ModuleType, relaxed: frozenset[str]) -> Launch:
     from numba import cuda
 
     module.__dict__["cuda"] = cuda
-    kernel = cuda.jit(_loop(entry, module, "cuda", "copies"))
+    loop = _loop(entry, module, "cuda", "copies")
+    kernel = cuda.jit(loop)
+    if not simulated():
+        numba_patches.compile_exactly(kernel, relaxed)
 
     def launch(copies: int, *arrays: Any) -> None:
         block = min(CUDA_BLOCK, copies)
         kernel[(copies + block - 1) // block, block](copies, *arrays)
 
+    launch.loop = loop  # type: ignore[attr-defined]  # for compilers that need no device
     return launch
 
 

@@ -176,7 +176,8 @@ def start_assigned(inst: Instances, s: State, b: int, i: int, w: int) -> None:
         mean = inst.mean[w, live[Live.ROW], p]
         ticks = at_level(inst, w, p, mean, level)
         if inst.noise[w] > 0.0 and mean > 0:
-            ticks = max(1, int(ticks * (1.0 + inst.noise[w] * inst.deviation[i, job, t]) + 0.5))
+            # Rounded to the nearest, half up, without a sum of products: compilers may round that once or twice.
+            ticks = max(1, (int(ticks * inst.stretch[i, job, t] * 2.0) + 1) >> 1)
         live[Live.STATUS] = RUNNING
         live[Live.TICK] = now + ticks
         element[Element.RUNS] = x

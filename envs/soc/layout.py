@@ -180,7 +180,7 @@ class Instances(NamedTuple):
     bound: Array  # (N,) int32 lower bound on the objective (mean latency in ns, makespan)
     gap: Array  # (N, G) int32
     application: Array  # (N, J) int32
-    deviation: Array  # (N, J, T) float64, (1, 1, 1) without noise
+    stretch: Array  # (N, J, T) float64 actual time over mean time, (1, 1, 1) without noise
     rule: Array  # (W, Rule) int32
     noise: Array  # (W,) float64
     rate: Array  # (W,) float64 1 / mean execution time

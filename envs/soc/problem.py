@@ -146,13 +146,13 @@ class SocProblem:
         noisy = any(isinstance(x, Stream) and x.deviation.size for x in instances)
         gap = np.full((n, sizes.gaps), NEVER, np.int32)
         application = np.zeros((n, sizes.jobs), np.int32)
-        deviation = np.zeros((n, sizes.jobs, sizes.width) if noisy else (1, 1, 1))
+        stretch = np.ones((n, sizes.jobs, sizes.width) if noisy else (1, 1, 1))
         for i, x in enumerate(instances):
             if isinstance(x, Stream):
                 gap[i, : len(x.gap)] = x.gap
                 application[i, : len(x.application)] = x.application
                 if noisy and x.deviation.size:
-                    deviation[i, : x.deviation.shape[0], : x.deviation.shape[1]] = x.deviation
+                    stretch[i, : x.deviation.shape[0], : x.deviation.shape[1]] += x.workload.noise * x.deviation
         kinds = [self._tables(x) for x in sources]
         chip = np.array([chips[id(_source(x))] for x in instances], np.int32)
         bound = np.array([k.bound for k in kinds], np.int32)[chip]
@@ -167,7 +167,7 @@ class SocProblem:
             bound=bound,
             gap=gap,
             application=application,
-            deviation=deviation,
+            stretch=stretch,
             rule=np.array([_rule(x) for x in sources], np.int32),
             noise=np.array([x.workload.noise if isinstance(x, Stream) else 0.0 for x in sources]),
             **_stack(kinds, sizes),

@@ -85,7 +85,9 @@ def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
     out[Candidate.INPUT] = 1.0 if inst.define[i, j] < 0 else 0.0
     out[Candidate.SHARED] = 1.0 if inst.members[i, inst.storage[i, j]] > 1 else 0.0
     out[Candidate.WANTED] = clip(s.wanted_bytes[b] * inst.share[i], 2.0)
-    out[Candidate.WANTED_EXCESS] = clip((s.wanted_bytes[b] + size) * inst.share[i] - 1.0, 2.0) if k >= BRING else 0.0
+    # The limit stands between product and difference, so no compiler fuses them and rounds once.
+    wanted = min((s.wanted_bytes[b] + size) * inst.share[i], 3.0)
+    out[Candidate.WANTED_EXCESS] = clip(wanted - 1.0, 2.0) if k >= BRING else 0.0
     out[Candidate.WAITING_WORTH] = clip(later * rate / max(wait * rate, 0.1) * 0.25, 4.0)
     out[Candidate.OFFSET] = clip(option[Option.OFFSET] * inst.share[i], 1.0) if fast else 0.0
 

@@ -64,7 +64,7 @@ def context(inst: Instances, s: State, b: int, out: Array) -> None:
             s.due[b, t] += stay[Stay.TOP] - stay[Stay.OFFSET]
     used = 0.0
     for t in range(slots):
-        used += s.due[b, t] * inst.share[i]
+        used += min(s.due[b, t] * inst.share[i], 2.0)  # with a limit between, no compiler fuses product and sum
     out[OrderContext.LEFT] = s.undecided[b] / inst.buffers[i]
     out[OrderContext.LATENCY] = s.latency[b] * inst.gain[i]
     out[OrderContext.ABOVE_BOUND] = (s.latency[b] - inst.bound[i]) * inst.gain[i]

@@ -79,7 +79,8 @@ def context(inst: Instances, s: State, b: int, out: Array) -> None:
     left = s.left[b]
     out[Context.LEFT] = left / inst.buffers[i]
     out[Context.FILLED] = s.filled[b] / inst.total[i]
-    out[Context.LOSS] = clip((bound * share - 1.0) * 4.0, 4.0)
+    # The limit stands between product and difference, so no compiler fuses them and rounds once.
+    out[Context.LOSS] = clip((min(bound * share, 2.0) - 1.0) * 4.0, 4.0)
     out[Context.HEIGHT] = s.height[b] * share
     out[Context.LOWEST_FLOOR] = s.base[b] * share if left > 0 else 1.0
     out[Context.LOWEST_TOP] = clip((s.lowest[b] - s.base[b]) * inst.unit[i], 8.0) if left > 0 else 0.0
