@@ -222,6 +222,21 @@ def test_work_goes_on_when_standard_output_cannot_be_written(tmp_path: Path, cap
     assert capsys.readouterr().err == "standard output cannot be written (Broken pipe); the results go on into files\n"
 
 
+def test_a_full_disk_while_pictures_are_drawn_is_one_line_and_the_results_stay(
+    copy: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> list[str]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dispatchgym.evaluation.plots.draw_all", full)
+    before = (copy / "out" / "results.jsonl").read_bytes()
+    with pytest.raises(SystemExit, match="2"):
+        run(copy, "spt", "mwkr", "--plot")
+    error = capsys.readouterr().err
+    assert error == f"error: {copy / 'out' / 'plots'}: cannot be written: No space left on device; the results are whole\n"
+    assert (copy / "out" / "results.jsonl").read_bytes() == before
+
+
 def test_the_first_signal_asks_and_the_second_stops() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with Interrupts() as asked:

@@ -267,6 +267,8 @@ def changed(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
     ("path", "value", "message"),
     [
         (("format",), "other", "format and version 'other 1' are not dispatchgym-memory-program 1"),
+        (("version",), True, "format and version 'dispatchgym-memory-program True' are not dispatchgym-memory-program 1"),
+        (("version",), 1.0, "format and version 'dispatchgym-memory-program 1.0' are not dispatchgym-memory-program 1"),
         (("version",), 2, "format and version 'dispatchgym-memory-program 2' are not dispatchgym-memory-program 1"),
         (("format",), ..., "'format' is missing"),
         (("Capacity",), 1, "unknown key 'Capacity'; known are format, version, name, capacity"),
