@@ -77,7 +77,7 @@ def test_methods_with_a_limit_that_texts_mention_exist():
 
 
 def test_options_that_messages_and_pages_mention_exist():
-    words = {"--help", "--version"}
+    words = {"--help", "--version", "--config", "--no"}  # of every command; what a truth value's other option begins with
     for family in map(families.load, families.NAMES):
         owners = [TrainConfig, Run, Options, *(x.value for x in (family.options, family.train_options) if x is not None)]
         words |= {option for owner in owners for option, _ in kinds(owner)}
@@ -85,10 +85,14 @@ def test_options_that_messages_and_pages_mention_exist():
     mentioned = {}
     for path in texts:
         words |= set(re.findall(r"add_argument\(\"(--[a-z-]+)", path.read_text()))
+        fields = re.findall(r"^    ([a-z_]+): ", path.read_text(), re.MULTILINE) if path.parent.name == "commands" else []
+        words |= {f"--{name.replace('_', '-')}" for name in fields}
         for word in re.findall(r"[\s`\"(](--[a-z][a-z0-9.-]*[a-z0-9])", path.read_text()):
             mentioned.setdefault(word, path)
     assert "--resume" in mentioned
-    assert {word: path for word, path in mentioned.items() if word.replace("--no-", "--") not in words} == {}
+    assert {
+        word: path for word, path in mentioned.items() if word.replace("--no-", "--") not in words and "--tyro-" not in word
+    } == {}
 
 
 def test_a_block_is_replaced_and_the_rest_is_kept(tmp_path):
