@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from dispatchgym.baselines.method import parse_method
+from dispatchgym.evaluation import shares
 from dispatchgym.evaluation.results import Row, gap
 from dispatchgym.evaluation.times import CLOCKS, clock_of, seconds_of, starved
 from dispatchgym.family import Column, Family
@@ -66,6 +67,9 @@ def build(problem: Family, rows: Sequence[Row], head: Sequence[str], compare_wit
     if reference is not None and len(methods) > 1:
         grids.append(_paired(problem, rows, methods, reference))
         notes.append(_PAIRED)
+    if (often := shares.table(rows)) is not None:
+        grids.append(Grid("how often", *often))
+        notes.append(shares.NOTE)
     alarms = [*_alarms(problem, rows), *_starved(rows)]
     return Report(list(head), grids, [_describe(m, rows) for m in methods], notes, alarms)
 

@@ -10,7 +10,13 @@ from statistics import fmean
 
 from dispatchgym.evaluation.row import Row
 
-WITHIN = (0, 1, 5, 10, 25)  # percent above the best of the run: the columns of the table
+WITHIN = (1, 5, 10, 25)  # percent above the best of the run: columns of the table
+LEAST = 5  # instances; shares of fewer say little
+NOTE = (
+    "how often: on which share of all instances a method's objective is the best of the run, or at most so many percent above it "
+    "(its performance profile); beats another: the probability that it is better than another method on the same instance, ties "
+    "one half, as the mean over the other methods."
+)
 
 
 def ratios(rows: Sequence[Row]) -> dict[str, list[float]]:
@@ -54,3 +60,16 @@ def improvement(values: Sequence[float], others: Sequence[float]) -> float:
     Ties count one half, as in the probability of improvement (Agarwal et al., NeurIPS 2021), here over pairs.
     """
     return fmean(1.0 if a < b else 0.5 if a == b else 0.0 for a, b in zip(values, others, strict=True))
+
+
+def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]] | None:
+    """Head and cells of a table of both, a row for each method; None for one method or fewer than `LEAST` instances."""
+    found = ratios(rows)
+    if len(found) < 2 or len(next(iter(found.values()))) < LEAST:
+        return None
+    cells = []
+    for method, values in found.items():
+        others = [improvement(values, other) for name, other in found.items() if name != method]
+        parts = [within(values, 1.0), *(within(values, 1 + percent / 100) for percent in WITHIN), fmean(others)]
+        cells.append([method, *(f"{100 * share:.0f}" for share in parts)])
+    return ["method", "best %", *(f"within {percent} %" for percent in WITHIN), "beats another %"], cells

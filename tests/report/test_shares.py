@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dispatchgym import families
-from dispatchgym.evaluation import shares
+from dispatchgym.evaluation import report, shares
 from dispatchgym.instances.errors import InputError
 from dispatchgym.report import charts, page
 from dispatchgym.report.evaluation import facts
@@ -83,3 +83,12 @@ def test_a_missing_package_is_one_line_with_the_command_that_installs_it(monkeyp
 def test_the_facts_of_a_run_count_those_that_it_continued() -> None:
     run = {"command": "c", "seed": 3, "versions": {"python": "3", "numpy": "2"}, "earlier": [{"command": "before"}]}
     assert facts(run) == [("seed", "3"), ("versions", "python 3, numpy 2"), ("earlier run 1", "before")]
+
+
+def test_tables_have_profiles_and_probabilities_beside_means_from_five_instances_on() -> None:
+    rows = [row(f"i{k}", name, value, "2x2") for k in range(5) for name, value in (("a", 100), ("b", 104 if k else 100))]
+    *_, grid = report.build(JOBSHOP, rows, []).grids
+    assert grid.title == "how often"
+    assert grid.columns == ["method", "best %", "within 1 %", "within 5 %", "within 10 %", "within 25 %", "beats another %"]
+    assert grid.rows == [["a", "100", "100", "100", "100", "100", "90"], ["b", "20", "20", "100", "100", "100", "10"]]
+    assert [grid.title for grid in report.build(JOBSHOP, rows[:8], []).grids] == [""]
