@@ -19,6 +19,7 @@ from dispatchgym.instances.extras import named, need
 from dispatchgym.instances.files import write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts, Stopped
+from dispatchgym.loggers import LOGGERS, Name
 
 MOST_SHOWN = 10_000  # characters of a command that is printed
 
@@ -40,8 +41,10 @@ class Run:
     """Start from the weights of another run."""
     imitate: str | None = None
     """First imitate this method's schedules of generated instances, e.g. tabu:0.2s, cpsat:2s or etf."""
-    tensorboard: bool = False
-    """Also write TensorBoard events to OUT/tensorboard (extra 'log')."""
+    log: tuple[Name, ...] = ()
+    """Also log to tensorboard (OUT/tensorboard, extra 'log'), wandb or mlflow (OUT/mlruns; both installed by you)."""
+    report: bool = False
+    """Write OUT/report.html at the end: the curve with the best rule, losses and settings, for a browser (extra 'report')."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,10 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
     Raises Stopped when SIGINT or SIGTERM ended the run early, after everything is saved.
     """
     family, run = request.family, request.run
+    for name in run.log:
+        need(name, what=f"--log {name}")
+    if run.report:
+        need("jinja2", "plotly", what="--report")
     training = family.trained_by().training(**(dataclasses.asdict(request.options) if request.options else {}))
     config = with_defaults(request.config, imitates=run.imitate is not None)
     out = run.out or Path("runs") / f"{training.run_name or training.name}-{config.learner}-{config.seed}"
@@ -118,6 +125,8 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
 
         if run.resume:
             raise InputError("--learner sb3 cannot resume; begin another run with --initial")
+        if run.log or run.report:
+            raise InputError(f"{'--log' if run.log else '--report'}: --learner sb3 writes no log")
         with Interrupts() as asked:
             _keep_settings(request, out)
             steps = train_sb3(training, config, out, initial=run.initial, stopped=asked)
@@ -136,9 +145,14 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
     expert = expert_of(family, run.imitate, config.seed) if run.imitate else None
     trainer = Trainer(training, config, out, resume=run.resume, initial=run.initial, expert=expert)
     _keep_settings(request, out)
-    with Interrupts() as asked, Progress(trainer, family, tensorboard=run.tensorboard) as report:
+    with Interrupts() as asked, Progress(trainer, family, run.log) as report:
         report.show_rules()
         trainer.run(report, asked)
+    if run.report:
+        from dispatchgym.report.training import write_report
+
+        command = shlex.join([*program.call("train.py"), *arguments])
+        print(f"{write_report(family.title, out, command)}: open it in a browser")
     saved = f"{out / 'policy.safetensors'}: {trainer.iteration} iterations, {trainer.episodes} episodes"
     if asked() and trainer.progress() < 1.0:
         given = [*arguments, *([] if run.out else ["--out", str(out)]), *([] if run.resume else ["--resume"])]
@@ -193,17 +207,13 @@ def expert_of(family: Family, text: str, seed: int) -> Callable[[Any], Any]:
 
 
 class Progress:
-    """A progress bar on a terminal, plain lines elsewhere; TensorBoard if asked for."""
+    """A progress bar on a terminal, plain lines elsewhere, and the loggers asked for."""
 
-    def __init__(self, trainer: Any, family: Family, tensorboard: bool) -> None:
-        self.trainer, self.family, self.writer = trainer, family, None
+    def __init__(self, trainer: Any, family: Family, log: Sequence[str]) -> None:
+        self.trainer, self.family = trainer, family
         self.rule = ""
         self.best: float | None = None
-        if tensorboard:
-            need("tensorboard", what="--tensorboard")
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.writer = SummaryWriter(str(trainer.out / "tensorboard"))
+        self.loggers = [LOGGERS[name](trainer.out) for name in dict.fromkeys(log)]
 
     def __enter__(self) -> Progress:
         from rich.console import Console
@@ -225,11 +235,12 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
-        if self.writer is not None:
-            self.writer.close()
+        for logger in self.loggers:
+            logger.close()
 
     def show_rules(self) -> None:
         """Play the family's rules on the validation instances, and say how the best of them does."""
+        from dispatchgym.agents.trainer import settings
         from dispatchgym.instances.errors import InvalidSchedule
 
         gaps: dict[str, float] = {}
@@ -239,6 +250,8 @@ class Progress:
             except (InputError, InvalidSchedule):
                 continue  # schedules of this rule do not say what the policy decides
         self.trainer.rules = gaps
+        for logger in self.loggers:
+            logger.start(settings(self.trainer.training, self.trainer.config), gaps)
         if gaps:
             rule = min(gaps, key=lambda name: gaps[name])
             self.rule = f"{rule} {gaps[rule]:.2f}"
@@ -256,9 +269,8 @@ class Progress:
         if not self.console.is_terminal:
             text = f"iteration {line['iteration']}, {line['episodes']} episodes, {now}"
             print(f"{line['seconds']:7.0f} s  {text}", flush=True)
-        if self.writer is not None:
-            for name, value in line.items():
-                self.writer.add_scalar(name, value, line["iteration"])
+        for logger in self.loggers:
+            logger.log(line["iteration"], {name: value for name, value in line.items() if name != "iteration"})
 
 
 if __name__ == "__main__":

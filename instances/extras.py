@@ -22,6 +22,8 @@ EXTRAS = {
     "sb3_contrib": "sb3",
     "ray": "ray",
     "tensorboard": "log",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
     "jinja2": "report",
     "plotly": "report",
 }

@@ -46,7 +46,7 @@ def values(option: str, hint: Any) -> tuple[str, ...]:
         first = len(option)
         return tuple(NUMBERS[(first + i) % len(NUMBERS)] for i in range(6))
     if Path in inside:
-        return ("file.txt", "loop") if option != "--tensorboard" else ()
+        return ("file.txt", "loop")
     return WORDS
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatchgym import evaluate, families
+from dispatchgym import evaluate, families, train
 from dispatchgym.report import page
 from dispatchgym.report.page import Drawn, Page
 from dispatchgym.report.scene import Chart, Line, Scene
@@ -129,4 +129,19 @@ def test_a_name_with_markup_is_text(browser: Browser, tmp_path: Path) -> None:
     assert browser.evaluate("document.images.length") == 0
     assert browser.evaluate("document.querySelector('h1').textContent") == bad
     assert bad in browser.evaluate("tip.textContent")
+    assert browser.errors == []
+
+
+def test_the_report_of_a_training_opens(browser: Browser, tmp_path: Path) -> None:
+    budget = "--steps 3 --log-every 1 --sizes 3x2 --instances 2 --samples 2"
+    train.main(["jobshop", *budget.split(), "--out", str(tmp_path / "run"), "--report"])
+    browser.errors.clear()
+    for width in (1280, 390):
+        browser.resize(width, 800)
+        browser.open(tmp_path / "run" / "report.html")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    text = browser.evaluate("document.body.textContent")
+    assert "best validation" in text
+    assert "best rule: " in browser.evaluate("document.querySelector('#chart-0').textContent")
+    assert browser.evaluate("document.querySelectorAll('#table-0 tbody tr').length") == 3
     assert browser.errors == []
