@@ -42,7 +42,7 @@ class Run:
     imitate: str | None = None
     """First imitate this method's schedules of generated instances, e.g. tabu:0.2s, cpsat:2s or etf."""
     log: tuple[Name, ...] = ()
-    """Also log to tensorboard (OUT/tensorboard, extra 'log'), wandb or mlflow (OUT/mlruns; both installed by you)."""
+    """Also log to tensorboard (OUT/tensorboard, extra 'log'), wandb or mlflow (OUT/mlruns), each with its extra."""
     report: bool = False
     """Write OUT/report.html at the end: the curve with the best rule, losses and settings, for a browser (extra 'report')."""
 
