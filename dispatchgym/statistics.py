@@ -1,18 +1,23 @@
-"""Paired comparison of methods: on the same instances, and on the same traces of interruptions, by how much do they differ?"""
+"""Paired comparison of methods: on the same instances, and on the same traces of interruptions, by how much do they differ?
+
+Intervals and tests are SciPy's (extra `stats`). Without it there are none: the functions return None.
+"""
 
 from __future__ import annotations
 
 import math
-import random
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from dispatchgym.instances.extras import installed
+
 Row = dict[str, Any]  # one line of results.jsonl
 
-_T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646)  # from 8 degrees of freedom on the series is good to 0.001
-_Z = 1.959964
+CONFIDENCE = 0.95
+WITHOUT = "There are no intervals and no tests: they need the extra 'stats' (pip install 'dispatchgym[stats]')."
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Difference:
     half: float | None  # of the 95 % confidence interval mean +- half; None if there is one unit only
     instances: int
     pairs: int
+    p: float | None  # of `wilcoxon`, without a correction for several comparisons; None if there is one unit only
 
 
 def difference(rows: Sequence[Row], method: str, reference: str, original: Callable[[str], str]) -> Difference | None:
@@ -41,34 +47,61 @@ def difference(rows: Sequence[Row], method: str, reference: str, original: Calla
         return None
     means = [fmean(values) for values in clusters.values()]
     units = means if len(means) > 1 else next(iter(clusters.values()))
-    return Difference(fmean(means), half_width(units), len(means), sum(map(len, clusters.values())))
+    return Difference(fmean(means), half_width(units), len(means), sum(map(len, clusters.values())), wilcoxon(units))
 
 
 def half_width(values: Sequence[float]) -> float | None:
-    """Half of the 95 % confidence interval of a mean; None for a single value."""
-    return quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    """Half of the 95 % confidence interval of a mean by Student's t; None for a single value."""
+    if len(values) < 2 or not installed("scipy"):
+        return None
+    from scipy.special import stdtrit  # the quantile alone: scipy.stats takes a second to import
+
+    return float(stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2)) * stdev(values) / math.sqrt(len(values))
 
 
 def bootstrap(values: Sequence[float], resamples: int = 2000, seed: int = 0) -> tuple[float, float] | None:
-    """95 % interval of the mean by the percentiles of resampled means (Efron 1979); None for a single value.
+    """95 % interval of the mean by the BCa bootstrap (Efron 1987); None for a single value.
 
-    The same values give the same interval.
+    The same values give the same interval. Where all resamples are alike, the interval is that one value.
     """
-    if len(values) < 2:
+    if len(values) < 2 or not installed("scipy"):
         return None
-    draw = random.Random(seed)
-    means = sorted(fmean(draw.choices(values, k=len(values))) for _ in range(resamples))
-    return means[int(0.025 * resamples)], means[int(0.975 * resamples) - 1]
+    if min(values) == max(values):
+        return values[0], values[0]
+    import numpy as np
+    from scipy import stats
+
+    rng = np.random.default_rng(seed)
+    found = stats.bootstrap((values,), np.mean, n_resamples=resamples, confidence_level=CONFIDENCE, method="BCa", rng=rng)
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t (Abramowitz & Stegun 26.7.5)."""
-    if freedom <= len(_T):
-        return _T[freedom - 1]
-    z, n = _Z, freedom
-    return (
-        z
-        + (z**3 + z) / (4 * n)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
-    )
+def wilcoxon(differences: Sequence[float]) -> float | None:
+    """Two-sided p value of the signed-rank test (Wilcoxon 1945) that `differences` are centred at 0; None for a single one.
+
+    Differences of 0 are left out, as Wilcoxon did; if all are, the value is 1. Differences of equal size share their ranks.
+    """
+    if len(differences) < 2 or not installed("scipy"):
+        return None
+    told = [value for value in differences if value != 0]
+    if not told:
+        return 1.0
+    from scipy import stats
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a handful of values with ties has no exact distribution
+        return float(stats.wilcoxon(told).pvalue)
+
+
+def holm(values: Sequence[float | None]) -> list[float | None]:
+    """p values of several tests, corrected so that one false alarm among all has the probability of each (Holm 1979).
+
+    None stands for no test, and is not counted.
+    """
+    told = sorted((value, i) for i, value in enumerate(values) if value is not None)
+    found: list[float | None] = [None] * len(values)
+    least = 0.0
+    for rank, (value, i) in enumerate(told):
+        least = max(least, min(1.0, (len(told) - rank) * value))
+        found[i] = least
+    return found

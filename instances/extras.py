@@ -24,6 +24,7 @@ EXTRAS = {
     "tensorboard": "log",
     "wandb": "wandb",
     "mlflow": "mlflow",
+    "scipy": "stats",
     "jinja2": "report",
     "plotly": "report",
 }

@@ -8,12 +8,13 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
+from dispatchgym import statistics
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.evaluation import shares
 from dispatchgym.evaluation.results import Row, gap
 from dispatchgym.evaluation.times import CLOCKS, clock_of, seconds_of, starved
 from dispatchgym.family import Column, Family
-from dispatchgym.statistics import difference
+from dispatchgym.statistics import difference, holm
 from dispatchgym.units import duration
 
 WIDEST = 9  # groups in one table; more are shown set by set
@@ -67,6 +68,9 @@ def build(problem: Family, rows: Sequence[Row], head: Sequence[str], compare_wit
     if reference is not None and len(methods) > 1:
         grids.append(_paired(problem, rows, methods, reference))
         notes.append(_PAIRED)
+    shows_intervals = any(column.interval for column in (maker.cell, *problem.table_columns()))
+    if (reference is not None or shows_intervals) and not statistics.installed("scipy"):
+        notes.append(statistics.WITHOUT)
     if (often := shares.table(rows)) is not None:
         grids.append(Grid("how often", *often))
         notes.append(shares.NOTE)
@@ -103,25 +107,33 @@ def _by_group(maker: _GridMaker, level: str, at_level: Test) -> list[Grid]:
 
 _PAIRED = (
     "Paired differences: mean of 100 * (objective / the reference's objective on the same instance - 1) and its 95 % confidence "
-    "interval, Student's t over instances, each the mean of its traces (over the traces if there is one instance only)."
+    "interval, Student's t over instances, each the mean of its traces (over the traces if there is one instance only). p: "
+    "Wilcoxon's signed-rank test over the same, two-sided, by Holm's method corrected for all comparisons of the table."
 )
 
 
 def _paired(problem: Family, rows: Sequence[Row], methods: Sequence[str], reference: str) -> Grid:
     """Every method against `reference`, level by level."""
     levels = list(dict.fromkeys(_level(problem, row) for row in rows))
-    head = ["method", "level", "difference %", "95 % interval", "instances", "pairs"]
+    head = ["method", "level", "difference %", "95 % interval", "p (Holm)", "instances", "pairs"]
     found = Grid(f"paired differences from {reference}", head if len(levels) > 1 else [head[0], *head[2:]])
+    compared = []
     for method in (method for method in methods if method != reference):
         for level in levels:
             mine = [row for row in rows if _level(problem, row) == level]
-            d = difference(mine, method, reference, partial(_original, problem))
-            cells = ["-", "-", "0", "0"]
-            if d is not None:
-                interval = "-" if d.half is None else f"{d.mean - d.half:+.2f} .. {d.mean + d.half:+.2f}"
-                cells = [f"{d.mean:+.2f}", interval, str(d.instances), str(d.pairs)]
-            found.rows.append([method, level, *cells] if len(levels) > 1 else [method, *cells])
+            compared.append((method, level, difference(mine, method, reference, partial(_original, problem))))
+    corrected = holm([d.p if d is not None else None for *_, d in compared])
+    for (method, level, d), p in zip(compared, corrected, strict=True):
+        cells = ["-", "-", "-", "0", "0"]
+        if d is not None:
+            interval = "-" if d.half is None else f"{d.mean - d.half:+.2f} .. {d.mean + d.half:+.2f}"
+            cells = [f"{d.mean:+.2f}", interval, _probability(p), str(d.instances), str(d.pairs)]
+        found.rows.append([method, level, *cells] if len(levels) > 1 else [method, *cells])
     return found
+
+
+def _probability(p: float | None) -> str:
+    return "-" if p is None else f"{p:.4f}" if p >= 1e-4 else "<0.0001"
 
 
 def _in_group(name: str, size: str) -> Test:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from benchmarks.distributions import DISTRIBUTIONS, RULES, Distribution, of_fami
 from benchmarks.generalisation import Played, compare
 from dispatchgym import families
 from dispatchgym.instances.errors import InputError
-from dispatchgym.statistics import bootstrap
 
 ANSWERS = {"policy": (10.0, 30.0), "a": (20.0, 20.0), "b": (10.0, 50.0), "none": (None, None)}
 
@@ -36,17 +34,6 @@ def test_alike_instances_have_one_best_rule_and_others_their_own() -> None:
     assert common.jobs == pytest.approx(0.8)
     with pytest.raises(InputError, match="no answer to compare"):
         line_of("none", alike=False)
-
-
-def test_the_bootstrap_covers_the_mean_as_often_as_it_says() -> None:
-    draw = random.Random(1)
-    hits = 0
-    for _ in range(200):
-        low, high = bootstrap([draw.gauss(3.0, 2.0) for _ in range(30)], resamples=400) or (0.0, 0.0)
-        hits += low <= 3.0 <= high
-    assert 0.88 < hits / 200 <= 0.99
-    assert bootstrap([1.0]) is None
-    assert bootstrap([2.0, 2.0]) == (2.0, 2.0)
 
 
 def test_every_distribution_loads_and_differs_from_instance_to_instance() -> None:
