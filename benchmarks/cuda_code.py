@@ -36,13 +36,12 @@ from dispatchgym.instances.errors import InputError
 ARCHITECTURES = ((8, 0), (9, 0))  # A100 and H100
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 HIDDEN = 8  # of the network; its size is no part of the code
-# name -> environment and keywords, small instances: a kernel's code does not depend on sizes
+# name -> environment and keywords; instances are small, as a kernel knows no sizes. Static graphs have the kernel of streams.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "job shop": ("JobShop-v0", {"jobs": 2, "machines": 2}),
     "blocking": ("BlockingJobShop-v0", {"jobs": 2, "machines": 2}),
     "no-wait": ("BlockingJobShop-v0", {"jobs": 2, "machines": 2, "no_wait": True}),
     "soc": ("SoC-v0", {"instance": "gym-ds3-1", "pool": 1, "horizon": 60}),
-    "static graph": ("StaticDag-v0", {"instance": "worked"}),
     "packing": ("MemoryPack-v0", {"buffers": 4}),
     "mapping": ("MemoryMap-v0", {"instructions": 4}),
     "mapping, order": ("MemoryMap-v0", {"instructions": 4, "actions": "order"}),

@@ -16,6 +16,7 @@ SLOW = (
     "tests/core/test_recorded_episodes.py::test_further_episodes*",
     "tests/core/test_recorded_episodes.py::test_the_first_episodes_of_an_id_are_the_recorded_ones?mapping, map?",
     "tests/core/test_ptx.py::test_kernels_compile*",
+    "tests/core/test_checked_indices.py::*",
     "tests/agents/test_beam.py::*",
     "tests/blocking/test_agent.py::*",
     "tests/blocking/test_env.py::test_the_rules_of_every_environment_hold_in_every_variant*",
