@@ -3,7 +3,7 @@
     python benchmarks/cuda_code.py            replaces the table in docs/performance.md
 
 Needs the wheels of the extra `cuda`. For each kernel and architecture: registers of a thread, bytes of its stack (local memory,
-to which registers are spilled), bytes of parameters, size of the machine code, and fused multiply-adds of float64 and float32.
+to which registers are spilled) and of its constants (the parameters), size of the machine code, and fused multiply-adds of float64 and float32.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Code:
     architecture: str
     registers: int
     stack: int  # bytes of a thread
-    parameters: int  # bytes
+    constants: int  # bytes of the constant memory, in which the parameters are
     kilobytes: float  # of machine code
     fused: int  # multiply-adds of float64
     fused32: int
@@ -137,12 +137,12 @@ def compiled(case: str, *, exactly: bool = True) -> Iterator[tuple[Code, str]]:
 
 def _code(case: str, entry: str, architecture: str, ptx: str, began: float) -> Code:
     said, binary = assembled(ptx, architecture)
-    registers, stack, parameters = (
+    registers, stack, constants = (
         int(re.search(pattern, said)[1])  # type: ignore[index]
         for pattern in (r"used (\d+) registers", r"(\d+) stack", r"(\d+) bytes cmem\[0\]")
     )
     fused = [len(re.findall(rf"\bfma\.rn\.(?:ftz\.)?{kind}", ptx)) for kind in ("f64", "f32")]
-    return Code(case, entry, architecture, registers, stack, parameters, binary / 1024, *fused, time.process_time() - began)
+    return Code(case, entry, architecture, registers, stack, constants, binary / 1024, *fused, time.process_time() - began)
 
 
 def assembled(ptx: str, architecture: str) -> tuple[str, int]:
@@ -176,10 +176,10 @@ def _text_bytes(binary: bytes) -> int:
 
 def table(codes: list[Code]) -> str:
     """Markdown, a line for each kernel and architecture."""
-    head = "| kernel | arch. | registers | stack bytes | parameter bytes | code KiB | fma f64 | fma f32 |"
+    head = "| kernel | arch. | registers | stack bytes | constant bytes | code KiB | fma f64 | fma f32 |"
     lines = [head, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for c in codes:
-        cells = (c.registers, c.stack, c.parameters, f"{c.kilobytes:.0f}", c.fused, c.fused32)
+        cells = (c.registers, c.stack, c.constants, f"{c.kilobytes:.0f}", c.fused, c.fused32)
         lines.append(f"| {c.case}: {c.entry} | {c.architecture} | {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(bool(cuda_code.missing()), reason=cuda_code.miss
 
 REGISTERS = 255  # of a thread; what needs more is spilled to its stack
 LARGEST = 1200  # KiB of machine code
-PARAMETERS = 32_764  # bytes, from CUDA 12.1 on
+CONSTANTS = 32_764  # bytes of parameters, from CUDA 12.1 on
 
 
 def test_every_environment_has_a_case() -> None:
@@ -36,7 +36,7 @@ def test_kernels_compile_without_spills_and_rules_without_fused_arithmetic(case:
     for code in codes:
         assert code.stack == 0, code
         assert 0 < code.registers <= REGISTERS, code
-        assert code.parameters <= PARAMETERS, code
+        assert code.constants <= CONSTANTS, code
         assert 0 < code.kilobytes <= LARGEST, code
         if code.entry == "play":  # the network, and exp and log of the device's library
             assert code.fused32 > 0, code
