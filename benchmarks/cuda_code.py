@@ -3,7 +3,8 @@
     python benchmarks/cuda_code.py            replaces the table in docs/performance.md
 
 Needs the wheels of the extra `cuda`. For each kernel and architecture: registers of a thread, bytes of its stack (local memory,
-to which registers are spilled) and of its constants (the parameters), size of the machine code, and fused multiply-adds of float64 and float32.
+to which registers are spilled), bytes of constant memory (the parameters are there), size of the machine code, and fused
+multiply-adds of float64 and float32.
 """
 
 from __future__ import annotations
