@@ -15,7 +15,7 @@ from dispatchgym.envs.core import episode
 from dispatchgym.envs.core.contract import Array, Observation, Problem, Sizes, observation
 from dispatchgym.envs.core.placing import as_tensors, on_host, place
 from dispatchgym.envs.core.records import Episodes, Options
-from dispatchgym.envs.core.targets import Target, compile_entries
+from dispatchgym.envs.core.targets import Prepared, Target, compile_entries
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.json_fields import shown
 
@@ -23,12 +23,13 @@ Device = Literal["cpu", "cuda", "python"]
 DEVICES = ("cpu", "cuda", "python")
 ENTRIES = (episode.turn,)
 GROUPS = ("instances", "state", "episodes", "observation")  # with a "_" before, as kernels take them
-PLACED = ("_launch", "_options", "_placed", "_tensors", *(f"_{name}" for name in GROUPS))
+PLACED = ("_launch", "_options", "_prepared", "_placed", "_tensors", *(f"_{name}" for name in GROUPS))
 Group = Literal["instances", "state", "episodes", "observation"]
 # Rewards are shares of an instance's lower bound or a like scale, of which one decision rarely costs more. An episode is
 # truncated only after more illegal actions than it has decisions, so that is never better than to finish it.
 ILLEGAL_PENALTY = -1.0
 CLEARED_HERE = 2048  # bytes of a copy's candidates
+KEPT_CALLS = 16  # prepared calls of an engine
 
 
 class Engine:
@@ -68,6 +69,7 @@ class Engine:
 
     def _place(self, state: Any, episodes: Episodes, seen: Observation) -> None:
         self._launch = compile_entries(ENTRIES, self.target, kernel=self.problem.kernel, settings=(("GRAPH", self.graph),))
+        self._prepared: dict[tuple[int, int, int], Prepared] = {}  # turns, by what differs between them
         self._placed: dict[str, Any] = {}  # group -> what `place` gives for Python
         self._tensors: dict[str, Any] = {}  # the same as torch tensors, of groups that were asked for
         self._state, self._placed["state"] = place(state, self.target)
@@ -101,6 +103,7 @@ class Engine:
         packed = self.problem.pack([*self.pool, *extra_instances], self.sizes)
         self._instances, self._placed["instances"] = place(packed._replace(pool=len(self.pool)), self.target)
         self._tensors.pop("instances", None)
+        self._prepared.clear()  # they hold the instances of before
         self.extra_instances = list(extra_instances)
 
     def seed(self, seeds: npt.ArrayLike) -> None:
@@ -147,6 +150,14 @@ class Engine:
             self._fill("action", actions)
         self._turn(autoreset, episode.STEP)
 
+    def step_one(self, action: int) -> None:
+        """`step` of a batch of one, without autoreset."""
+        if self.on_host:
+            self._episodes.action[0] = action
+        else:
+            self._fill("action", (action,))
+        self._turn(0, episode.STEP)
+
     def restart(self, where: npt.NDArray[np.bool_] | None = None) -> None:
         """Start a new episode in the copies of the (B,) mask `where`, or in those whose last step ended theirs."""
         if where is not None:
@@ -155,8 +166,14 @@ class Engine:
         self._turn(0, episode.ENDED if where is None else episode.ENDED_SHOW)
 
     def _turn(self, autoreset: int, what: int) -> None:
-        options = self._options[autoreset]
-        self._launch["turn"](self.copies, self._instances, self._state, self._episodes, self._observation, options, what)
+        key = (id(self._observation), autoreset, what)
+        run = self._prepared.get(key)
+        if run is None:
+            if len(self._prepared) == KEPT_CALLS:
+                self._prepared.clear()
+            arrays = (self._instances, self._state, self._episodes, self._observation, self._options[autoreset])
+            run = self._prepared[key] = self._launch["turn"].prepare(self.copies, *arrays, what)
+        run()
 
     @property
     def arrays(self) -> tuple[Observation, Episodes]:

@@ -224,16 +224,23 @@ def remembered_lookups() -> Iterator[None]:
     """Find the same operation on the same types once, not at every place where it stands.
 
     numba tries the implementations of `+` and `x[i]` one after another at each place, and compares all options of the compiler
-    for each that it tries: half of the time of type inference.
+    for each that it tries: half of the time of type inference. Items of a table are known without a search.
     """
     from numba.core.targetconfig import ConfigStack
     from numba.core.types import functions
+
+    from dispatchgym.envs.core.table_items import ItemsType, signature_of
 
     lookup: Any = functions.BaseFunction
     original = lookup.get_call_type
     found: dict[Any, Any] = {}
 
     def get_call_type(self: Any, context: Any, args: Any, kws: Any) -> Any:
+        if args and isinstance(args[0], ItemsType):
+            quick = signature_of(self.typing_key, context, args)
+            if quick is not None:
+                self._impl_keys[quick.args] = self.typing_key
+                return quick
         options = ConfigStack.top_or_none()
         key = (id(self), id(context), id(options), args)
         if kws or key not in found:

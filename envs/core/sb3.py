@@ -33,7 +33,7 @@ class DispatchVecEnv(VecEnv):
 
     def __init__(self, inner: DispatchVectorEnv) -> None:
         self.inner = inner
-        inner.names = True  # infos of single copies may hold text
+        inner.show_names()  # infos of single copies may hold text
         super().__init__(inner.num_envs, inner.single_observation_space, inner.single_action_space)
 
     def reset(self) -> VecEnvObs:

@@ -16,9 +16,8 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba import typeof, types
-from numba.core import cgutils
+from numba.core import config
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
     NativeValue,
@@ -29,7 +28,7 @@ from numba.extending import (
     unbox,
 )
 
-WORD = 8  # bytes
+from dispatchgym.envs.core.table_items import WORD, ItemsType, whole_array, word
 
 
 class TableType(types.Type):
@@ -53,42 +52,30 @@ def _words(kind: types.Type) -> int:
 register_model(TableType)(models.OpaqueModel)
 
 
+def checked() -> bool:
+    """Whether numba is to check all indices (NUMBA_BOUNDSCHECK=1), which its own arrays do."""
+    options: Any = config
+    return bool(options.BOUNDSCHECK)
+
+
 @infer_getattr
 class TableAttributes(AttributeTemplate):
     key = TableType
 
     def generic_resolve(self, kind: TableType, name: str) -> types.Type | None:  # type: ignore[override]
-        return kind.types.get(name)
+        entry = kind.types.get(name)
+        if isinstance(entry, types.Array) and not checked():  # numba's arrays check their indices
+            return ItemsType(name, entry, kind.places[name])
+        return entry
 
 
 @lower_getattr_generic(TableType)
 def read_entry(context: Any, builder: Any, kind: TableType, table: Any, name: str) -> Any:
-    """The array (or number) of that name, put together from its words."""
+    """The array (or number) of that name."""
     entry, first = kind.types[name], kind.places[name]
-    constant = builder.module.add_metadata([])
-
-    def word(n: int, as_type: ir.Type) -> Any:
-        place = cgutils.pointer_add(builder, table, WORD * (first + n), as_type.as_pointer())
-        value = builder.load(place)
-        value.set_metadata("invariant.load", constant)
-        return value
-
     if not isinstance(entry, types.Array):
-        return word(0, context.get_value_type(entry))
-    long = ir.IntType(64)
-    layout = context.get_value_type(entry)
-    names = context.data_model_manager[entry]._fields
-    parts: dict[str, Any] = {
-        "nitems": word(1, long),
-        "itemsize": ir.Constant(long, context.get_abi_sizeof(context.get_data_type(entry.dtype))),
-        "data": word(0, layout.elements[names.index("data")]),
-        "shape": cgutils.pack_array(builder, [word(2 + d, long) for d in range(entry.ndim)]),
-        "strides": cgutils.pack_array(builder, [word(2 + entry.ndim + d, long) for d in range(entry.ndim)]),
-    }
-    array: Any = cgutils.get_null_value(layout)  # no owner
-    for field, value in parts.items():
-        array = builder.insert_value(array, value, names.index(field))
-    return array
+        return word(builder, table, first, context.get_value_type(entry))
+    return whole_array(context, builder, entry, first, table) if checked() else table
 
 
 @unbox(TableType)

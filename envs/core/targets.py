@@ -9,12 +9,12 @@ import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from dispatchgym import machine_code
 from dispatchgym.envs.core import numba_patches
@@ -22,12 +22,24 @@ from dispatchgym.envs.core.contract import Kernel
 from dispatchgym.envs.core.link import Linked, link, numbered, problem_functions, small
 
 Target = Literal["python", "cpu", "cuda"]
-Launch = Callable[..., None]  # launch(copies, *arrays): runs an entry for every copy
+Prepared = Callable[[], None]
 Settings = tuple[tuple[str, Any], ...]
 Replace = tuple[tuple[Callable[..., Any], Callable[..., Any]], ...]
 
+
+class Launch(Protocol):
+    """An entry, ready to be run for every copy."""
+
+    def __call__(self, copies: int, *arrays: Any) -> None: ...
+
+    def prepare(self, copies: int, *arrays: Any) -> Prepared:
+        """A call with these arguments whose types have been looked up once; it keeps the arrays."""
+        ...
+
+
 THREADS_FROM = 512  # copies below which waking a second thread costs more than it saves
 CUDA_BLOCK = 128
+HOW = ("targets", "numba_patches", "tables", "table_items")  # modules that machine code depends on, beside the kernels'
 
 LOOP = "def {title}({copies}, {args}):\n{body}"
 BODY = {
@@ -59,14 +71,14 @@ def compile_entries(
     values = dict((*(kernel.settings if kernel else ()), *settings))
     if target == "python":
         plain = link(entries, functions, lambda function: function, values)
-        return {name: _python_launch(function) for name, function in plain.entries.items()}
+        return {name: PythonLaunch(function) for name, function in plain.entries.items()}
     functions |= numba_patches.intrinsics(target)
     compiler = _cpu_compiler(relaxed, small(entries, functions, INLINED)) if target == "cpu" else _cuda_compiler()
     linked = link(entries, functions, compiler, values, *([numbered] if target == "cuda" else []))
     module = _module(linked, target, relaxed)
     if target == "cuda":
-        return {entry.__name__: _cuda_launch(entry, module, relaxed) for entry in entries}
-    return {entry.__name__: _cpu_launch(entry, module, title_of(entry, kernel), linked.names) for entry in entries}
+        return {entry.__name__: CudaLaunch(entry, module, relaxed) for entry in entries}
+    return {entry.__name__: CpuLaunch(entry, module, title_of(entry, kernel), linked.names) for entry in entries}
 
 
 def title_of(entry: Callable[..., None], kernel: Kernel | None) -> str:
@@ -87,7 +99,7 @@ def uncompiled() -> bool:
 
 def _module(linked: Linked, target: Target, relaxed: frozenset[str]) -> ModuleType:
     """A real module with the compiled entries: the compiler's disk cache finds functions by module name."""
-    how = "".join(Path(file).read_text() for file in (__file__, numba_patches.__file__))  # machine code depends on it too
+    how = "".join(Path(__file__).with_name(f"{name}.py").read_text() for name in HOW)
     version = hashlib.sha256("\0".join([linked.version, how, *sorted(relaxed)]).encode()).hexdigest()[:12]
     name = f"dispatchgym_kernel_{version}_{target}"
     module = sys.modules[name] = ModuleType(name)
@@ -95,12 +107,18 @@ def _module(linked: Linked, target: Target, relaxed: frozenset[str]) -> ModuleTy
     return module
 
 
-def _python_launch(function: FunctionType) -> Launch:
-    def launch(copies: int, *arrays: Any) -> None:
-        for b in range(copies):
-            function(b, *arrays)
+class PythonLaunch:
+    """An entry as plain Python."""
 
-    return launch
+    def __init__(self, function: FunctionType) -> None:
+        self.function = function
+
+    def __call__(self, copies: int, *arrays: Any) -> None:
+        for b in range(copies):
+            self.function(b, *arrays)
+
+    def prepare(self, copies: int, *arrays: Any) -> Prepared:
+        return partial(self, copies, *arrays)
 
 
 # No reference counts: every array is owned by the caller, and atomic counters would cost more than the step.
@@ -140,69 +158,73 @@ def _loop(entry: Callable[..., None], module: ModuleType, target: str, copies: s
     return scope[title]
 
 
-def _cpu_launch(entry: Callable[..., None], module: ModuleType, title: str, inner: Collection[str]) -> Launch:
-    import numba
+class CpuLaunch:
+    """An entry compiled for CPU threads, once for each combination of argument types."""
 
-    from dispatchgym.envs.core.tables import TableType, table_of
+    def __init__(self, entry: Callable[..., None], module: ModuleType, title: str, inner: Collection[str]) -> None:
+        self.loop = machine_code.compiled(title, **CPU_OPTIONS)(_loop(entry, module, "cpu", "low, high"))
+        self.parameters = list(inspect.signature(entry).parameters)[1:]
+        self.inner = inner
+        self.compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
 
-    loop = machine_code.compiled(title, **CPU_OPTIONS)(_loop(entry, module, "cpu", "low, high"))
-    parameters = list(inspect.signature(entry).parameters)[1:]
-    compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
+    def __call__(self, copies: int, *arrays: Any) -> None:
+        self.prepare(copies, *arrays)()
 
-    def build(arrays: tuple[Any, ...]) -> Callable[..., None]:
-        kinds = [table_of(a).kind if isinstance(a, tuple) else numba.typeof(a) for a in arrays]
-        readable = {n: k.bytes for n, k in zip(parameters, kinds, strict=True) if isinstance(k, TableType)}
-        signature = (numba.int64, numba.int64, *kinds)
-        with numba_patches.for_kernels(inner, loop.__name__, readable):
-            loop.compile(signature)  # says so on standard error unless the machine code is kept
-        return loop.overloads[signature].entry_point
+    def prepare(self, copies: int, *arrays: Any) -> Prepared:
+        from dispatchgym.envs.core.tables import table_of
 
-    def launch(copies: int, *arrays: Any) -> None:
         # Calling the machine code directly: the dispatcher would spend ten times the step on the types of its arguments.
-        given: list[Any] = []
-        key: list[Any] = []
-        tables = []  # they must live until the call ends
-        for a in arrays:
-            if isinstance(a, tuple):
-                table = table_of(a)
-                tables.append(table)
-                given.append(table.address)
-                key.append(table.number)
-            else:
-                given.append(a)
-                key.append(type(a))
-        call = compiled.get(tuple(key))
+        seen = [table_of(a) if isinstance(a, tuple) else None for a in arrays]
+        given = [a if table is None else table.address for a, table in zip(arrays, seen, strict=True)]
+        key = tuple([type(a) if table is None else table.number for a, table in zip(arrays, seen, strict=True)])
+        call = self.compiled.get(key)
         if call is None:
-            call = compiled[tuple(key)] = build(arrays)
+            call = self.compiled[key] = self._compile(arrays)
         threads = thread_count() if copies >= THREADS_FROM else 1
-        if threads == 1:
-            call(0, copies, *given)
-            return
-        cuts = [copies * i // threads for i in range(threads + 1)]
-        pool = _pool(os.getpid())
-        jobs: list[Future[None]] = [pool.submit(call, cuts[i], cuts[i + 1], *given) for i in range(1, threads)]
-        call(cuts[0], cuts[1], *given)
-        for job in jobs:
-            job.result()
+        run = partial(call, 0, copies, *given) if threads == 1 else partial(_in_threads, call, threads, copies, given)
+        run.__dict__["arrays"] = (arrays, seen)  # they must live as long as their addresses are used
+        return run
 
-    return launch
+    def _compile(self, arrays: tuple[Any, ...]) -> Callable[..., None]:
+        import numba
+
+        from dispatchgym.envs.core.tables import TableType, table_of
+
+        kinds = [table_of(a).kind if isinstance(a, tuple) else numba.typeof(a) for a in arrays]
+        readable = {n: k.bytes for n, k in zip(self.parameters, kinds, strict=True) if isinstance(k, TableType)}
+        signature = (numba.int64, numba.int64, *kinds)
+        with numba_patches.for_kernels(self.inner, self.loop.__name__, readable):
+            self.loop.compile(signature)  # says so on standard error unless the machine code is kept
+        call: Callable[..., None] = self.loop.overloads[signature].entry_point
+        return call
 
 
-def _cuda_launch(entry: Callable[..., None], module: ModuleType, relaxed: frozenset[str]) -> Launch:
-    from numba import cuda
+def _in_threads(call: Callable[..., None], threads: int, copies: int, given: Sequence[Any]) -> None:
+    cuts = [copies * i // threads for i in range(threads + 1)]
+    pool = _pool(os.getpid())
+    jobs: list[Future[None]] = [pool.submit(call, cuts[i], cuts[i + 1], *given) for i in range(1, threads)]
+    call(cuts[0], cuts[1], *given)
+    for job in jobs:
+        job.result()
 
-    module.__dict__["cuda"] = cuda
-    loop = _loop(entry, module, "cuda", "copies")
-    kernel = cuda.jit(loop)
-    if not simulated():
-        numba_patches.compile_exactly(kernel, relaxed)
 
-    def launch(copies: int, *arrays: Any) -> None:
+class CudaLaunch:
+    """An entry compiled for the GPU, a thread a copy."""
+
+    def __init__(self, entry: Callable[..., None], module: ModuleType, relaxed: frozenset[str]) -> None:
+        from numba import cuda
+
+        module.__dict__["cuda"] = cuda
+        self.kernel = cuda.jit(_loop(entry, module, "cuda", "copies"))
+        if not simulated():
+            numba_patches.compile_exactly(self.kernel, relaxed)
+
+    def __call__(self, copies: int, *arrays: Any) -> None:
+        self.prepare(copies, *arrays)()
+
+    def prepare(self, copies: int, *arrays: Any) -> Prepared:
         block = min(CUDA_BLOCK, copies)
-        kernel[(copies + block - 1) // block, block](copies, *arrays)
-
-    launch.loop = loop  # type: ignore[attr-defined]  # for compilers that need no device
-    return launch
+        return partial(self.kernel[(copies + block - 1) // block, block], copies, *arrays)
 
 
 def thread_count() -> int:

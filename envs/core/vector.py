@@ -16,12 +16,13 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.json_fields import shown
 
 ALWAYS = ("action_mask", "illegal", "objective", "episode_return", "episode_length")  # in infos of every family
+Outcome = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 Step = tuple[Any, npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]
 
 
 def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     seen = array.view()
-    seen.flags.writeable = False
+    seen.setflags(write=False)
     return seen
 
 
@@ -73,14 +74,16 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         unmeasured = np.full(num_envs, -1.0)
         for array in (self._everyone, self._nothing, unmeasured):
             array.flags.writeable = False
-        self._no_metrics = dict.fromkeys(self.family.metrics, unmeasured)
-        self._ended = np.zeros(num_envs, np.bool_)  # copies whose episode is over and not yet followed by another
+        self._unmeasured = dict.fromkeys(self.family.metrics, unmeasured)
+        self._list_infos()
+        self._ended: npt.NDArray[np.bool_] | None = None  # copies whose episode is over and not yet followed by another
+        self._outcome: Outcome | None = None
         # Of the running episodes: new arrays at every step, as infos hold them.
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
         self._note_rows()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_buffers": Buffers(self.engine, self.fields), "_shared": None}
+        return self.__dict__ | {"_buffers": Buffers(self.engine, self.fields), "_shared": None, "_outcome": None}
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -107,24 +110,20 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         return self._show(), self._infos(mask, np.zeros(self.num_envs, np.bool_), self._nothing)
 
     def step(self, actions: Any) -> Step:
-        self._must_run("step")
+        if self._phase != "running":
+            self._must_run("step")
         chosen = np.asarray(actions)
         if chosen.shape != (self.num_envs,) or chosen.dtype.kind not in "iu":
             raise InputError(f"actions must be {self.num_envs} whole numbers, not {chosen.dtype} of shape {chosen.shape}")
-        waiting = self._ended if self._ended.any() else None
+        waiting = self._ended
         if waiting is not None:
             chosen = self._without(waiting, chosen)
         chosen, replaced = self._permitted(chosen)
         self._turn()
         self.engine.step(chosen, autoreset=False)
-        e = self.engine.arrays[1]
-        # The kernel's 0 and 1 are bools as they stand; the copies are the user's to keep.
-        reward, terminated, truncated, illegal = (
-            e.reward.copy(),
-            e.terminated.view(np.bool_).copy(),
-            e.truncated.view(np.bool_).copy(),
-            e.illegal.view(np.bool_).copy(),
-        )
+        # Copies, which are the user's to keep.
+        gained, over_now, cut_now, refused = self._seen()
+        reward, terminated, truncated, illegal = gained.copy(), over_now.copy(), cut_now.copy(), refused.copy()
         if replaced is not None:
             illegal |= replaced
         if waiting is not None:  # they begin their next episodes instead of a step
@@ -138,7 +137,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         rows = over.nonzero()[0]
         if not len(rows):
             return self._show(), reward, terminated, truncated, self._infos(None, illegal, self._nothing)
-        objective = np.where(terminated, e.final_objective, self._nothing)
+        objective = np.where(terminated, self.engine.arrays[1].final_objective, self._nothing)
         if self.autoreset_mode is not AutoresetMode.SAME_STEP:
             self._ended = over.copy()
             infos = self._infos(None, illegal, objective) | self._measured(rows, objective, -1.0)
@@ -193,7 +192,9 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         inside = (actions >= 0) & (actions < e.legal.shape[1])
         copies = np.arange(self.num_envs)
         legal = inside & (e.legal[copies, np.where(inside, actions, 0)] == 1)
-        wrong = ~legal & (e.count > 0) & ~self._ended
+        wrong = ~legal & (e.count > 0)
+        if self._ended is not None:
+            wrong &= ~self._ended
         if not wrong.any():
             return actions, None
         if self.illegal == "raise":
@@ -201,6 +202,17 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
             self._refuse(row, int(actions[row]))
         other = e.choices[copies, actions.astype(np.int64) % np.maximum(e.count, 1)]
         return np.where(wrong, other, actions), wrong
+
+    def _seen(self) -> Outcome:
+        """What the last step gave, in the engine's own memory where that is on the host."""
+        if self._outcome is not None:
+            return self._outcome
+        e = self.engine.arrays[1]
+        # The kernel's 0 and 1 are bools as they stand.
+        seen = e.reward, e.terminated.view(np.bool_), e.truncated.view(np.bool_), e.illegal.view(np.bool_)
+        if self.engine.on_host:
+            self._outcome = seen
+        return seen
 
     def _turn(self) -> None:
         """Give the observation that was returned last to the caller, unless observations are copied or shared."""
@@ -228,15 +240,14 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         mask = self.engine.arrays[1].legal
         if self.engine.on_host:
             mask = mask.copy() if self.copy else read_only(mask)
-        infos: dict[str, Any] = {
-            "action_mask": mask,
-            "illegal": illegal,
-            "objective": objective,
-            "episode_return": self._returns,
-            "episode_length": self._lengths,
-        }
+        infos: dict[str, Any] = self._same.copy() if where is None else {}
+        infos["action_mask"] = mask
+        infos["illegal"] = illegal
+        infos["objective"] = objective
+        infos["episode_return"] = self._returns
+        infos["episode_length"] = self._lengths
         if where is None:
-            return self._same | infos
+            return infos
         rows = where.nonzero()[0]
         infos |= self._known
         for key, value in infos.items():
@@ -247,15 +258,33 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         infos |= metrics or {name: np.where(where, -1.0, 0.0) for name in self.family.metrics}
         return infos | dict.fromkeys(self._marks, read_only(where.copy()))
 
+    def show_names(self) -> None:
+        """From now on infos hold the names of the instances, too."""
+        self.names = True
+        self._list_infos()
+        self._note_rows()
+
+    def _list_infos(self) -> None:
+        known = (*ALWAYS, "lower_bound", *(["instance"] if self.names else []), *self.family.metrics)
+        self._marks = [f"_{key}" for key in known]
+        # What infos say at every step at which no episode ends.
+        self._always = self._unmeasured | dict.fromkeys(self._marks, self._everyone)
+
     def _count(self, returns: npt.NDArray[np.float64], lengths: npt.NDArray[np.int64]) -> None:
         """Keep the returns and lengths of the running episodes, which infos show as they are."""
-        returns.flags.writeable = lengths.flags.writeable = False
+        returns.setflags(write=False)
+        lengths.setflags(write=False)
         self._returns, self._lengths = returns, lengths
 
     def _begun(self, where: npt.NDArray[np.bool_]) -> None:
         """After new episodes have begun in the copies `where`."""
-        self._count(np.where(where, 0.0, self._returns), np.where(where, 0, self._lengths))
-        self._ended = self._ended & ~where
+        returns, lengths = self._returns.copy(), self._lengths.copy()
+        returns[where] = 0.0
+        lengths[where] = 0
+        self._count(returns, lengths)
+        if self._ended is not None:
+            left = self._ended & ~where
+            self._ended = left if left.any() else None
         self._note_rows()
 
     def _note_rows(self) -> None:
@@ -264,9 +293,7 @@ class DispatchVectorEnv(Face, VectorEnv[Any, Any, Any]):
         self._known = {"lower_bound": read_only(self._bounds.take(row))}
         if self.names:
             self._known["instance"] = read_only(self._names.take(row))
-        known = (*ALWAYS, *self._known, *self.family.metrics)
-        self._marks = [f"_{key}" for key in known]
-        self._same = self._known | self._no_metrics | dict.fromkeys(self._marks, self._everyone)
+        self._same = self._always | self._known
 
     def _final(
         self, rows: npt.NDArray[np.intp], over: npt.NDArray[np.bool_], illegal: npt.NDArray[np.bool_], objective: npt.NDArray[Any]

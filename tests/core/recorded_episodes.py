@@ -198,8 +198,7 @@ def record(variant: Variant, device: str = "cpu", tell: Callable[[str], None] | 
 
 
 def play_batch(variant: Variant, words: dict[str, Any], diary: Diary) -> None:
-    envs = gymnasium.make_vec(PREFIX + variant.id, num_envs=variant.copies, **words)
-    envs.unwrapped.names = True  # type: ignore[attr-defined]
+    envs = gymnasium.make_vec(PREFIX + variant.id, num_envs=variant.copies, names=True, **words)
     rng = np.random.default_rng(7)
     observation, info = envs.reset(seed=11)
     diary.note(observation=observation, info=info)
