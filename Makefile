@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test lint format bench clean
+.PHONY: help install demo check test lint format bench clean site
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -15,7 +15,7 @@ install: $(STAMP) ## make .venv with the tested versions
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("dispatchgym needs Python 3.11 or newer; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,dev,cuda]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,dev,docs,cuda]'
 	touch $@
 
 demo: $(STAMP) ## train two minutes, then compare the policy with rules, tabu search and CP-SAT
@@ -39,9 +39,12 @@ format: $(STAMP) ## rewrite the sources as the linter wants them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+site: $(STAMP) ## the documentation as a site, in site/
+	$(BIN)/python -m mkdocs build
+
 bench: $(STAMP) ## steps per second of the environments
 	$(BIN)/python benchmarks/throughput.py
 
 clean: ## remove .venv, caches, runs and results
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage runs results
+	rm -rf $(VENV) site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage runs results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
