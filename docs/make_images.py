@@ -35,6 +35,7 @@ PICTURES = (  # (file, family, instance, method, title before the objective)
     ("gantt-stream", "soc", "gym-ds3-5,horizon=1500/s0", "policy", "gym-ds3's five applications, shipped policy"),
     ("gantt-dag", "static-dag", "top-03", "heft", "a graph of Topcuoglu's kind, HEFT"),
     ("packing-a", "memory-pack", "A", "policy", "MiniMalloc's A, shipped policy"),
+    ("gantt-mk01", "cpmodel", "mk01", "cpsat:5s", "mk01, CP-SAT"),
     ("mapping-resnet50", "memory-map", "resnet50-b8", "policy", "ResNet-50, shipped policy"),
 )
 DATA = ROOT / "docs" / "data" / "training.jsonl"

@@ -4,7 +4,7 @@ from dispatchgym.family import Family, Lazy, ScheduleOf
 
 FAMILY = Family(
     name="cpmodel",
-    title="scheduling models",
+    title="models",
     objective="objective",
     unit="ticks",
     bounds="FJSPLib, 2026-08-19; PSPLIB",
@@ -19,6 +19,9 @@ FAMILY = Family(
     methods="dispatchgym.baselines.cpmodel.methods",
     check=Lazy("dispatchgym.envs.cpmodel.check:check"),
     draw=Lazy("dispatchgym.envs.cpmodel.render:draw"),
+    scenes=Lazy("dispatchgym.families.model_scenes:gantt"),
+    name_choices=Lazy("dispatchgym.families.model_scenes:name_modes"),
+    shelf=Lazy("dispatchgym.families.model_scenes:MODELS"),
     schedule=ScheduleOf("dispatchgym.instances.cpmodel.instance:CPSchedule"),
     table=Lazy("dispatchgym.families.models:table"),
     examples=(

@@ -138,6 +138,7 @@ def test_generated_files_are_the_instances_and_are_not_written_over(here: Path, 
         "static-dag": ["topcuoglu/v9/s0", "cholesky/n3/p1+1", "top-01@gym-ds3"],
         "memory-pack": ["guillotine/n8/s0", "random/n8/s0"],
         "memory-map": ["layered/t9/s0"],
+        "cpmodel": ["sd1/j3/m2/s0", "project/n5/s1"],
     }
     assert set(words) >= set(commands_with_shelves())
     for name, names in words.items():

@@ -22,6 +22,7 @@ COMMANDS = {
     "static-dag": "--instances topcuoglu/v20/ccr1/s0 --methods heft policy",
     "memory-pack": "--instances minimalloc-example --methods size policy",
     "memory-map": "--instances alexnet-b1 --methods all-slow xla policy",
+    "cpmodel": "--instances mk01 --methods mwkr policy",
 }
 BOX = """(() => {
   const view = report.views.find((one) => one.count > 0);

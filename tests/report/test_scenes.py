@@ -20,6 +20,7 @@ CASES = {
     "static-dag": ("topcuoglu/v20/ccr1/s0", "heft"),
     "memory-pack": ("minimalloc-example", "size"),
     "memory-map": ("alexnet-b1", "xla"),
+    "cpmodel": ("j301_1", "lft"),
 }
 
 
