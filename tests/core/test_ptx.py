@@ -29,6 +29,7 @@ def test_every_environment_has_a_case() -> None:
     assert graphs == streams
 
 
+@pytest.mark.timeout(1800)  # some 120 CPU-seconds each
 @pytest.mark.parametrize("case", cuda_code.CASES)
 def test_kernels_compile_without_spills_and_rules_without_fused_arithmetic(case: str) -> None:
     codes = [code for code, _ in cuda_code.compiled(case)]
@@ -40,8 +41,9 @@ def test_kernels_compile_without_spills_and_rules_without_fused_arithmetic(case:
         assert 0 < code.kilobytes <= LARGEST, code
         if code.entry == "play":  # the network, and exp and log of the device's library
             assert code.fused32 > 0, code
-        else:
-            assert (code.fused, code.fused32) == (0, 0), code
+        else:  # in `recall` the sum of the rewards of a decision may be fused with a reward: the learner reads it, no rule does
+            assert code.fused <= (code.entry == "recall"), code
+            assert code.fused32 == 0, code
 
 
 def test_a_fused_product_would_be_found_and_a_network_may_fuse() -> None:
