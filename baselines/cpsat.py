@@ -49,6 +49,18 @@ def new_solver(limit: Limit, seed: int) -> cp_model.CpSolver:
     return solver
 
 
+def prefer_no_relaxation(solver: cp_model.CpSolver, workers: int) -> None:
+    """Let a solver of one to three workers search without linear relaxations, in one of them if there are more than one.
+
+    Relaxations of no-overlap and cumulative are weak: with so few workers they only slow the proof (measured on generated job
+    shops of 10x10 and 12x12, and on projects of PSPLIB). From four workers on, CP-SAT's own portfolio holds a worker without.
+    """
+    if workers == 1:
+        solver.parameters.linearization_level = 0
+    elif workers < 4:
+        solver.parameters.subsolvers.append("no_lp")
+
+
 def run(
     solver: cp_model.CpSolver,
     model: cp_model.CpModel,

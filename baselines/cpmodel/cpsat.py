@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dispatchgym.baselines.clock import Limit
 from dispatchgym.baselines.cpmodel.cpsat_model import build_model
-from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
+from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, prefer_no_relaxation, run
 from dispatchgym.baselines.result import Result
 from dispatchgym.instances.cpmodel.instance import CPInstance
 
@@ -17,6 +17,7 @@ def cpsat(instance: CPInstance, *, seconds: float = 10.0, workers: int = 1, seed
     limit = Limit(seconds, workers, hint.seconds if hint is not None else 0.0)
     built = build_model(instance, hint.schedule if hint is not None else None)
     solver = new_solver(limit, seed)
+    prefer_no_relaxation(solver, workers)
     curve = Curve(limit)
     outcome = run(
         solver,

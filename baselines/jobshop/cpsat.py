@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dispatchgym.baselines.clock import Limit
-from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, run
+from dispatchgym.baselines.cpsat import SOLVED, Curve, new_solver, prefer_no_relaxation, run
 from dispatchgym.baselines.jobshop.dispatch import dispatch
 from dispatchgym.baselines.result import Result, Status
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
@@ -60,12 +60,7 @@ def cpsat(instance: JobShop, *, seconds: float = 10.0, workers: int = 1, seed: i
     known = [r.objective for r in (quick, hint) if r is not None and r.objective is not None]
     model, starts = build_model(instance, min(known), hint.schedule if hint is not None else None)
     solver = new_solver(limit, seed)
-    # Linear relaxations of no-overlap are weak: with one or two workers they only slow the proof (measured on generated
-    # shops of 10x10 and 12x12). From four workers on, CP-SAT's own portfolio holds a worker without them.
-    if workers == 1:
-        solver.parameters.linearization_level = 0
-    elif workers < 4:
-        solver.parameters.subsolvers.append("no_lp")
+    prefer_no_relaxation(solver, workers)
     curve = Curve(limit)
     outcome = run(
         solver,

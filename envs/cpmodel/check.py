@@ -110,7 +110,7 @@ def check_model(model: Model, values: Sequence[int]) -> int:
             raise InvalidSchedule(f"variable {v} ({variable.name}): {values[v]} is not in its domain {list(variable.domain)[:8]}")
     for k, constraint in enumerate(model.constraints):
         if all(_true(values, x) for x in constraint.enforcement) and not _holds(model, constraint, values):
-            raise InvalidSchedule(f"{where(model, 'model', k)} is broken: {_shown(constraint, values)}")
+            raise InvalidSchedule(f"{where(model, 'model', k)} is broken: {_shown(model, constraint, values)}")
     return 0 if model.objective is None else _value(values, model.objective)
 
 
@@ -180,8 +180,11 @@ def _fits(model: Model, constraint: Constraint, numbers: Sequence[int], values: 
     return capacity >= 0
 
 
-def _shown(constraint: Constraint, values: Sequence[int]) -> str:
+def _shown(model: Model, constraint: Constraint, values: Sequence[int]) -> str:
     """The values of a broken constraint, cut short."""
+    if constraint.kind in ("no_overlap", "cumulative"):
+        present = sorted(_present(model, constraint.items, values))
+        return f"intervals {', '.join(f'[{a}, {b})' for a, b in present[:8])}{', ...' if len(present) > 8 else ''}"
     if constraint.expressions:
         text = ", ".join(str(_value(values, e)) for e in constraint.expressions[:6])
         return f"values {text}" + (f", domain {list(constraint.domain)[:6]}" if constraint.domain else "")

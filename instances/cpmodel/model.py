@@ -7,11 +7,12 @@ The instance keeps the model as its `origin`, which the referee and CP-SAT use. 
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dispatchgym.instances.cpmodel.instance import MAX_NAME, MAX_TIME, CPInstance, Lag, Mode, ModeLink, Objective, Resource, Task
+from dispatchgym.instances.cpmodel.instance import MAX_NAME, MAX_TIME, CPInstance, Lag, Mode, Objective, Resource, Task
+from dispatchgym.instances.cpmodel.mode_links import links_of
 from dispatchgym.instances.cpmodel.model_facts import Facts
 from dispatchgym.instances.cpmodel.model_links import Links
 from dispatchgym.instances.cpmodel.model_objective import Weights
@@ -68,7 +69,6 @@ class _Assembly:
                 raise self.facts.error(k, f"constraints of the kind {constraint.kind} are not understood")
         self._apply_bounds()
         self.weights = Weights(self.links, self.head)
-        self._exclude()
 
     # Resources
 
@@ -223,31 +223,14 @@ class _Assembly:
             if self.facts.low[v] - point.constant > first or self.facts.high[v] - point.constant < last:
                 raise self.facts.variable_error(v, "a domain that restricts the time of a single mode is not understood")
 
-    # Modes
-
-    def _exclude(self) -> None:
-        """Take out modes that have no partner among the modes of another task, until all have one."""
-        self.allowed: dict[tuple[int, int, int], set[int]] = {}  # task, mode, other task -> modes of the other
-        for i, a, j, b in self.links.forbidden:
-            for one, mode, other, not_this in ((i, a, j, b), (j, b, i, a)):
-                every = set(self.drafts[other].modes)
-                self.allowed.setdefault((one, mode, other), every).discard(not_this)
-        moved = True
-        while moved:
-            moved = False
-            for (i, mode, j), modes in self.allowed.items():
-                if mode not in self.drafts[i].excluded and modes <= self.drafts[j].excluded:
-                    self.drafts[i].excluded.add(mode)
-                    moved = True
+    # The instance
 
     def instance(self, text: str, name: str) -> CPInstance:
         kept = [i for i, draft in enumerate(self.drafts) if not draft.removed]
         number = {i: at for at, i in enumerate(kept)}
-        modes = [[m for m in draft.modes if m not in draft.excluded] for draft in self.drafts]
+        excluded = [(i, m) for i, draft in enumerate(self.drafts) for m in draft.excluded]
+        modes, linked = links_of([len(draft.durations) for draft in self.drafts], sorted(self.links.forbidden), excluded)
         place = [{m: at for at, m in enumerate(each)} for each in modes]
-        for i in kept:
-            if not modes[i]:
-                raise InputError(f"{self.source}: no mode of task {self.drafts[i].name} can be chosen: there is no schedule")
         tasks = tuple(self._task(i, modes[i]) for i in kept)
         lags = []
         for lag in dict.fromkeys(self.links.lags):
@@ -255,17 +238,13 @@ class _Assembly:
             if all(i in number and (m is None or m in place[i]) for i, m in ends):
                 first, second = (None if m is None or len(modes[i]) == 1 else place[i][m] for i, m in ends)
                 lags.append(Lag(number[lag.first], number[lag.second], lag.kind, lag.least, first, second))
-        links = []
-        for (i, mode, j), allowed in self.allowed.items():
-            left = tuple(place[j][m] for m in modes[j] if m in allowed)
-            if i < j and mode in place[i] and len(left) < len(modes[j]):
-                links.append(ModeLink(number[i], place[i][mode], number[j], left))
-        made = CPInstance(tasks, tuple(self.resources), tuple(lags), tuple(links), self._objective(kept, modes), name=name)
+        links = tuple(replace(link, first=number[link.first], second=number[link.second]) for link in linked)
+        made = CPInstance(tasks, tuple(self.resources), tuple(lags), links, self._objective(kept, modes), name=name)
         runs = tuple((k, number[i]) for k, (i, _) in self.tasks.runs.items())
         starts = tuple(self.drafts[i].start for i in kept)
         literals = tuple(tuple(self.drafts[i].literals[m] for m in modes[i]) if self.drafts[i].literals else () for i in kept)
         fixed = tuple((v, self.facts.low[v]) for v in range(len(self.model.variables)) if self.facts.fixed(v))
-        return dataclasses.replace(made, origin=Origin(self.model, text, made.parts, starts, literals, runs, fixed))
+        return replace(made, origin=Origin(self.model, text, made.parts, starts, literals, runs, fixed))
 
     def _task(self, i: int, modes: list[int]) -> Task:
         draft = self.drafts[i]

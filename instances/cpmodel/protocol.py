@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.extras import need
 from dispatchgym.instances.files import read_bytes
 from dispatchgym.instances.names import printable
 
@@ -68,6 +69,7 @@ def read_protocol(what: Any, source: str) -> tuple[Model, str]:
 
     Raises InputError, naming what is not understood, for what OR-Tools does not take as a model.
     """
+    need("ortools", what="a CP-SAT model")
     from google.protobuf import text_format
     from ortools.sat import cp_model_pb2
 
@@ -78,6 +80,7 @@ def read_protocol(what: Any, source: str) -> tuple[Model, str]:
 
 def read_protocol_file(path: Path) -> tuple[Model, str]:
     """The plain model in a file that `export_to_file` has written, and its text. Raises InputError, naming file and place."""
+    need("ortools", what="a CP-SAT model")
     from google.protobuf import text_format
     from google.protobuf.message import DecodeError
     from ortools.sat import cp_model_pb2

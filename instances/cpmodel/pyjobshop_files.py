@@ -20,11 +20,11 @@ from dispatchgym.instances.cpmodel.instance import (
     CPInstance,
     Lag,
     Mode,
-    ModeLink,
     Objective,
     Resource,
     Task,
 )
+from dispatchgym.instances.cpmodel.mode_links import Pair, links_of
 from dispatchgym.instances.json_fields import Field, shown
 
 FOREVER = 2**42  # the library's largest number: no limit
@@ -67,7 +67,7 @@ class _Problem:
         self.place: list[tuple[int, int]] = []  # task and mode of each of the file's modes
         self._read_tasks()
         self.lags: list[Lag] = []
-        self.links: list[ModeLink] = []
+        self.forbidden: set[Pair] = set()
         self._read_constraints()
         self.weights: dict[str, list[int]] = {"completion": [0] * len(self.tasks), "tardiness": [0] * len(self.tasks)}
         self.objective = self._read_jobs()
@@ -76,7 +76,9 @@ class _Problem:
         weights = {key: tuple(values) if any(values) else () for key, values in self.weights.items()}
         name = self.field.source.rsplit(".", 1)[0][:MAX_NAME] or "unnamed"
         objective = replace(self.objective, **weights)  # type: ignore[arg-type]
-        return CPInstance(tuple(self.tasks), tuple(self.resources), tuple(self.lags), tuple(self.links), objective, name=name)
+        kept, links = links_of([len(task.modes) for task in self.tasks], sorted(self.forbidden), ())
+        tasks = tuple(replace(t, modes=tuple(t.modes[m] for m in left)) for t, left in zip(self.tasks, kept, strict=True))
+        return CPInstance(tasks, tuple(self.resources), tuple(self.lags), tuple(links), objective, name=name)
 
     def _resource(self, row: Field) -> Resource:
         kind = row["type"].string()
@@ -153,7 +155,7 @@ class _Problem:
                     self.lags.append(Lag(first, second, _DELAYS[key], delay))  # type: ignore[arg-type]
                 else:
                     identical = key == "identical_resources"
-                    self._link(row, first, second, lambda a, b: a == b if identical else not set(a) & set(b))  # noqa: B023
+                    self._link(first, second, lambda a, b: a == b if identical else not set(a) & set(b))  # noqa: B023
 
     def _dependency(self, row: Field) -> None:
         """If the first mode is chosen, one of the others is: they must be of one task."""
@@ -162,18 +164,15 @@ class _Problem:
         second = others[0][0]
         if second == task or any(other != second for other, _ in others):
             raise row.error("a dependency between modes of other than two tasks is not understood")
-        self._add_link(row, task, mode, second, sorted({m for _, m in others}))
+        self._allow(task, mode, second, {m for _, m in others})
 
-    def _link(self, row: Field, first: int, second: int, fits: Callable[[tuple[int, ...], tuple[int, ...]], bool]) -> None:
+    def _link(self, first: int, second: int, fits: Callable[[tuple[int, ...], tuple[int, ...]], bool]) -> None:
         for mode, used in enumerate(self.resources_of[first]):
-            fitting = [m for m, other in enumerate(self.resources_of[second]) if fits(used, other)]
-            self._add_link(row, first, mode, second, fitting)
+            self._allow(first, mode, second, {m for m, other in enumerate(self.resources_of[second]) if fits(used, other)})
 
-    def _add_link(self, row: Field, first: int, mode: int, second: int, modes: list[int]) -> None:
-        if not modes:
-            raise row.error(f"rules out mode {mode} of task {first} altogether, which is not understood")
-        if len(modes) < len(self.tasks[second].modes):
-            self.links.append(ModeLink(first, mode, second, tuple(modes)))
+    def _allow(self, first: int, mode: int, second: int, modes: set[int]) -> None:
+        """With this mode of the first task, allow no other modes of the second."""
+        self.forbidden |= {(first, mode, second, m) for m in range(len(self.tasks[second].modes)) if m not in modes}
 
     def _read_jobs(self) -> Objective:
         field = self.field
@@ -232,7 +231,7 @@ class _Problem:
 
 
 def _weights(field: Field) -> dict[str, int]:
-    """The weights of the objective by name; the makespan alone if nothing is given."""
+    """The weights of the objective by name; the makespan alone if there is no objective."""
     known = ("weight_makespan", "weight_total_flow_time", "weight_total_tardiness", "weight_max_tardiness")
     weight = dict.fromkeys(known, 0)
     for key, value in field["objective"].items() if "objective" in field else []:
@@ -241,7 +240,7 @@ def _weights(field: Field) -> dict[str, int]:
             raise value.error(f"the objective {key.removeprefix('weight_')} is not understood; understood are {', '.join(known)}")
         if number:
             weight[key] = number
-    return weight if any(weight.values()) else {**weight, "weight_makespan": 1}
+    return weight if "objective" in field else {**weight, "weight_makespan": 1}
 
 
 def _name(row: Field, otherwise: str) -> str:

@@ -220,5 +220,29 @@ def test_calendars_tardiness_and_costs_are_read() -> None:
     assert (instance.tasks[0].release, instance.tasks[0].due) == (2, 7)
     assert instance.objective == Objective(makespan=0, tardiness=(5,), cost=1, offset=1)
     assert check(instance, CPSchedule(np.array([2]), np.array([1]))) == 5 * 1 + 1
-    with pytest.raises(InvalidSchedule, match=r"model constraint \d+ \(no_overlap\) is broken"):
+    with pytest.raises(InvalidSchedule, match=r"model constraint \d+ \(no_overlap\) is broken: intervals \[8, 11\), \[10, 15\)"):
         check(instance, CPSchedule(np.array([8]), np.array([0])))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_model_and_the_statement_allow_the_same_schedules(seed: int) -> None:
+    instance, rng = random_instance(seed, deadlines=False), Random(seed)
+    read = from_model(styled_model(instance, seed))
+    if len(read.tasks) > len(instance.tasks):  # a milestone may be late in the statement alone
+        return
+    best = cpsat(read).schedule
+    if best is None:
+        return
+    for _ in range(10):
+        start = [max(0, s + rng.choice((-1, 0, 0, 0, 1))) for s in best.start.tolist()]
+        mode = [
+            rng.randrange(len(t.modes)) if rng.random() < 0.1 else m for t, m in zip(read.tasks, best.mode.tolist(), strict=True)
+        ]
+        ends = [s + t.modes[m].duration for s, t, m in zip(start, read.tasks, mode, strict=True)]
+        verdicts = []
+        for one in (normal(read), read):
+            try:
+                verdicts.append(check(one, CPSchedule(np.array(start), np.array(mode))))
+            except InvalidSchedule:
+                verdicts.append(None)
+        assert verdicts[0] == verdicts[1] or max(ends) > read.horizon
