@@ -17,6 +17,7 @@ from typing import Any
 from dispatchgym.agents import bounds, checkpoint
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.evaluation import row
+from dispatchgym.instances.cpmodel import json_files as cpmodel_files
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import write_text
 from dispatchgym.instances.jobshop import json_files
@@ -40,6 +41,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Name of the file -> JSON Schema."""
     return {
         "jobshop": document("a job shop", json_files.own_shape()),
+        "cpmodel": document("a scheduling problem: tasks with modes, resources and lags", cpmodel_files.own_shape()),
         "soc-job": document("an application: a graph of tasks", forms.application_shape()),
         "soc-platform": document("a chip", forms.PLATFORM),
         "soc-workload": document("applications that arrive at a chip", forms.WORKLOAD),

@@ -12,10 +12,9 @@ FJSPLib: `{"instance", "operations": [{"operation", "option", "machine", "durati
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from dispatchgym.instances.cpmodel.instance import (
     KINDS,
@@ -37,9 +36,42 @@ from dispatchgym.instances.cpmodel.instance import (
 from dispatchgym.instances.cpmodel.pyjobshop_files import is_pyjobshop, parse_pyjobshop
 from dispatchgym.instances.cpmodel.shops import Option, assembly_shop
 from dispatchgym.instances.json_fields import Field, parse, shown
+from dispatchgym.instances.json_shapes import Cells, Key, Object, OneOf, Rows, Text, Whole, optional
 
-_KEYS = ("problem", *(f.name for f in fields(CPInstance) if f.name != "origin"))
-_Built = TypeVar("_Built")
+_TIME = Whole(0, MAX_TIME)
+_LAG = Whole(1 - MAX_TIME, MAX_TIME)
+_AMOUNT = Whole(0, MAX_AMOUNT)
+_TASK, _MODE, _VALUE = Whole(0, MAX_TASKS), Whole(0, MAX_MODES), Whole(1 - MAX_OBJECTIVE, MAX_OBJECTIVE)
+
+
+def own_shape() -> Object:
+    """This suite's own form."""
+    demand = Cells({"a resource": Whole(0, MAX_RESOURCES), "an amount": Whole(1, MAX_AMOUNT)})
+    mode = Object({"duration": Key(_TIME, "ticks"), **optional(demands=Rows(demand), cost=_AMOUNT)})
+    task = Object(
+        {
+            "name": Key(Text()),
+            "modes": Key(Rows(mode, 1), "one of which is chosen"),
+            **optional(release=_TIME, deadline=_TIME, due=_LAG, group=Whole(-1, MAX_TASKS)),
+        }
+    )
+    rest = Cells({"a start": _TIME, "an end": _TIME, "an amount in use": Whole(1, MAX_AMOUNT)})
+    resource = Object({"name": Key(Text()), "capacity": Key(Whole(1, MAX_AMOUNT)), **optional(breaks=Rows(rest))})
+    ends = {"first": Key(_TASK, "a task"), "second": Key(_TASK, "another task")}
+    lag = Object({**ends, **optional(kind=OneOf(KINDS), least=_LAG, first_mode=_MODE, second_mode=_MODE)})
+    link = Object({**ends, "first_mode": Key(_MODE), "second_modes": Key(Rows(_MODE, 1))})
+    weights = Rows(_AMOUNT)
+    objective = Object(
+        optional(makespan=_AMOUNT, completion=weights, tardiness=weights, lateness=_AMOUNT, cost=_AMOUNT, offset=_VALUE)
+    )
+    return Object(
+        {
+            **optional(problem=OneOf(("cpmodel",)), name=Text(), horizon=Whole(1, MAX_TIME)),
+            "tasks": Key(Rows(task, 1)),
+            **optional(resources=Rows(resource), lags=Rows(lag), links=Rows(link), objective=objective),
+            **optional(lower_bound=_VALUE, best_known=_VALUE),
+        }
+    )
 
 
 def parse_json(text: str, source: str) -> CPInstance:
@@ -51,104 +83,23 @@ def parse_json(text: str, source: str) -> CPInstance:
         return parse_pyjobshop(field)
     if field.value.get("problem", "cpmodel") != "cpmodel":
         raise field.error(f"'problem' is {shown(field.value['problem'])}, expected 'cpmodel'")
-    field.only(_KEYS)
-    count = len(field["tasks"].rows(least=1))
-    if count > MAX_TASKS:
-        raise field["tasks"].error(f"{count} tasks, at most {MAX_TASKS} are allowed")
-    given: dict[str, Any] = {
-        "tasks": tuple(_task(row) for row in field["tasks"].rows()),
-        "resources": _each(field, "resources", _resource),
-        "lags": _each(field, "lags", lambda row: _lag(row, count)),
-        "links": _each(field, "links", lambda row: _link(row, count)),
-        "name": field["name"].text() if "name" in field else Path(source).stem[:MAX_NAME],
-    }
-    if "objective" in field:
-        given["objective"] = _objective(field["objective"])
-    if "horizon" in field:
-        given["horizon"] = field["horizon"].whole(1, MAX_TIME)
-    for key in ("lower_bound", "best_known"):
-        if key in field:
-            given[key] = field[key].whole(-MAX_OBJECTIVE, MAX_OBJECTIVE)
-    return CPInstance(**given)
-
-
-def _each(field: Field, key: str, read: Callable[[Field], _Built]) -> tuple[_Built, ...]:
-    return tuple(read(row) for row in field[key].rows()) if key in field else ()
-
-
-def _whole(field: Field, key: str, default: Any, low: int, high: int) -> Any:
-    return field[key].whole(low, high) if key in field else default
-
-
-def _row(field: Field, count: int, what: str) -> list[int]:
-    row = field.rows()
-    if len(row) != count:
-        raise field.error(f"{len(row)} numbers, expected {what}")
-    return [x.whole(0, MAX_TIME) for x in row]
-
-
-def _task(field: Field) -> Task:
-    field.only(tuple(f.name for f in fields(Task)))
-    return Task(
-        field["name"].text(),
-        tuple(_mode(row) for row in field["modes"].rows(least=1)),
-        _whole(field, "release", 0, 0, MAX_TIME),
-        _whole(field, "deadline", None, 0, MAX_TIME),
-        _whole(field, "due", None, 1 - MAX_TIME, MAX_TIME),
-        _whole(field, "group", -1, -1, MAX_TASKS),
+    found = own_shape().read(field)
+    found.pop("problem", None)
+    found["name"] = found.get("name", Path(source).stem[:MAX_NAME])
+    found["tasks"] = tuple(_task(task) for task in found["tasks"])
+    found["resources"] = tuple(
+        Resource(**{**resource, "breaks": tuple(resource.get("breaks", ()))}) for resource in found.get("resources", ())
     )
+    found["lags"] = tuple(Lag(**lag) for lag in found.get("lags", ()))
+    found["links"] = tuple(ModeLink(**{**link, "second_modes": tuple(link["second_modes"])}) for link in found.get("links", ()))
+    objective: dict[str, Any] = found.get("objective", {})
+    found["objective"] = Objective(**{key: tuple(x) if isinstance(x, list) else x for key, x in objective.items()})  # type: ignore[arg-type]
+    return CPInstance(**found)
 
 
-def _mode(field: Field) -> Mode:
-    field.only(tuple(f.name for f in fields(Mode)))
-    demands = tuple(tuple(_row(row, 2, "resource and amount")) for row in field["demands"].rows()) if "demands" in field else ()
-    return Mode(field["duration"].whole(0, MAX_TIME), demands, _whole(field, "cost", 0, 0, MAX_AMOUNT))  # type: ignore[arg-type]
-
-
-def _resource(field: Field) -> Resource:
-    field.only(tuple(f.name for f in fields(Resource)))
-    breaks = tuple(tuple(_row(row, 3, "start, end and amount")) for row in field["breaks"].rows()) if "breaks" in field else ()
-    return Resource(field["name"].text(), field["capacity"].whole(1, MAX_AMOUNT), breaks)  # type: ignore[arg-type]
-
-
-def _lag(field: Field, count: int) -> Lag:
-    field.only(tuple(f.name for f in fields(Lag)))
-    kind = field["kind"].string() if "kind" in field else "FS"
-    if kind not in KINDS:
-        raise field["kind"].error(f"{shown(kind)} is not one of {', '.join(KINDS)}")
-    return Lag(
-        field["first"].whole(0, count),
-        field["second"].whole(0, count),
-        kind,  # type: ignore[arg-type]
-        _whole(field, "least", 0, 1 - MAX_TIME, MAX_TIME),
-        _whole(field, "first_mode", None, 0, MAX_MODES),
-        _whole(field, "second_mode", None, 0, MAX_MODES),
-    )
-
-
-def _link(field: Field, count: int) -> ModeLink:
-    field.only(tuple(f.name for f in fields(ModeLink)))
-    return ModeLink(
-        field["first"].whole(0, count),
-        field["first_mode"].whole(0, MAX_MODES),
-        field["second"].whole(0, count),
-        tuple(x.whole(0, MAX_MODES) for x in field["second_modes"].rows()),
-    )
-
-
-def _objective(field: Field) -> Objective:
-    field.only(tuple(f.name for f in fields(Objective)))
-    weights = {
-        key: tuple(x.whole(0, MAX_AMOUNT) for x in field[key].rows()) if key in field else ()
-        for key in ("completion", "tardiness")
-    }
-    return Objective(
-        makespan=_whole(field, "makespan", 1, 0, MAX_AMOUNT),
-        lateness=_whole(field, "lateness", 0, 0, MAX_AMOUNT),
-        cost=_whole(field, "cost", 0, 0, MAX_AMOUNT),
-        offset=_whole(field, "offset", 0, -MAX_OBJECTIVE, MAX_OBJECTIVE),
-        **weights,
-    )
+def _task(found: dict[str, Any]) -> Task:
+    modes = tuple(Mode(**{**mode, "demands": tuple(mode.get("demands", ()))}) for mode in found["modes"])
+    return Task(**{**found, "modes": modes})
 
 
 def to_json(instance: CPInstance) -> str:

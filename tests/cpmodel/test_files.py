@@ -195,10 +195,10 @@ def test_what_is_wrong_is_said_in_one_line(name: str, text: str, message: str) -
     ("change", "message"),
     [
         ({"tasks": []}, "x.json: tasks: 0 entries, expected at least 1"),
-        ({"extra": 1}, "x.json: unknown key 'extra'; known are problem, tasks"),
+        ({"extra": 1}, "x.json: unknown key 'extra'; known are problem, name, horizon, tasks"),
         ({"problem": "jobshop"}, "x.json: 'problem' is 'jobshop', expected 'cpmodel'"),
         ({"tasks": [{"name": "a", "modes": [{"duration": -1}]}]}, "x.json: tasks[0].modes[0].duration: -1 is negative"),
-        ({"lags": [{"first": 0, "second": 9}]}, "x.json: lags[0].second: 9 is not between 0 and 0"),
+        ({"lags": [{"first": 0, "second": 9}]}, "x.json: x: lag 0: second task 9 is not between 0 and 0"),
         ({"lags": [{"first": 0, "second": 0, "kind": "XX"}]}, "x.json: lags[0].kind: 'XX' is not one of FS, SS, FF, SF"),
         ({"resources": [{"name": "r", "capacity": 0}]}, "x.json: resources[0].capacity: 0 is not between 1 and"),
         ({"objective": {"makespan": 1.5}}, "x.json: objective.makespan: 1.5 is not a whole number"),

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator as Validator
 from dispatchgym import schemas
 from dispatchgym.agents import bounds, checkpoint
 from dispatchgym.agents.settings import TrainConfig, parts
+from dispatchgym.instances.cpmodel import json_files as cpmodel_files
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import json_files
 from dispatchgym.instances.json_fields import parse
@@ -31,9 +32,21 @@ NETWORK = {
 }  # fmt: skip
 POLICY = {"format": 1, "problem": "jobshop", "network": NETWORK, "config": {"rate": 0.1}}
 WHOLE = {**originals.WORKLOAD, "platform": originals.PLATFORM, "applications": [originals.APPLICATION]}
+CPMODEL = {
+    "problem": "cpmodel", "name": "mine", "horizon": 60, "lower_bound": 3, "best_known": 90,
+    "resources": [{"name": "saw", "capacity": 1, "breaks": [[4, 6, 1]]}],
+    "tasks": [
+        {"name": "a", "modes": [{"duration": 2, "demands": [[0, 1]], "cost": 1}, {"duration": 3}], "release": 1, "group": 0},
+        {"name": "b", "modes": [{"duration": 2}, {"duration": 4}], "deadline": 50, "due": 5},
+    ],
+    "lags": [{"first": 0, "second": 1, "kind": "SS", "least": 2, "first_mode": 0, "second_mode": 1}],
+    "links": [{"first": 0, "first_mode": 1, "second": 1, "second_modes": [0]}],
+    "objective": {"makespan": 2, "completion": [1, 0], "tardiness": [0, 1], "lateness": 1, "cost": 1, "offset": 7},
+}  # fmt: skip
 # schema -> a valid document
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "jobshop": originals.OWN,
+    "cpmodel": CPMODEL,
     "soc-job": originals.APPLICATION,
     "soc-platform": originals.PLATFORM,
     "soc-workload": WHOLE,
@@ -57,6 +70,7 @@ def read(name: str, document: dict[str, Any]) -> Any:
     text = json.dumps(document)
     readers: dict[str, Callable[[], Any]] = {
         "jobshop": lambda: json_files.parse_json(text, "x.json"),
+        "cpmodel": lambda: cpmodel_files.parse_json(text, "x.json"),
         "memory-program": lambda: memory_files.parse_program(text, "x.json"),
         "policy": lambda: checkpoint.network_of(parse(text, "x.json")["network"]),
     }
