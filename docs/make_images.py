@@ -40,7 +40,7 @@ PICTURES = (  # (file, family, instance, method, title before the objective)
 )
 DATA = ROOT / "docs" / "data" / "training.jsonl"
 IMAGES = ROOT / "docs" / "images"
-CAPTION = "Greedy validation gap to the lower bound while the shipped policy was trained ([log](docs/data/training.jsonl))."
+CAPTION = "Greedy validation gap to the lower bound in the first of two runs, by PPO ([log](docs/data/training.jsonl))."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
