@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test lint format bench clean site
+.PHONY: help install demo check test lint format bench bridges clean site
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -45,6 +45,10 @@ site: $(STAMP) ## the documentation as a site, in site/
 bench: $(STAMP) ## steps per second of the environments
 	$(BIN)/python benchmarks/throughput.py
 
+bridges: $(STAMP) ## the examples of other libraries, each in an environment of its own in .bridges
+	mkdir -p .bridges
+	$(BIN)/python -m tests.commands.bridges
+
 clean: ## remove .venv, caches, runs and results
-	rm -rf $(VENV) site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage runs results
+	rm -rf $(VENV) .bridges site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage runs results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import re
-import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-# script -> the libraries that it needs, and words for a short run; the others have environments of their own
-BRIDGES = {
-    "register_in_your_code.py": ((), []),
-    "gymnasium_wrappers.py": ((), []),
-    "cleanrl_ppo.py": (("torch",), ["--steps", "40000"]),
-    "sb3_without_masks.py": (("stable_baselines3",), []),
-    "torchrl_ppo.py": (("torchrl",), ["--steps", "12000"]),
-    "rllib_ppo.py": (("ray",), ["--iterations", "4"]),
-}
-INSTALLED = [name for name, (needs, _) in BRIDGES.items() if all(importlib.util.find_spec(need) for need in needs)]
+from dispatchgym.instances.extras import EXTRAS
+from tests.commands.bridges import BRIDGES, ROOT, installed, main, run
 
 
-@pytest.mark.parametrize("name", INSTALLED)
-def test_a_bridge_runs_and_learns(name, tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / name), *BRIDGES[name][1]],
-        cwd=tmp_path, capture_output=True, text=True, timeout=500, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    before, after = (re.search(rf"^{word}: mean (\w+) (-?[0-9.]+)", done.stdout, re.M) for word in ("untrained", "trained"))
-    if name in ("register_in_your_code.py", "gymnasium_wrappers.py"):
-        assert "makespan" in done.stdout
-        return
-    assert before is not None
-    assert after is not None
-    better = float(after[2]) - float(before[2])
-    assert (better < -30) if after[1] == "makespan" else (better > 0.05)
+@pytest.mark.parametrize("name", [name for name, bridge in BRIDGES.items() if installed(bridge)])
+def test_a_bridge_runs_and_learns(name: str, tmp_path: Path) -> None:
+    assert run(BRIDGES[name], Path(sys.executable), tmp_path)
 
 
-def test_bridges_are_short_and_in_the_table():
+def test_bridges_are_short_and_in_the_table() -> None:
     table = (ROOT / "docs" / "bridges.md").read_text()
     for path in (ROOT / "examples").glob("*.py"):
         assert len(path.read_text().splitlines()) <= 60, path.name
         assert f"../examples/{path.name}" in table, path.name
+    assert {bridge.script for bridge in BRIDGES.values()} <= {path.name for path in (ROOT / "examples").glob("*.py")}
+
+
+def test_a_bridge_of_another_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cleanrl", "pufferlib"]) == 2
+    assert capsys.readouterr().err.startswith("error: pufferlib is not one of plain, gymnasium, cleanrl")
+
+
+def test_the_ray_extra_has_constraints_of_its_own_that_agree_with_the_others_but_for_gymnasium() -> None:
+    def pins(name: str) -> dict[str, str]:
+        lines = [line for line in (ROOT / name).read_text().splitlines() if "==" in line and not line.startswith("#")]
+        return dict(line.lower().split("==") for line in lines)
+
+    ours, rays = pins("constraints.txt"), pins("constraints-ray.txt")
+    assert {name for name in rays if name in ours and ours[name] != rays[name]} == {"gymnasium"}
+    assert "ray" in rays
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert not [line for line in extras["all"] if "ray" in line]
+    assert EXTRAS["ray"] == "ray"
