@@ -35,6 +35,7 @@ def check_method(text: Method | str) -> Method:
         method.choice("builder", BUILDERS)
     elif method.name == "cpsat":
         method.accept(seconds=True, keys=("workers", "hint"))
+        method.needs("ortools")
         method.integer("workers", 1)
         if "hint" in method.options and check_method(method.options["hint"]).name == "cpsat":
             raise method.error("option hint=cpsat is not a heuristic")

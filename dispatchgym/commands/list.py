@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from dispatchgym import families, program
 from dispatchgym.commands.finding import bounds_text, shelf_of
-from dispatchgym.commands.text import several, table
+from dispatchgym.commands.text import facts, several, table
 from dispatchgym.evaluate import shared_options
 from dispatchgym.family import Family
 from dispatchgym.instances.extras import installed
@@ -63,7 +63,7 @@ def of_family(card: Family) -> str:
     methods = [row for options, known in shared_options(card).items() for row in (*known.items(), *_noted(options, known))]
     policies = [[name, words] for name, words in shipped(card).items()]
     blocks = [
-        f"{card.title}; environments {', '.join(f'dispatchgym/{x}' for x in card.ids)}",
+        facts({card.title: ", ".join(f"dispatchgym/{x}" for x in card.ids)}),
         f"Sets ({shelf.what})\n{table(('set', 'names', 'which'), sets, right=(1,))}",
         f"Generated\n{table(('generator', 'as in', 'parameters'), generators)}" if generators else "",
         f"Methods\n{table(('method', 'what it is'), methods)}",

@@ -34,7 +34,7 @@ FAMILY = Family(
             '--instances "j301_1..j304_10" --methods lft minslk regret:x100 justify:x20 --out results/projects',
         ),
     ),
-    variants={"": {"activities": 4, "resources": 2, "pool": 2}},
+    variants={"": {"instance": "sd1/j3/m2/s0"}},  # which both ids take
     rules=("mwkr", "lft", "mopnr"),
     agent=Lazy("dispatchgym.agents.cpmodel:AGENT"),
     train_options=Lazy("dispatchgym.families.models:ModelTraining"),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.keywords import choose, count_of, seed_of
+from dispatchgym.envs.core.placing import on_host
 from dispatchgym.envs.cpmodel.layout import DEAD_END, Clock, Task
 from dispatchgym.envs.cpmodel.problem import ACTIONS, CPProblem
 from dispatchgym.instances.cpmodel import catalogue, generate
@@ -60,7 +61,7 @@ class CPModelKeywords:
         raise InputError(f"instance {shown(instance)} is not a name, a file or a CPInstance")
 
     def schedule(self, instance: CPInstance, state: Any, copy: int) -> CPSchedule:
-        task = state.task[copy, : len(instance.tasks)].cpu().numpy().astype(np.int64)
+        task = on_host(state.task[copy, : len(instance.tasks)]).astype(np.int64)
         return CPSchedule(start=task[:, Task.START], mode=task[:, Task.MODE])
 
     def draw(self, instance: CPInstance, schedule: CPSchedule, title: str) -> Any:

@@ -41,7 +41,7 @@ BRIDGES = {
     "torchrl": Bridge("torchrl_ppo.py", ("torchrl",), ("--steps", "12000"), install=(".[agent]", "torchrl")),
     "tianshou": Bridge("tianshou_dqn.py", ("tianshou",), ("--steps", "6000"), install=(".[agent]", "tianshou")),
     "skrl": Bridge("skrl_ppo.py", ("skrl",), ("--steps", "32000"), install=(".[agent]", "skrl")),
-    "rllib": Bridge("rllib_ppo.py", ("ray",), ("--iterations", "4"), install=(".[ray]",), constraints="constraints-ray.txt"),
+    "rllib": Bridge("rllib_ppo.py", ("ray",), ("--iterations", "6"), install=(".[ray]",), constraints="constraints-ray.txt"),
 }
 
 
