@@ -15,8 +15,9 @@ import importlib.util
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +32,7 @@ import dispatchgym  # noqa: F401
 from dispatchgym.agents import rollout
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.envs.core import engine, numba_patches
-from dispatchgym.envs.core.targets import compile_entries
+from dispatchgym.envs.core.targets import Launch, Prepared, compile_entries
 from dispatchgym.instances.errors import InputError
 
 ARCHITECTURES = ((8, 0), (9, 0))  # A100 and H100
@@ -80,15 +81,21 @@ def arguments(case: str) -> tuple[Any, dict[str, tuple[Any, ...]]]:
     name, words = CASES[case]
     found: dict[str, tuple[Any, ...]] = {}
 
-    def noted(launches: Mapping[str, Callable[..., None]]) -> dict[str, Callable[..., None]]:
-        def note(entry: str, launch: Callable[..., None]) -> Callable[..., None]:
-            def call(copies: int, *arrays: Any) -> None:
-                found.setdefault(entry, (copies, *arrays))
-                launch(copies, *arrays)
+    class Noted:
+        """A launch whose first arguments are kept."""
 
-            return call
+        def __init__(self, entry: str, launch: Launch) -> None:
+            self.entry, self.launch = entry, launch
 
-        return {entry: note(entry, launch) for entry, launch in launches.items()}
+        def __call__(self, copies: int, *arrays: Any) -> None:
+            found.setdefault(self.entry, (copies, *arrays))
+            self.launch(copies, *arrays)
+
+        def prepare(self, copies: int, *arrays: Any) -> Prepared:
+            return partial(self, copies, *arrays)
+
+    def noted(launches: Mapping[str, Launch]) -> dict[str, Launch]:
+        return {entry: Noted(entry, launch) for entry, launch in launches.items()}
 
     env = gymnasium.make_vec(f"dispatchgym/{name}", num_envs=2, device="python", **words)
     played = env.unwrapped.engine  # type: ignore[attr-defined]

@@ -156,6 +156,7 @@ class Family:
     scenes: Callable[[Any, Any], list[Scene]] | None = None  # (instance, accepted schedule) -> how a report draws it
     name_choices: Callable[[Any, Any, Any], NameChoice] | None = None  # (problem, instance, sizes): the choices of policies
     report_charts: Callable[[list[Any]], list[Chart]] | None = None  # (lines): further charts of a report
+    schemas: Mapping[str, tuple[str, Lazy]] = dataclasses.field(default_factory=dict)  # JSON files: what each is, and its shape
     shelf: Lazy | None = None  # Shelf: the instances that there are by name, and those that can be drawn
 
     def format_objective(self, objective: float) -> str:

@@ -14,17 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dispatchgym import families
 from dispatchgym.agents import bounds, checkpoint
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.evaluation import row
-from dispatchgym.instances.cpmodel import json_files as cpmodel_files
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import write_text
-from dispatchgym.instances.jobshop import json_files
 from dispatchgym.instances.json_shapes import DRAFT, Key, Object, OneOf, Text, document
-from dispatchgym.instances.memory import files as memory_files
 from dispatchgym.instances.names import printable
-from dispatchgym.instances.soc import forms
 
 FOLDER = Path("docs/schemas")
 
@@ -37,16 +34,16 @@ def policy() -> dict[str, Any]:
     return found
 
 
+def _made(shape: Any) -> Any:
+    """A shape, or what the function gives that makes it."""
+    return shape() if callable(shape) else shape
+
+
 def schemas() -> dict[str, dict[str, Any]]:
     """Name of the file -> JSON Schema."""
+    cards = [families.load(name) for name in families.NAMES]
     return {
-        "jobshop": document("a job shop", json_files.own_shape()),
-        "cpmodel": document("a scheduling problem: tasks with modes, resources and lags", cpmodel_files.own_shape()),
-        "soc-job": document("an application: a graph of tasks", forms.application_shape()),
-        "soc-platform": document("a chip", forms.PLATFORM),
-        "soc-workload": document("applications that arrive at a chip", forms.WORKLOAD),
-        "static-het-dag": document("a static graph of tasks", forms.static_shape()),
-        "memory-program": document("a program whose tensors are mapped to memory", memory_files.program_shape()),
+        **{name: document(what, _made(shape.value)) for card in cards for name, (what, shape) in card.schemas.items()},
         "policy": policy(),
         "settings": {"$schema": DRAFT, "title": "settings of a training", **bounds.schema(TrainConfig())},
         "result": row.schema(),

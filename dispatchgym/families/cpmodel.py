@@ -21,6 +21,12 @@ FAMILY = Family(
     draw=Lazy("dispatchgym.envs.cpmodel.render:draw"),
     scenes=Lazy("dispatchgym.families.model_scenes:gantt"),
     name_choices=Lazy("dispatchgym.families.model_scenes:name_modes"),
+    schemas={
+        "cpmodel": (
+            "a scheduling problem: tasks with modes, resources and lags",
+            Lazy("dispatchgym.instances.cpmodel.json_files:own_shape"),
+        )
+    },
     shelf=Lazy("dispatchgym.families.model_scenes:MODELS"),
     schedule=ScheduleOf("dispatchgym.instances.cpmodel.instance:CPSchedule"),
     table=Lazy("dispatchgym.families.models:table"),

@@ -18,6 +18,7 @@ FAMILY = Family(
     draw=Lazy("dispatchgym.envs.jobshop.render:draw"),
     scenes=Lazy("dispatchgym.families.shop_scenes:job_shop"),
     name_choices=Lazy("dispatchgym.families.shop_scenes:name_operations"),
+    schemas={"jobshop": ("a job shop", Lazy("dispatchgym.instances.jobshop.json_files:own_shape"))},
     shelf=Lazy("dispatchgym.families.shelves:JOB_SHOPS"),
     schedule=ScheduleOf("dispatchgym.instances.jobshop.instance:Schedule"),
     table=Lazy("dispatchgym.families.schedule_tables:job_shop"),

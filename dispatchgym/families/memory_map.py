@@ -18,6 +18,12 @@ FAMILY = Family(
     draw=Lazy("dispatchgym.envs.memory.map.render:draw"),
     scenes=Lazy("dispatchgym.families.memory_scenes:program"),
     name_choices=Lazy("dispatchgym.families.memory_scenes:name_accesses"),
+    schemas={
+        "memory-program": (
+            "a program whose tensors are mapped to memory",
+            Lazy("dispatchgym.instances.memory.files:program_shape"),
+        )
+    },
     shelf=Lazy("dispatchgym.families.shelves:PROGRAMS"),
     schedule=Lazy("dispatchgym.families.buffers:read_plan"),
     table=Lazy("dispatchgym.families.schedule_tables:program"),

@@ -19,6 +19,11 @@ FAMILY = Family(
     scenes=Lazy("dispatchgym.families.chip_scenes:stream"),
     name_choices=Lazy("dispatchgym.families.chip_scenes:name_stream_tasks"),
     report_charts=Lazy("dispatchgym.families.chip_scenes:sweeps"),
+    schemas={
+        "soc-job": ("an application: a graph of tasks", Lazy("dispatchgym.instances.soc.forms:application_shape")),
+        "soc-platform": ("a chip", Lazy("dispatchgym.instances.soc.forms:PLATFORM")),
+        "soc-workload": ("applications that arrive at a chip", Lazy("dispatchgym.instances.soc.forms:WORKLOAD")),
+    },
     shelf=Lazy("dispatchgym.families.shelves:STREAMS"),
     schedule=ScheduleOf("dispatchgym.instances.soc.instance:StreamLog"),
     table=Lazy("dispatchgym.families.schedule_tables:stream"),

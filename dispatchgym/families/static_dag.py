@@ -18,6 +18,7 @@ FAMILY = Family(
     draw=Lazy("dispatchgym.envs.soc.render:draw_static"),
     scenes=Lazy("dispatchgym.families.chip_scenes:static_graph"),
     name_choices=Lazy("dispatchgym.families.chip_scenes:name_tasks"),
+    schemas={"static-het-dag": ("a static graph of tasks", Lazy("dispatchgym.instances.soc.forms:static_shape"))},
     shelf=Lazy("dispatchgym.families.shelves:GRAPHS"),
     schedule=ScheduleOf("dispatchgym.instances.soc.instance:StaticSchedule"),
     table=Lazy("dispatchgym.families.schedule_tables:static_graph"),

@@ -16,7 +16,6 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typeconv import Conversion
-from numba.core.typing.arraydecl import get_array_index_type
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, Signature, infer_getattr, infer_global, signature
 from numba.extending import lower_builtin, lower_cast, lower_getattr, models, register_model
 
@@ -87,21 +86,29 @@ def _is_item(items: ItemsType, index: types.Type) -> bool:
 def signature_of(function: Any, context: Any, args: Any) -> Signature | None:
     """What `items[index]` and `items[index] = value` mean; None for other functions and for what they cannot mean."""
     if function is operator.getitem and len(args) == 2:
-        return _getting(*args)
+        return _getting(context, *args)
     if function is operator.setitem and len(args) == 3:
         return _setting(context, *args)
     return None
 
 
-def _getting(items: ItemsType, index: types.Type) -> Signature | None:
+def _of_array(context: Any, function: Any, items: ItemsType, *others: types.Type) -> Signature | None:
+    """What numba does with the whole array."""
+    found: Signature | None = context.resolve_function_type(function, (items.array, *others), {})
+    return found
+
+
+def _getting(context: Any, items: ItemsType, index: types.Type) -> Signature | None:
     if _is_item(items, index):
         return signature(items.array.dtype, items, index)
-    found = get_array_index_type(items.array, index)
-    return found and signature(found.result, items.array, found.index)
+    return _of_array(context, operator.getitem, items, index)
 
 
 def _setting(context: Any, items: ItemsType, index: types.Type, value: types.Type) -> Signature | None:
-    if not items.array.mutable or not _is_item(items, index) or not context.can_convert(value, items.array.dtype):
+    if not _is_item(items, index):
+        found = _of_array(context, operator.setitem, items, index, value)
+        return found and signature(types.none, items, *found.args[1:])
+    if not items.array.mutable or not context.can_convert(value, items.array.dtype):
         return None
     return signature(types.none, items, index, value)
 
@@ -164,6 +171,10 @@ def get_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 @lower_builtin(operator.setitem, ItemsType, types.BaseTuple, types.Any)
 def set_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     items, index, kind = sig.args
+    if not _is_item(items, index):
+        whole = signature(types.none, items.array, index, kind)
+        array = whole_array(context, builder, items.array, items.first, args[0])
+        return context.get_function(operator.setitem, whole)(builder, (array, *args[1:]))
     value = context.cast(builder, args[2], kind, items.array.dtype)
     data = context.data_model_manager[items.array.dtype].as_data(builder, value)
     store = builder.store(data, _place(context, builder, items, args[0], index, args[1]))

@@ -38,6 +38,7 @@ def gather(b: int, x: Arrays, out: Any) -> None:
         total += row[j]
     out[b, 4] = total
     x.line[b] += 1
+    x.cube[b, 1, :] = 7
 
 
 @pytest.mark.parametrize("kept", [False, True])
