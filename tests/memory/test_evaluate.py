@@ -213,7 +213,7 @@ PROGRAMS = {
     "large": ({"buffers.0.size": 65, "buffers.0.pin": "fast"}, "large.json: two: buffer 0: size 65 is above the capacity 64"),
     "rate": ({"slow_rate": 0}, "rate.json: slow_rate: 0 is not between"),
     "version": ({"version": 2}, "version.json: format and version 'dispatchgym-memory-program 2' are not"),
-    "letter": ({"buffers.0.access": [[0, 8, "x"]]}, "letter.json: buffers[0].access[0][2]: 'x' is neither 'r' nor 'w'"),
+    "letter": ({"buffers.0.access": [[0, 8, "x"]]}, "letter.json: buffers[0].access[0][2]: 'x' is not one of r, w"),
 }
 PACKINGS = {
     "tall.5.csv": ("id,lower,upper,size\na,0,3,4\nb,1,2,6\n", "tall.5.csv line 3: buffer b: size 6 is above the capacity 5"),
