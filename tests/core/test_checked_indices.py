@@ -14,8 +14,17 @@ from tests.core.test_every_index import CASES
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.timeout(1800)  # everything is compiled once more, for nobody else
-@pytest.mark.parametrize("name", CASES)
+# The others take minutes each to compile. `python -m tests.core.checked_indices NAME` plays them; `test_every_index.py` checks
+# the same indices of every family in Python.
+QUICK = ("JobShop-v0", "MemoryPack-v0")
+
+
+def test_the_quick_ones_are_environments() -> None:
+    assert set(QUICK) < set(CASES)
+
+
+@pytest.mark.timeout(600)  # everything is compiled once more, for nobody else
+@pytest.mark.parametrize("name", QUICK)
 def test_compiled_kernels_stay_inside_their_arrays(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.core.checked_indices", name],
