@@ -215,7 +215,8 @@ class CudaLaunch:
         from numba import cuda
 
         module.__dict__["cuda"] = cuda
-        self.kernel = cuda.jit(_loop(entry, module, "cuda", "copies"))
+        self.loop = _loop(entry, module, "cuda", "copies")
+        self.kernel = cuda.jit(self.loop)
         if not simulated():
             numba_patches.compile_exactly(self.kernel, relaxed)
 
