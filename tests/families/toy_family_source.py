@@ -210,7 +210,7 @@ class ToyKeywords:
         return instance if isinstance(instance, Toy) else load(instance)
 
     def schedule(self, instance, state, copy):
-        return Plan(state.start[copy, : len(instance.duration)].astype(np.int64))
+        return Plan(np.asarray(state.start[copy, : len(instance.duration)]).astype(np.int64))
 
     def draw(self, instance, schedule, title):
         return draw(instance, schedule, title)
