@@ -46,6 +46,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "soc": ("SoC-v0", {"instance": "gym-ds3-1", "pool": 1, "horizon": 60}),
     "packing": ("MemoryPack-v0", {"buffers": 4}),
     "mapping": ("MemoryMap-v0", {"instructions": 4}),
+    "model": ("CPModel-v0", {"activities": 4, "pool": 1}),
+    "flexible shop": ("FlexibleJobShop-v0", {"jobs": 2, "machines": 2, "pool": 1}),
     "mapping, order": ("MemoryMap-v0", {"instructions": 4, "actions": "order"}),
 }
 SHOWN = ("turn", "play", "recall")  # resets and steps, episodes of a policy, episodes as input of a network

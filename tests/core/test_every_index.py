@@ -15,6 +15,7 @@ import pytest
 
 import dispatchgym  # noqa: F401
 from dispatchgym.envs.core import buffers, engine
+from dispatchgym.instances.cpmodel.instance import CPInstance, Lag, Mode, ModeLink, Resource, Task
 from dispatchgym.instances.jobshop.instance import JobShop
 from dispatchgym.instances.memory.instance import MemoryProgram, Packing
 from dispatchgym.instances.soc.instance import StaticDag
@@ -104,6 +105,18 @@ PROGRAMS = [
     program(1, [0], [(0, 0, 8, 1)], compute=10**9),
     program(2, [-1, 0], [(0, 0, 8, 0), (1, 0, 8, 1), (1, 1, 8, 0)]),
 ]
+TWO = (Mode(0), Mode(2, ((0, 1), (1, 3))))
+MODELS = [
+    CPInstance((Task("one", (Mode(0),)),), name="no resource"),
+    CPInstance((Task("a", TWO), Task("b", TWO)), (Resource("x", 1), Resource("y", 3, ((0, 1, 3),))), name="no lag"),
+    CPInstance(
+        tuple(Task(name, TWO, deadline=9) for name in "abc"),
+        (Resource("x", 1), Resource("y", 3)),
+        (Lag(0, 2, "FF", -5), Lag(1, 2, "SS", 2, 1, 0)),
+        (ModeLink(0, 1, 2, (1,)), ModeLink(1, 0, 2, (0,))),
+        name="links",
+    ),
+]
 STREAM = {"instance": "gym-ds3-1", "pool": 1}
 CASES: dict[str, list[dict[str, Any]]] = {
     "JobShop-v0": [{"instance": SHOPS, "actions": x} for x in ("active", "semi-active", "non-delay")],
@@ -119,6 +132,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "StaticDag-v0": [{"instance": GRAPHS, "mode": x} for x in ("start", "assign", "task", "pe")],
     "MemoryPack-v0": [{"instance": PACKINGS}],
     "MemoryMap-v0": [{"instance": PROGRAMS, "actions": x} for x in ("map", "order")],
+    "CPModel-v0": [{"instance": MODELS, "actions": x} for x in ("serial", "parallel")],
+    "FlexibleJobShop-v0": [{"jobs": 2, "machines": 2, "pool": 3}],
 }
 
 
