@@ -29,7 +29,12 @@ class Buffers:
         found = next((pair for pair in self.kept if self._dropped(pair[0])), None)
         if found is None:
             found = place(self.engine.blank(), self.engine.target)
-            self.kept = [*self.kept[1 - KEPT :], found]
+            # The engine holds what it prepared calls with: at first its own arrays, then those that are kept here.
+            if not self.kept:
+                self.engine.forget(self.engine.arrays[0])
+            elif len(self.kept) == KEPT:
+                self.engine.forget(self.kept.pop(0)[0])
+            self.kept.append(found)
         self.engine.show(*found)
 
     def _dropped(self, seen: Observation) -> bool:

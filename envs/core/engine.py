@@ -29,7 +29,6 @@ Group = Literal["instances", "state", "episodes", "observation"]
 # truncated only after more illegal actions than it has decisions, so that is never better than to finish it.
 ILLEGAL_PENALTY = -1.0
 CLEARED_HERE = 2048  # bytes of a copy's candidates
-KEPT_CALLS = 16  # prepared calls of an engine
 
 
 class Engine:
@@ -121,6 +120,11 @@ class Engine:
             raise InputError(f"instance row {values.min() if values.min() < -1 else values.max()} is not in a pool of {known}")
         self._fill("fixed", values)
 
+    def forget(self, seen: Observation) -> None:
+        """Keep nothing of `seen`, which is not shown again."""
+        for key in [key for key in self._prepared if key[0] == id(seen)]:
+            del self._prepared[key]
+
     def blank(self) -> Observation:
         """Arrays for an observation of every copy."""
         return observation(self.problem.features, self.sizes, self.copies, self.graph)
@@ -169,8 +173,6 @@ class Engine:
         key = (id(self._observation), autoreset, what)
         run = self._prepared.get(key)
         if run is None:
-            if len(self._prepared) == KEPT_CALLS:
-                self._prepared.clear()
             arrays = (self._instances, self._state, self._episodes, self._observation, self._options[autoreset])
             run = self._prepared[key] = self._launch["turn"].prepare(self.copies, *arrays, what)
         run()

@@ -180,8 +180,7 @@ class CpuLaunch:
         call = self.compiled.get(key)
         if call is None:
             call = self.compiled[key] = self._compile(arrays)
-        threads = thread_count() if copies >= THREADS_FROM else 1
-        run = partial(call, 0, copies, *given) if threads == 1 else partial(_in_threads, call, threads, copies, given)
+        run = partial(call, 0, copies, *given) if copies < THREADS_FROM else partial(_in_threads, call, copies, given)
         run.__dict__["arrays"] = (arrays, seen)  # they must live as long as their addresses are used
         return run
 
@@ -199,7 +198,11 @@ class CpuLaunch:
         return call
 
 
-def _in_threads(call: Callable[..., None], threads: int, copies: int, given: Sequence[Any]) -> None:
+def _in_threads(call: Callable[..., None], copies: int, given: Sequence[Any]) -> None:
+    threads = thread_count()  # it may have changed since the call was prepared
+    if threads == 1:
+        call(0, copies, *given)
+        return
     cuts = [copies * i // threads for i in range(threads + 1)]
     pool = _pool(os.getpid())
     jobs: list[Future[None]] = [pool.submit(call, cuts[i], cuts[i + 1], *given) for i in range(1, threads)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import weakref
 from typing import Any, NamedTuple
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -238,3 +240,16 @@ def test_kernels_index_without_wraparound() -> None:
     numbers = Numbers(np.arange(10)[5:], np.array([-1, 2]), np.zeros(2, np.int64))
     compile_entries((look,), "cpu")["look"](2, numbers)
     assert numbers.found.tolist() == [4, 7]  # the element before the array: indices are not tested
+
+
+def test_observations_that_a_caller_kept_and_dropped_do_not_live_on_in_the_engine() -> None:
+    envs = gymnasium.make_vec("dispatchgym:dispatchgym/JobShop-v0", num_envs=2, instance=POOL, observation="candidates")
+    observation, info = envs.reset(seed=0)
+    kept = [observation]
+    for _ in range(10):
+        observation, *_, info = envs.step(info["action_mask"].argmax(axis=1))
+        kept.append(observation)
+    first = weakref.ref(kept[0]["candidates"])
+    assert first() is not None
+    del kept
+    assert first() is None
