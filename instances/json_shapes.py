@@ -6,6 +6,7 @@ A schema says less than the reader: what one field must be in the light of anoth
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +16,16 @@ from dispatchgym.instances.json_fields import Field, shown
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class Shape:
+class Shape(ABC):
     """One value of a JSON file."""
 
+    @abstractmethod
     def read(self, field: Field) -> Any:
         """The value. Raises InputError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
-        raise NotImplementedError
 
     def plain(self, value: Any) -> bool:
         """Whether `value` is known to be read as it is; lists of millions skip `read` for such ones."""

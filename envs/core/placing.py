@@ -1,4 +1,4 @@
-"""Where arrays live: numpy arrays on the host, torch tensors on the GPU. torch is imported for who asks for tensors alone."""
+"""Where arrays live: numpy arrays on the host, torch tensors on the GPU. torch is imported only where tensors are asked for."""
 
 from __future__ import annotations
 
