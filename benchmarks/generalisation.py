@@ -17,6 +17,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Annotated, Any
 
 if not __package__:  # run as a script: import the project from the folder above
@@ -104,6 +105,7 @@ def benchmark(options: Options) -> None:
     for distribution in chosen:
         lines.append(compare(distribution, options.count, options.policy, rules, kept))
         print(text(lines[-1]), flush=True)
+    print(f"{'geometric mean of these':36} {geometric_mean([line.mean for line in lines]):.3f}")
     body = f"{table(lines)}\n\n{NOTE}\n\nPolicy: `{options.policy}`; rules: {', '.join(rules)}.\n"
     if options.tables is not None:
         options.tables.mkdir(parents=True, exist_ok=True)
