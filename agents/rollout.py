@@ -81,22 +81,36 @@ class Rollout:
         self._launch["present_graph"](int(copies.max()) + 1, self._instances, self._state, seen)
         return flatten(o, copies)
 
-    def play(self, policy: Policy, rows: Any, seeds: Any, temperature: float = 1.0) -> Any:
-        """One episode of every copy on instance rows[b]; temperature 0 is greedy. Returns the record."""
+    def play(self, policy: Policy, rows: Any, seeds: Any, temperature: float = 1.0, encoded: Embeddings | None = None) -> Any:
+        """One episode of every copy on instance rows[b]; temperature 0 is greedy. Returns the record.
+
+        `encoded` is what `embed` returned, if it is known already and the policy encodes once an episode.
+        """
         self.state.row.copy_(torch.as_tensor(rows))
-        self.record.seed.copy_(torch.as_tensor(seeds))
-        net, _ = self._share(policy.decoder.weights())
         self._start_over()
+        if policy.config.encode_every:
+            self._launch_play(policy, self._no_embeddings(), temperature, 0)  # up to the first decision
+        return self.go_on(policy, seeds, temperature, encoded)
+
+    def go_on(
+        self, policy: Policy, seeds: Any, temperature: float = 1.0, encoded: Embeddings | None = None, decisions: int = ALL
+    ) -> Any:
+        """Every copy plays on from where it is, to the end or for so many decisions. Returns the record."""
+        self.record.seed.copy_(torch.as_tensor(seeds))
         every = policy.config.encode_every
-        embeddings = self._no_embeddings() if every else self.embed(policy)
-        limit = 0 if every else ALL  # up to the first decision, then so many at a time
-        while not bool(self.record.over.all()):
-            emb, _ = self._share(embeddings)
-            arrays = (self._instances, self._state, net, emb, self._work, self._record)
-            self._launch["play"](self.copies, *arrays, float(temperature), limit)
-            if every:
-                embeddings, limit = self._embed_present(policy), every
+        if not every:
+            self._launch_play(policy, self.embed(policy) if encoded is None else encoded, temperature, decisions)
+            return self.record
+        while decisions > 0 and not bool(self.record.over.all()):
+            self._launch_play(policy, self._embed_present(policy), temperature, min(every, decisions))
+            decisions -= every
         return self.record
+
+    def _launch_play(self, policy: Policy, embeddings: Embeddings, temperature: float, decisions: int) -> None:
+        net, _ = self._share(policy.decoder.weights())
+        emb, _ = self._share(embeddings)
+        arrays = (self._instances, self._state, net, emb, self._work, self._record)
+        self._launch["play"](self.copies, *arrays, float(temperature), decisions)
 
     def embed(self, policy: Policy) -> Embeddings:
         """The encoder's vectors for every loaded instance before its first decision."""
@@ -123,15 +137,17 @@ class Rollout:
         n, r = self.sizes.tasks, self.sizes.resources
         return Embeddings(tasks.float().view(-1, n, tasks.shape[1]), resources.float().view(-1, r, resources.shape[1]), which)
 
-    def expand(self, policy: Policy) -> Iterator[Tensor]:
-        """Step all copies of instance 0 in lockstep: yields log-probabilities (B, K); `branch` plays before the next."""
+    def expand(self, policy: Policy, encoded: Embeddings | None = None) -> Iterator[Tensor]:
+        """Step all copies of instance 0 in lockstep: yields log-probabilities (B, K); `branch` plays before the next.
+
+        `encoded` as in `play`.
+        """
         net, _ = self._share(policy.decoder.weights())
         table, logp = place_tensors(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
-        self.state.row.zero_()
-        self._start_over()
+        self.start()
         every = policy.config.encode_every
         # Copies have embeddings of their own if they are to be encoded again.
-        self._embeddings = self._no_embeddings() if every else self.embed(policy)
+        self._embeddings = self._no_embeddings() if every else self.embed(policy) if encoded is None else encoded
         for _ in range(self.sizes.steps):
             if every:
                 self._renew(policy, every)
@@ -149,8 +165,29 @@ class Rollout:
             own = torch.arange(self.copies, device=self.torch_device)
             of = self._embeddings.graph[parents.to(own.device)]
             self._embeddings = Embeddings(self._embeddings.task[of], self._embeddings.resource[of], own)
+        self._apply(actions)
+
+    def branch_from(self, other: Rollout, parents: Tensor, actions: Tensor) -> None:
+        """Copy b becomes a copy of parents[b] of `other`, which plays the same instance, and plays actions[b]."""
+        own, theirs = self.record, other.record
+        of = ((*self.state, own.length, own.decisions, own.over), (*other.state, theirs.length, theirs.decisions, theirs.over))
+        for tensor, source in zip(*of, strict=True):
+            tensor.copy_(source[parents.to(source.device)])
+        self._apply(actions)
+
+    def _apply(self, actions: Tensor) -> None:
         chosen, _ = place_tensors(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
         self._launch["apply"](self.copies, self._instances, self._state, self._work, chosen, self._record)
+
+    def choices(self, policy: Policy, encoded: Embeddings | None = None) -> Tensor:
+        """(B, K) log-probability of every choice that the copies have now; -inf where illegal, and of ended episodes."""
+        table, logp = place_tensors(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
+        if policy.config.encode_every:
+            encoded = self._embed_present(policy)
+        net, _ = self._share(policy.decoder.weights())
+        emb, _ = self._share(self.embed(policy) if encoded is None else encoded)
+        self._launch["log_probabilities"](self.copies, self._instances, self._state, net, emb, self._work, table)
+        return logp.logp
 
     def _renew(self, policy: Policy, every: int) -> None:
         """Encode the present graph of the copies in `expand` that have made `every` decisions since the last time."""
@@ -200,6 +237,11 @@ class Rollout:
         """Call another kernel function, of (b, instances, state, workspace, record, arrays), for all copies."""
         launch = compile_entries((entry,), self.target, kernel=self.problem.kernel)[entry.__name__]
         launch(self.copies, self._instances, self._state, self._work, self._record, arrays)
+
+    def start(self) -> None:
+        """All copies before their first decision of instance 0."""
+        self.state.row.zero_()
+        self._start_over()
 
     def _start_over(self) -> None:
         """All copies in their first state, with an empty record."""

@@ -1,7 +1,8 @@
 """The text that names a method: `name[@target][:option[,option]]`.
 
 Options are seconds (`10s`, `0.5s`), a number of samples (`x128`) or `key=value`:
-`spt`, `random:x128`, `tabu:1s`, `cpsat:10s,workers=2,hint=fdd-mwkr`, `policy@runs/mine:x64,beam=4`.
+`spt`, `random:x128`, `tabu:1s`, `cpsat:10s,workers=2,hint=fdd-mwkr`, `policy@runs/mine:x64`. A search with a policy is an option
+without a key: `policy:gumbel,10s`.
 
 A user's own method is a function, `my.py:solve:10s` or `package.module:solve`; schedules in files, `file:solutions/*.json`; or a
 model that plays, `policy@sb3:model.zip:x16` or `policy@my.py:model`.
@@ -25,6 +26,8 @@ _IN_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+:[A-Za-z_]\w*)(?::(.*)
 SB3 = "sb3:"  # before the file of a model of Stable-Baselines3
 FUNCTION, FILE = "function", "file"  # the names of own methods
 _SAMPLES = re.compile(r"x([+-]?[0-9]{1,9})")
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+POLICY, SEARCH = "policy", "search"  # the method that may name a search, and the key under which its word is kept
 MAX_SAMPLES = 2**20  # episodes that are played at once: memory is taken for all of them
 MAX_WORKERS = 1024
 MAX_COUNT = 10**12  # moves, evaluations, iterations
@@ -143,6 +146,9 @@ def parse_method(text: str | Method) -> Method:
             wrong = samples < 1
             if samples > MAX_SAMPLES:
                 raise InputError(f"method '{shown}': option '{printable(option)}' is more than x{MAX_SAMPLES}")
+        elif name == POLICY and _WORD.fullmatch(option):
+            repeated, wrong = SEARCH in options, False
+            options[SEARCH] = option
         elif equals and re.fullmatch(r"[a-z][a-z0-9_-]*", key) and value:
             repeated, wrong = key in options, False
             options[key] = value

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 Group = tuple[str, str]  # (set, size), as ("ta", "15x15"): what a column of a table averages over
 
 POLICY_HELP = (
-    "the learned policy, the shipped one or @RUN; greedy without options [xSAMPLES = best of so many, beam=WIDTH, "
+    "the learned policy, the shipped one or @RUN; greedy without options [SEARCH = "
+    "sample|beam|stochastic-beam|gumbel|adapt, SECONDS (1s) or xSAMPLES = best of so many episodes, beam=WIDTH, "
     "temperature=1.0]"
 )
 

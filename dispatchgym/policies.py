@@ -1,4 +1,4 @@
-"""Policies as methods: `policy`, `policy:x128`, `policy:beam=8`, `policy@runs/mine:x64`.
+"""Policies as methods: `policy`, `policy:x128`, `policy:beam=8`, `policy:gumbel,10s`, `policy@runs/mine:x64`.
 
 A method solves one instance on one core and returns what every baseline returns. What only one family has (directions of time,
 two kinds of decisions) is in its Agent.
@@ -9,20 +9,26 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from dispatchgym.agents import checkpoint
-from dispatchgym.agents.decoding import beam, sample
 from dispatchgym.agents.network import Policy
+from dispatchgym.agents.search import SEARCHES
+from dispatchgym.agents.search.beam import one_beam
+from dispatchgym.agents.search.loop import Budget, Run, Search, run
 from dispatchgym.agents.training import Way
-from dispatchgym.baselines.method import Method
-from dispatchgym.baselines.result import Result
+from dispatchgym.baselines.clock import now
+from dispatchgym.baselines.method import SEARCH, Method
+from dispatchgym.baselines.result import Point, Result
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
+
+DEFAULT_SECONDS = 1.0  # of a search that is named without a limit
+WARM_UP = 12  # episodes that load all that a search needs
 
 
 def prepare(method: Method, family: Family) -> None:
@@ -31,11 +37,13 @@ def prepare(method: Method, family: Family) -> None:
     if method.name != "policy":
         raise method.error(f"'{method.name}' is not a policy")
     if agent.greedy_only:
-        if method.samples or "beam" in method.options:
+        if method.samples or method.seconds or {"beam", SEARCH} & set(method.options):
             raise method.error(agent.greedy_only)
         method.accept(target=True)
     refine = (family.refine[0],) if family.refine else ()
-    method.accept(samples=True, keys=("beam", "temperature", *agent.method_options, *refine), target=True)
+    keys = (SEARCH, "beam", "temperature", *agent.method_options, *refine)
+    method.accept(seconds=True, samples=True, keys=keys, target=True)
+    method.choice(SEARCH, SEARCHES)
     for option in ("beam", *refine):
         method.integer(option, 1)
     for option, values in agent.method_options.items():
@@ -46,6 +54,10 @@ def prepare(method: Method, family: Family) -> None:
         raise method.error(str(error)) from None
     if method.samples is not None and "beam" in method.options:
         raise method.error("give a number of samples or a beam, not both")
+    if "beam" in method.options and (method.seconds is not None or SEARCH in method.options):
+        raise method.error("a beam of a given width has no other search and no limit")
+    if method.samples is not None and method.seconds is not None:
+        raise method.error("give seconds or a number of samples, not both")
     _temperature(method)
     if method.target:
         load(method.target, family)
@@ -74,25 +86,90 @@ def solve(family: Family, instance: Any, method: Method, *, seed: int = 0) -> Re
     """
     prepare(method, family)
     players = players_of(family, instance, method)
-    began = time.perf_counter()
+    search, budget = search_of(method)
+    for player in players:
+        _warm(player, method, search)
+    began, start = time.perf_counter(), now()
     count = method.samples or 1
     shares = [(count + i) // len(players) for i in reversed(range(len(players)))]  # the first way has the odd one
-    turns = [turn for turn in zip(players, shares, range(seed, seed + len(players)), strict=True) if turn[1]]
-    played = [_play(player, method, share, own) for player, share, own in turns]
+    seconds = budget.seconds and budget.seconds / len(players)
+    played: list[tuple[int, Any]] = []
+    curve: list[Point] = []
+    used = []
+    for player, share, own in zip(players, shares, range(seed, seed + len(players)), strict=True):
+        if share or budget.seconds is not None:
+            before = now() - start
+            found = _run(player, method, search, replace(budget, seconds=seconds, rollouts=budget.rollouts and share), own)
+            played.append(_schedule(player, found))
+            curve += [(before + at, objective, None) for at, objective in found.curve]
+            used.append((player, found))
     objective, schedule = min(played, key=lambda pair: pair[0])
     if family.refine and family.refine[0] in method.options:
         return family.refine[1](instance, schedule, method, seed, began)
-    used = [player for player, *_ in turns]
     agent = family.trained_by()
+    about = used[0][0].about
     notes: dict[str, Any] = {
-        "builder": ", ".join(dict.fromkeys(player.builder for player in used)),
-        "decoding": f"beam {method.integer('beam', 1)}" if "beam" in method.options else ("greedy" if count == 1 else "sampling"),
-        "samples": count,
+        "builder": ", ".join(dict.fromkeys(player.builder for player, _ in used)),
+        "decoding": decoding_of(method),
+        "samples": sum(found.played for _, found in used) if method.seconds else count,
         **{option: method.choice(option, agent.method_options[option]) for option in agent.noted_options},
-        "checkpoint": ", ".join(dict.fromkeys(player.checkpoint for player in used)),
-        "trained": {k: used[0].about.get(k) for k in ("minutes", "episodes", "iterations")} | {"on": trained_on(used[0].about)},
+        "checkpoint": ", ".join(dict.fromkeys(player.checkpoint for player, _ in used)),
+        "trained": {k: about.get(k) for k in ("minutes", "episodes", "iterations")} | {"on": trained_on(about)},
     }
-    return Result(objective, schedule, "feasible", time.perf_counter() - began, notes=notes)
+    anytime = falling([*curve, (now() - start, objective, None)])
+    return Result(objective, schedule, "feasible", time.perf_counter() - began, curve=anytime, notes=notes)
+
+
+def search_of(method: Method) -> tuple[Search, Budget]:
+    """The search of a method that `prepare` has accepted, and its budget; without options, the greedy episode."""
+    if "beam" in method.options:
+        return partial(one_beam, method.integer("beam", 1)), Budget(now=now)
+    search = SEARCHES[method.choice(SEARCH, SEARCHES)]
+    if method.seconds is None and method.samples is None and SEARCH in method.options:
+        return search, Budget(seconds=DEFAULT_SECONDS, now=now)
+    return search, Budget(method.seconds, None if method.seconds else method.samples or 1, now)
+
+
+def decoding_of(method: Method) -> str:
+    """How a method plays, in words."""
+    if "beam" in method.options:
+        return f"beam {method.integer('beam', 1)}"
+    if SEARCH in method.options:
+        return method.options[SEARCH]
+    return "sampling" if method.seconds or (method.samples or 1) > 1 else "greedy"
+
+
+def falling(points: Sequence[Point]) -> tuple[Point, ...]:
+    """The points at which the objective is smaller than ever before."""
+    kept: list[Point] = []
+    for point in points:
+        if not kept or (point[1] is not None and kept[-1][1] is not None and point[1] < kept[-1][1]):
+            kept.append(point)
+    return tuple(kept)
+
+
+_warmed: set[tuple[str, str]] = set()  # (search, problem) that were run in this process
+
+
+def _warm(player: Player, method: Method, search: Search) -> None:
+    """Run the search once if seconds count: compiling and loading belong to no instance."""
+    key = (str(search), repr(player.way.training.problem))
+    if method.seconds is not None and key not in _warmed:
+        _warmed.add(key)
+        _run(player, method, search, Budget(rollouts=WARM_UP), 0)
+
+
+def _run(player: Player, method: Method, search: Search, budget: Budget, seed: int) -> Run:
+    way = player.way
+    return run(search, Run(way.training.problem, player.policy, way.instance, budget, seed, _temperature(method)))
+
+
+def _schedule(player: Player, found: Run) -> tuple[int, Any]:
+    """Objective and schedule of the best episode, of the instance asked for."""
+    way = player.way
+    assert found.objective is not None
+    schedule = way.training.schedule(way.instance, found.state, 0)
+    return way.restore(schedule) if way.restore else (found.objective, schedule)
 
 
 def players_of(family: Family, instance: Any, method: Method) -> list[Player]:
@@ -137,17 +214,6 @@ def _player(way: Way, family: Family, method: Method) -> Player:
     shipped = way.training.pretrained
     policy, about = load(method.target or str(checkpoint.PRETRAINED / shipped), family)
     return Player(way, policy, about, method.target or f"pretrained/{shipped}")
-
-
-def _play(player: Player, method: Method, count: int, seed: int) -> tuple[int, Any]:
-    way = player.way
-    problem = way.training.problem
-    if "beam" in method.options:
-        rollout, best = beam(problem, player.policy, way.instance, method.integer("beam", 1))
-    else:
-        rollout, best = sample(problem, player.policy, way.instance, count, seed, _temperature(method))
-    schedule = way.training.schedule(way.instance, rollout.state, best)
-    return way.restore(schedule) if way.restore else (int(rollout.record.objective[best]), schedule)
 
 
 def _temperature(method: Method) -> float:

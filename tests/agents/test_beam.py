@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from dispatchgym import families
-from dispatchgym.agents.decoding import beam, sample
 from dispatchgym.agents.network import Policy, PolicyConfig
-from tests.agents.trainings import beams_are_never_above_greedy, training_of
+from tests.agents.trainings import beam_of, beams_are_never_above_greedy, greedy_of, training_of
 
 SMALL = {  # the shipped policies lost to their own greedy episodes on most of these when the beam dropped them
     "static-dag": ("topcuoglu-10", "peft-10", "top-03", "top-07"),
@@ -29,11 +28,11 @@ def test_episodes_that_end_early_stay_answers_and_their_schedule_is_the_one_retu
     better = 0
     for what in ("top-01", "top-02", "top-03", "top-04"):
         instance = family.load(what)
-        greedy = int(sample(training.problem, policy, instance, 1, 0, 1.0)[0].record.objective[0])
-        rollout, best = beam(training.problem, policy, instance, 32)
-        found = int(rollout.record.objective[best])
-        assert family.check(instance, training.schedule(instance, rollout.state, best)) == found <= greedy
-        better += found < greedy
+        greedy = greedy_of(training.problem, policy, instance)
+        found = beam_of(training.problem, policy, instance, 32)
+        assert found.objective is not None
+        assert family.check(instance, training.schedule(instance, found.state, 0)) == found.objective <= greedy
+        better += found.objective < greedy
     assert better >= 2  # a beam that only gave back the greedy episode would be none
 
 
@@ -43,5 +42,5 @@ def test_a_beam_plays_as_its_policy_does(every: int) -> None:
     family, training = families.load("static-dag"), training_of("static-dag")
     policy = Policy(PolicyConfig(training.problem.features, 8, 1, 8, every)).eval()
     instance = family.load("peft-10")
-    rollout, best = beam(training.problem, policy, instance, 4)
-    assert family.check(instance, training.schedule(instance, rollout.state, best)) == rollout.record.objective[best]
+    found = beam_of(training.problem, policy, instance, 4)
+    assert family.check(instance, training.schedule(instance, found.state, 0)) == found.objective

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dispatchgym import families, policies
+from dispatchgym.agents.network import Policy
+from dispatchgym.agents.search.beam import one_beam
+from dispatchgym.agents.search.loop import Budget, Run, run
+from dispatchgym.agents.search.sampling import samples
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.agents.trainer import Trainer
 from dispatchgym.agents.training import Training
@@ -24,6 +29,7 @@ FAMILY_OF = {
     Packing: "memory-pack",
     MemoryProgram: "memory-map",
 }
+SEARCHED = (":gumbel,x12", ":adapt,x12", ":stochastic-beam,x12")  # options of policies, for tests of a family
 OPTIONS = ("swap", "down_share", "preset", "actions")  # of train.py, that one family has
 
 
@@ -46,6 +52,18 @@ def prepare(text: str, name: str = "jobshop") -> Method:
     method = parse_method(text)
     policies.prepare(method, families.load(name))
     return method
+
+
+def beam_of(problem: Any, policy: Policy, instance: Any, width: int) -> Run:
+    """One beam and the greedy episode."""
+    return run(partial(one_beam, width), Run(problem, policy, instance, Budget()))
+
+
+def greedy_of(problem: Any, policy: Policy, instance: Any, seed: int = 0) -> int:
+    """The objective of the greedy episode."""
+    found = run(samples, Run(problem, policy, instance, Budget(rollouts=1), seed)).objective
+    assert found is not None
+    return found
 
 
 def beams_are_never_above_greedy(name: str, what: str) -> None:

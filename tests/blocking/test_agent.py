@@ -16,7 +16,7 @@ from dispatchgym.instances.blocking import catalogue as blocking_catalogue
 from dispatchgym.instances.blocking.instance import BlockingShop
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
-from tests.agents.trainings import beams_are_never_above_greedy, solve, trainer, training_of
+from tests.agents.trainings import SEARCHED, beams_are_never_above_greedy, solve, trainer, training_of
 
 TINY: dict[str, Any] = {
     "problem": "blocking",
@@ -60,7 +60,7 @@ def test_a_run_is_a_method_that_the_referee_accepts(tmp_path: Path) -> None:
     trainer(tmp_path / "run", **TINY, steps=1, swap=False).run(lambda line: None)
     for name in ("la01/bws", "la01/bns", "la01/bws/p0.2/t0"):
         instance = blocking_catalogue.load(name)
-        for options in ("", ":x4", ":beam=2"):
+        for options in ("", ":x4", ":beam=2", *SEARCHED):
             result = solve(instance, f"policy@{tmp_path / 'run'}{options}")
             assert check(instance, result.schedule) == result.objective
 

@@ -35,6 +35,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc.instance import StaticDag, Stream
 from dispatchgym.policies import prepare
+from tests.agents.trainings import SEARCHED
 
 SOC, STATIC = families.load("soc"), families.load("static-dag")
 ROOT = Path(__file__).resolve().parents[2]
@@ -254,7 +255,7 @@ def test_policies_play_streams_once_and_graphs_as_often_as_asked(untrained):
     assert SOC.check(instance, result.schedule) == result.objective
     assert result.notes["builder"] == "start"
     dag = STATIC.load("topcuoglu-10")
-    for options in ("", ":x4", ":beam=2"):
+    for options in ("", ":x4", ":beam=2", *SEARCHED):
         found = STATIC.solve(dag, f"policy@{untrained / 'static-dag'}{options}")
         assert STATIC.check(dag, found.schedule) == found.objective
     with pytest.raises(InputError, match="a policy for 'static-dag', not for 'soc'"):
