@@ -45,6 +45,7 @@ BOUNDS = {
     "width": Between(1, MOST["width"]),
     "layers": Between(1, MOST["layers"]),
     "hidden": Between(1, MOST["hidden"]),
+    "attention": Between(0, MOST["hidden"]),
     "encode_every": Between(0, 1e6),
     "imitate_steps": Between(0, 1e9),
     "imitate_repeats": Between(1, 1e4),
@@ -76,6 +77,8 @@ def validate(config: TrainConfig) -> None:
             bound = BOUNDS.get(field.name)
             if bound is not None and value is not None and value not in bound:  # nan is in no interval
                 raise InputError(f"{option(field.name)} must be {bound}, not {value}")
+    if config.attention and config.hidden % config.attention:
+        raise InputError(f"--attention {config.attention} does not divide --hidden {config.hidden}")
     if config.instances * config.samples > MOST_EPISODES:
         raise InputError(f"--instances {config.instances} times --samples {config.samples} is more than {MOST_EPISODES} episodes")
     for part in parts(config):

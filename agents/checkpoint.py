@@ -38,7 +38,7 @@ NETWORK = Object(
     {
         "features": Key(Object({f.name: Key(Whole(_LEAST.get(f.name, 1), MAX_FEATURES + 1)) for f in fields(Features)})),
         **{name: Key(Whole(1, most + 1)) for name, most in MOST.items()},
-        **optional(encode_every=Whole(0, 2**31)),
+        **optional(encode_every=Whole(0, 2**31), attention=Whole(0, MOST["hidden"] + 1)),
     }
 )
 PRETRAINED = Path(__file__).with_name("pretrained")
@@ -122,6 +122,9 @@ def load_policy(where: str | Path, problem: str, device: str = "cpu") -> tuple[P
 def network_of(shape: Field) -> PolicyConfig:
     """The network that metadata describe; InputError for a size that is none, is too large, or is unknown."""
     found = NETWORK.read(shape)
+    heads = found.get("attention", 0)
+    if heads and found["hidden"] % heads:
+        raise shape["attention"].error(f"{heads} does not divide hidden, {found['hidden']}")
     return PolicyConfig(Features(**found.pop("features")), **found)
 
 

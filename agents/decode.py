@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dispatchgym.agents.attention import look, show
 from dispatchgym.agents.records import Actions, Demonstration, Embeddings, Examples, LogProbabilities, Record, Workspace
 from dispatchgym.envs.core.contract import Array, Observation
 from dispatchgym.envs.core.episode import blank
@@ -47,7 +48,8 @@ def score(
 ) -> None:
     """Logit of the `count` legal choices of copy `b` into work.logit[b].
 
-    Two layers: h1 from features + context + embedding of the task, h2 from h1 and the mean h1 of all legal choices.
+    Two layers: h1 from features + context + embedding of the task, h2 from h1, the mean h1 of all legal choices and what a
+    choice sees of them by attention.
     """
     width = net.weight_out.shape[0]
     i = emb.graph[b]
@@ -87,6 +89,8 @@ def score(
         x = pool[g] * share
         for h in range(width):
             base[h] += x * net.weight_pool[g, h]
+    if net.heads > 0:
+        show(b, count, net, work)
     for c in range(count):
         one = hidden[c]
         for h in range(width):
@@ -96,6 +100,8 @@ def score(
             if x > ZERO:
                 for h in range(width):
                     pool[h] += x * net.weight_hidden[g, h]
+        if net.heads > 0:
+            look(b, c, count, net, work)
         total = ZERO
         for h in range(width):
             total += rectify(pool[h]) * net.weight_out[h]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 from dispatchgym.envs.core.contract import Features
 
@@ -63,6 +64,7 @@ class PolicyConfig:
     layers: int = 3
     hidden: int = 64  # of the decoder
     encode_every: int = 0  # decisions after which the present graph is encoded again; 0 = once an episode
+    attention: int = 0  # heads by which the choices of a decision attend to each other; 0 = they see their mean alone
 
 
 def mean_messages(source: Tensor, edges: Tensor, targets: int, features: Tensor | None = None) -> Tensor:
@@ -128,10 +130,22 @@ class DecoderWeights(NamedTuple):
     weight_pool: Any  # (H, H)
     bias_hidden: Any  # (H,)
     weight_out: Any  # (H,)
+    weight_query: Any  # (H, H); this one and those below (0, H) without attention
+    weight_key: Any  # (H, H)
+    weight_value: Any  # (H, H)
+    weight_seen: Any  # (H, H)
+    heads: int  # 0 = no attention
+
+
+ATTENTION = ("weight_query", "weight_key", "weight_value", "weight_seen")  # parameters of a decoder with attention alone
 
 
 class Decoder(nn.Module):
-    """Two layers over the legal choices of a decision; the second also sees their mean."""
+    """Two layers over the legal choices of a decision; the second also sees their mean, and by attention each other.
+
+    Attention is that of Vaswani et al. (2017, section 3.2.2). What a choice sees starts with weights of zero, so a network
+    that begins with the weights of one without attention begins as the same function.
+    """
 
     def __init__(self, config: PolicyConfig) -> None:
         super().__init__()
@@ -144,6 +158,10 @@ class Decoder(nn.Module):
         self.weight_hidden, self.weight_pool = weight(h), weight(h)
         self.bias_in, self.bias_hidden = nn.Parameter(torch.zeros(h)), nn.Parameter(torch.zeros(h))
         self.weight_out = nn.Parameter(torch.randn(h) * 0.1 * h**-0.5)
+        self.heads = config.attention
+        if self.heads:
+            self.weight_query, self.weight_key, self.weight_value = weight(h), weight(h), weight(h)
+            self.weight_seen = nn.Parameter(torch.zeros(h, h))
 
     def forward(self, tasks: Tensor, resources: Tensor, c: Choices) -> tuple[Tensor, Tensor]:
         """Logits (Q,) and the mean first-layer vector of each decision (D, H)."""
@@ -152,11 +170,32 @@ class Decoder(nn.Module):
         first = torch.relu(first + tasks[c.task] + resources[c.resource])  # (Q, H)
         count = torch.bincount(c.decision, minlength=decisions).unsqueeze(1)
         mean = first.new_zeros(decisions, first.shape[1]).index_add(0, c.decision, first) / count  # (D, H)
-        second = torch.relu(first @ self.weight_hidden + (mean @ self.weight_pool + self.bias_hidden)[c.decision])
-        return second @ self.weight_out, mean
+        second = first @ self.weight_hidden + (mean @ self.weight_pool + self.bias_hidden)[c.decision]
+        if self.heads and len(first):
+            second = second + self.seen(first, c.decision, count.squeeze(1)) @ self.weight_seen
+        return torch.relu(second) @ self.weight_out, mean
+
+    def seen(self, first: Tensor, decision: Tensor, count: Tensor) -> Tensor:
+        """(Q, H) what each choice sees of all choices of its decision; `count` (D,) is how many those are."""
+        place = torch.arange(len(decision), device=decision.device) - (count.cumsum(0) - count)[decision]
+        most = int(count.max())
+
+        def padded(weight: Tensor) -> Tensor:
+            """(D, heads, most, H / heads)"""
+            rows = first @ weight
+            table = rows.new_zeros(len(count), most, rows.shape[1]).index_put((decision, place), rows)
+            return table.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+        exists = (torch.arange(most, device=count.device) < count.unsqueeze(1))[:, None, None]
+        query, key, value = padded(self.weight_query), padded(self.weight_key), padded(self.weight_value)
+        found = scaled_dot_product_attention(query, key, value, exists)
+        return found.transpose(1, 2).flatten(2)[decision, place]
 
     def weights(self) -> DecoderWeights:
-        return DecoderWeights(*(getattr(self, name).detach().float().contiguous() for name in DecoderWeights._fields))
+        """Copies of the parameters."""
+        none = self.weight_out.new_zeros(0, len(self.weight_out))
+        found = {name: getattr(self, name, none) for name in DecoderWeights._fields if name != "heads"}
+        return DecoderWeights(**{name: x.detach().float().contiguous() for name, x in found.items()}, heads=self.heads)
 
 
 class Policy(nn.Module):

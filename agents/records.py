@@ -21,9 +21,9 @@ class Workspace(NamedTuple):
     context: Array  # (B, Fx) float32
     base: Array  # (B, H) float32
     pool: Array  # (B, H) float32
-    hidden: Array  # (B, K, H) float32
+    hidden: Array  # (B, K, H) float32; with attention (B, 3 K + 2, H): then come keys, values, a query and what it finds
     raw: Array  # (B, Fc) float32
-    logit: Array  # (B, K) float32
+    logit: Array  # (B, K) float32; with attention (B, 2 K): then come the shares of a query
     choices: Array  # (B, K) int64 the legal ones
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dispatchgym.agents import decode
+from dispatchgym.agents import attention, decode
 from dispatchgym.agents.network import Choices, DecoderWeights, Graph, Policy
 from dispatchgym.agents.records import Actions, Demonstration, Embeddings, Examples, LogProbabilities, Record, Workspace
 from dispatchgym.envs.core.contract import Array, Problem, Sizes, observation
@@ -32,7 +32,7 @@ ENTRIES = (
     decode.replay,
     decode.start_over,
 )
-RELAXED = frozenset({decode.__name__})  # a network may be summed in any order; a problem's rules may not
+RELAXED = frozenset({decode.__name__, attention.__name__})  # a network may be summed in any order; a problem's rules may not
 ALL = 2**30  # more decisions than an episode has
 
 
@@ -45,19 +45,29 @@ class Rollout:
         self.target = check_device(device)
         self.torch_device = "cuda" if device == "cuda" and torch.cuda.is_available() else "cpu"
         self._launch = compile_entries(ENTRIES, self.target, kernel=problem.kernel, relaxed=RELAXED)
-        f, k = problem.features, sizes.actions
-
-        def zeros(*shape: int) -> Array:
-            return np.zeros((copies, *shape), np.float32)
-
-        floats = (zeros(f.context), zeros(hidden), zeros(hidden), zeros(k, hidden), zeros(f.candidate), zeros(k))
-        work = Workspace(*floats, np.zeros((copies, k), np.int64))
-        self._work, _ = place_tensors(work, self.target)
+        self._work, self._attends = self._workspace(attends=False), False
         self._state, self.state = place_tensors(problem.state(sizes, copies), self.target)
         counts = {name: np.zeros(copies, np.int32) for name in ("prefix", "length", "decisions", "rows", "over")}
         long = {name: np.zeros(copies, np.int64) for name in ("seed", "objective")}
         record = Record(actions=np.zeros((copies, sizes.steps), np.int32), **counts, **long)
         self._record, self.record = place_tensors(record, self.target)
+
+    def _workspace(self, *, attends: bool) -> Any:
+        """Scratch of the decoder, with room for attention if the choices attend to each other."""
+        f, k, hidden = self.problem.features, self.sizes.actions, self.hidden
+
+        def zeros(*shape: int) -> Array:
+            return np.zeros((self.copies, *shape), np.float32)
+
+        rows, logits = (3 * k + 2, 2 * k) if attends else (k, k)
+        floats = (zeros(f.context), zeros(hidden), zeros(hidden), zeros(rows, hidden), zeros(f.candidate), zeros(logits))
+        return place_tensors(Workspace(*floats, np.zeros((self.copies, k), np.int64)), self.target)[0]
+
+    def _weights(self, policy: Policy) -> Any:
+        """The decoder's weights as kernels take them; makes room for what they need."""
+        if policy.config.attention and not self._attends:
+            self._work, self._attends = self._workspace(attends=True), True
+        return self._share(policy.decoder.weights())[0]
 
     def load(self, pool: Sequence[Any] | Any) -> None:
         """Use these instances: a list, or what `problem.pack` returns."""
@@ -107,7 +117,7 @@ class Rollout:
         return self.record
 
     def _launch_play(self, policy: Policy, embeddings: Embeddings, temperature: float, decisions: int) -> None:
-        net, _ = self._share(policy.decoder.weights())
+        net = self._weights(policy)
         emb, _ = self._share(embeddings)
         arrays = (self._instances, self._state, net, emb, self._work, self._record)
         self._launch["play"](self.copies, *arrays, float(temperature), decisions)
@@ -142,7 +152,7 @@ class Rollout:
 
         `encoded` as in `play`.
         """
-        net, _ = self._share(policy.decoder.weights())
+        net = self._weights(policy)
         table, logp = place_tensors(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
         self.start()
         every = policy.config.encode_every
@@ -184,7 +194,7 @@ class Rollout:
         table, logp = place_tensors(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
         if policy.config.encode_every:
             encoded = self._embed_present(policy)
-        net, _ = self._share(policy.decoder.weights())
+        net = self._weights(policy)
         emb, _ = self._share(self.embed(policy) if encoded is None else encoded)
         self._launch["log_probabilities"](self.copies, self._instances, self._state, net, emb, self._work, table)
         return logp.logp
@@ -279,11 +289,18 @@ class Rollout:
         )
 
     def _share(self, tensors: Embeddings | DecoderWeights) -> tuple[Any, Any]:
-        if self.torch_device == "cuda":
-            from numba import cuda
+        """Tensors, and numbers beside them, as kernels take them; and what was given, which must live as long."""
 
-            return type(tensors)(*(cuda.as_cuda_array(t.contiguous(), sync=False) for t in tensors)), tensors
-        return type(tensors)(*(t.contiguous().numpy() for t in tensors)), tensors
+        def shared(value: Any) -> Any:
+            if not isinstance(value, Tensor):
+                return value
+            if self.torch_device == "cuda":
+                from numba import cuda
+
+                return cuda.as_cuda_array(value.contiguous(), sync=False)
+            return value.contiguous().numpy()
+
+        return type(tensors)(*map(shared, tensors)), tensors
 
 
 def position(copies: Tensor, of: int) -> Tensor:

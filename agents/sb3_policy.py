@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class DispatchPolicy(MaskableActorCriticPolicy):
     """Actor and critic of `network.Policy` on the suite's graph observations; any family, any size.
 
-    `network` may carry `width`, `layers`, `hidden` of PolicyConfig.
+    `network` may carry `width`, `layers`, `hidden`, `attention` of PolicyConfig.
     """
 
     def __init__(self, observation_space: gymnasium.spaces.Dict, action_space: Any, lr_schedule: Any, **options: Any) -> None:
@@ -157,7 +157,7 @@ def _train(
         device=config.device,
         **training.keywords,
     )
-    shape = {"width": config.width, "layers": config.layers, "hidden": config.hidden}
+    shape = {"width": config.width, "layers": config.layers, "hidden": config.hidden, "attention": config.attention}
     model = MaskablePPO(
         DispatchPolicy, to_sb3(vector), seed=config.seed, n_steps=128, batch_size=256, gamma=1.0, learning_rate=config.rate,
         gae_lambda=config.ppo.gae_decay, clip_range=config.ppo.clip, ent_coef=config.ppo.entropy,

@@ -97,6 +97,8 @@ class TrainConfig:
     """Rounds of message passing."""
     hidden: int = 64
     """Width of the decoder."""
+    attention: int = 0
+    """Heads by which the legal choices of a step attend to each other before they are scored; 0 = off (fastest)."""
     encode_every: int = 0
     """Decisions after which the encoder runs again, on the graph as it stands; 0 = once an episode (fastest)."""
     precision: Literal["float32", "bfloat16"] = "float32"

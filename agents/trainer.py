@@ -61,7 +61,7 @@ class Trainer:
         self.sizes = training_sizes(self.training, config.sizes)
         self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
-        shape = PolicyConfig(self.training.problem.features, config.width, config.layers, config.hidden, config.encode_every)
+        shape = network_shape(self.training, config)
         self.policy = Policy(shape).to(self.device)
         self.average = Policy(shape).to(self.device)
         if initial is not None:
@@ -277,9 +277,11 @@ class Trainer:
 
     def _start_from(self, where: Path) -> None:
         other, _ = checkpoint.load_policy(where, self.training.name)
-        if replace(other.config, encode_every=self.config.encode_every) != self.policy.config:
+        asked = self.policy.config
+        attention = other.config.attention or asked.attention  # may be added: it begins with weights of zero
+        if replace(other.config, encode_every=asked.encode_every, attention=attention) != asked:
             raise InputError(f"{where}: its network ({other.config}) is not the one asked for")
-        self.policy.load_state_dict(other.state_dict())
+        self.policy.load_state_dict(self.policy.state_dict() | other.state_dict())
 
     def _resume(self) -> None:
         path = self.out / "training.safetensors"
@@ -350,6 +352,12 @@ def _equal(a: Any, b: Any) -> bool:
 def greedy(count: int) -> npt.NDArray[np.int64]:
     """Streams of `count` copies, of which nothing is drawn at temperature 0."""
     return np.zeros(count, np.int64)
+
+
+def network_shape(training: Training, config: TrainConfig) -> PolicyConfig:
+    """The network that these settings ask for."""
+    c = config
+    return PolicyConfig(training.problem.features, c.width, c.layers, c.hidden, c.encode_every, c.attention)
 
 
 def settings(training: Training, config: TrainConfig) -> dict[str, Any]:

@@ -52,10 +52,13 @@ def played(policy: Policy, pool: list[JobShop], copies: int, temperature: float 
     return rollout
 
 
-def encoding_again(policy: Policy, every: int) -> Policy:
-    """The same weights, encoding again after so many decisions."""
-    other = Policy(dataclasses.replace(policy.config, encode_every=every)).eval()
-    other.load_state_dict(policy.state_dict())
+def encoding_again(policy: Policy, every: int, heads: int = 0) -> Policy:
+    """The same weights, encoding again after so many decisions; with attention of other weights if there are heads."""
+    torch.manual_seed(1)
+    other = Policy(dataclasses.replace(policy.config, encode_every=every, attention=heads)).eval()
+    other.load_state_dict(other.state_dict() | policy.state_dict())
+    if heads:
+        torch.nn.init.normal_(other.decoder.weight_seen)
     return other
 
 
@@ -94,10 +97,10 @@ def test_every_episode_of_the_policy_is_a_valid_schedule_of_its_instance(policy:
         assert check(instance, KIND.schedule(instance, rollout.state, b)) == rollout.record.objective[b]
 
 
-@pytest.mark.parametrize("every", [0, 1, 3])
-def test_the_compiled_decoder_equals_the_network(policy: Policy, every: int) -> None:
+@pytest.mark.parametrize(("every", "heads"), [(0, 0), (1, 0), (3, 0), (0, 1), (0, 4), (3, 2)])
+def test_the_compiled_decoder_equals_the_network(policy: Policy, every: int, heads: int) -> None:
     pool = shops()
-    policy = encoding_again(policy, every)
+    policy = encoding_again(policy, every, heads)
     rollout = played(policy, pool, 4)
     graph, choices, examples = rollout.recall(encode_every=every)
     encodings = [-(-d // every) if every else 1 for d in rollout.record.decisions.tolist()]
@@ -122,8 +125,10 @@ def test_the_compiled_decoder_equals_the_network(policy: Policy, every: int) -> 
     assert (examples.chosen >= examples.begin).all()
 
 
-def test_the_interpreted_and_the_compiled_kernels_play_the_same_episodes(policy: Policy) -> None:
+@pytest.mark.parametrize("heads", [0, 2])
+def test_the_interpreted_and_the_compiled_kernels_play_the_same_episodes(policy: Policy, heads: int) -> None:
     pool = shops()
+    policy = encoding_again(policy, 0, heads)
     compiled = played(policy, pool, 8)
     interpreted = Rollout(KIND.problem, KIND.problem.sizes(pool), 8, policy.config.hidden, "python")
     interpreted.load(pool)

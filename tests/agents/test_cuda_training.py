@@ -21,7 +21,8 @@ from dispatchgym.instances.jobshop.generate import generate
 
 out, device = Path(sys.argv[1]), sys.argv[2]
 torch.manual_seed(0)
-policy = Policy(PolicyConfig(kind.problem.features, width=8, layers=1, hidden=8))
+policy = Policy(PolicyConfig(kind.problem.features, width=8, layers=1, hidden=8, attention=2))
+torch.nn.init.normal_(policy.decoder.weight_seen)
 pool = [generate(3, 3, seed=s) for s in range(2)]
 rollout = Rollout(kind.problem, kind.problem.sizes(pool), 4, 8, device)
 rollout.load(pool)

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = schemas.schemas()
 NETWORK = {
     "features": {"candidate": 3, "context": 2, "task": 4, "resource": 1, "runs_on": 0},
-    "width": 8, "layers": 1, "hidden": 8, "encode_every": 0,
+    "width": 8, "layers": 1, "hidden": 8, "encode_every": 0, "attention": 2,
 }  # fmt: skip
 POLICY = {"format": 1, "problem": "jobshop", "network": NETWORK, "config": {"rate": 0.1}}
 WHOLE = {**originals.WORKLOAD, "platform": originals.PLATFORM, "applications": [originals.APPLICATION]}
