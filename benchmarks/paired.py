@@ -2,7 +2,8 @@
 
 On a shared machine the same loop can run at half its speed a minute later, so two results, or the best of two runs, do not tell
 a few percent. Here a process of each checkout lives on, and after each timing of some milliseconds it is the other's turn, in the
-order here, other, other, here. The ratio of a figure is the mean of the middle half of the ratios of such rounds.
+order here, other, other, here. The ratio of a figure is the mean of the middle half of the ratios of such rounds. Its 95 % interval
+is the bootstrap's, as in the tables of evaluations.
 
 Processes are started again for every pass, as where a process happens to lie in memory changes its speed too. Figures below the
 floor are measured in further passes before they are called low.
@@ -11,6 +12,7 @@ floor are measured in further passes before they are called low.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,7 @@ from benchmarks import trees
 from benchmarks.results_file import Figure, Grid
 from benchmarks.workloads import describe
 from dispatchgym.instances.errors import InputError
+from dispatchgym.statistics import bootstrap
 
 WORKER = Path(__file__).with_name("paired_worker.py")
 HERE, OTHER = "here", "other"
@@ -28,6 +31,7 @@ SECONDS = 0.012  # of a timing: with fewer and longer ones the ratios of equal c
 TIMINGS = 60  # of a figure in a pass
 PATIENCE, AT_LEAST = 2.0, 8  # seconds of a figure in a pass after which fewer timings are enough, and how many
 PASSES, FURTHER = 3, 3
+CUT = 0.25  # share of the rounds left out at either end
 
 Rates = list[float]
 Tell = Callable[[str], None]
@@ -57,6 +61,11 @@ class Pair:
             return None
         return values[1] / values[0] if self.figures[HERE].unit == "bytes" else values[0] / values[1]
 
+    def interval(self) -> str:
+        """The 95 % interval of the ratio as a cell has it; empty without several rounds or without SciPy."""
+        found = bootstrap([math.log(ratio) for ratio in self.rounds], cut=CUT)
+        return "" if found is None else f"{math.exp(found[0]):.3f} to {math.exp(found[1]):.3f}"
+
     def shown(self, side: str) -> str:
         figure = self.figures[side]
         if figure.unit == "bytes":
@@ -73,7 +82,7 @@ def rounds(here: Rates, other: Rates) -> Rates:
 
 def middle(ratios: Sequence[float]) -> float:
     """The geometric mean of the middle half."""
-    cut = len(ratios) // 4
+    cut = int(len(ratios) * CUT)
     return geometric_mean(sorted(ratios)[cut : len(ratios) - cut])
 
 
@@ -180,10 +189,10 @@ def table(pairs: dict[str, Pair], floor: float) -> tuple[Grid, list[str]]:
         raise InputError("the two checkouts have no figure in common")
     low = [key for key, ratio in ratios.items() if ratio < floor]
     body = [
-        (key, pairs[key].shown(HERE), pairs[key].shown(OTHER), f"{ratio:.3f}", "low" if key in low else "")
+        (key, pairs[key].shown(HERE), pairs[key].shown(OTHER), f"{ratio:.3f}", pairs[key].interval(), "low" if key in low else "")
         for key, ratio in ratios.items()
     ]
     least = min(ratios, key=lambda key: ratios[key])
-    body.append((f"least: {least}", "", "", f"{ratios[least]:.3f}", ""))
-    columns = ("figure", HERE, OTHER, "here / other", "")
+    body.append((f"least: {least}", "", "", f"{ratios[least]:.3f}", pairs[least].interval(), ""))
+    columns = ("figure", HERE, OTHER, "here / other", "95 % interval", "")
     return Grid("This checkout against the other (above 1 is better)", columns, tuple(body)), low

@@ -59,9 +59,10 @@ def half_width(values: Sequence[float]) -> float | None:
     return float(stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2)) * stdev(values) / math.sqrt(len(values))
 
 
-def bootstrap(values: Sequence[float], resamples: int = 2000, seed: int = 0) -> tuple[float, float] | None:
+def bootstrap(values: Sequence[float], resamples: int = 2000, seed: int = 0, cut: float = 0.0) -> tuple[float, float] | None:
     """95 % interval of the mean by the BCa bootstrap (Efron 1987); None for a single value.
 
+    With `cut` it is the interval of the trimmed mean, without that share of the values at either end.
     The same values give the same interval. Where all resamples are alike, the interval is that one value.
     """
     if len(values) < 2 or not installed("scipy"):
@@ -71,9 +72,20 @@ def bootstrap(values: Sequence[float], resamples: int = 2000, seed: int = 0) -> 
     import numpy as np
     from scipy import stats
 
-    rng = np.random.default_rng(seed)
-    found = stats.bootstrap((values,), np.mean, n_resamples=resamples, confidence_level=CONFIDENCE, method="BCa", rng=rng)
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    def trimmed(sample: Any, axis: int) -> Any:
+        return stats.trim_mean(sample, cut, axis=axis)
+
+    def interval(method: str) -> tuple[float, float]:
+        statistic, rng = trimmed if cut else np.mean, np.random.default_rng(seed)
+        found = stats.bootstrap(
+            (values,), statistic, n_resamples=resamples, confidence_level=CONFIDENCE, method=method, rng=rng
+        ).confidence_interval
+        return float(found.low), float(found.high)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that nearly equal values have no acceleration: the percentiles serve then
+        low, high = interval("BCa")
+    return (low, high) if low <= high else interval("percentile")
 
 
 def wilcoxon(differences: Sequence[float]) -> float | None:

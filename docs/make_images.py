@@ -5,7 +5,8 @@
     python docs/make_images.py --log runs/ship/log.jsonl    # first copy a run's log to docs/data/training.jsonl
 
 Each schedule comes from a method with a fixed seed and no time limit, so every run draws the same one; the referee
-checks it. Writes docs/images/*.png and fills the block `training` of the README.
+checks it. The performance profile is that of benchmarks/results/quality.jsonl. Writes docs/images/*.png and fills the block
+`training` of the README.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from matplotlib.figure import Figure
 
 from benchmarks import curve_marks, markdown_blocks
 from dispatchgym import families
+from dispatchgym.evaluation import plots, shares
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text, write_bytes, write_text
 
@@ -39,6 +41,7 @@ PICTURES = (  # (file, family, instance, method, title before the objective)
     ("mapping-resnet50", "memory-map", "resnet50-b8", "policy", "ResNet-50, shipped policy"),
 )
 DATA = ROOT / "docs" / "data" / "training.jsonl"
+QUALITY = ROOT / "benchmarks" / "results" / "quality.jsonl"
 IMAGES = ROOT / "docs" / "images"
 CAPTION = "Greedy validation gap to the lower bound in the first of two runs, by PPO ([log](docs/data/training.jsonl))."
 
@@ -56,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for file, family, *rest in PICTURES:
             if family in options.only:
                 write_bytes(IMAGES / f"{file}.png", png(schedule(family, *rest)), make_folder=True)
+        if "jobshop" in options.only:
+            write_bytes(IMAGES / "profile.png", png(performance_profile(QUALITY)))
         if log and curve:
             write_text(DATA, read_text(log))
             write_bytes(IMAGES / "training.png", png(curve), make_folder=True)
@@ -73,6 +78,26 @@ def schedule(family: str, name: str, method: str, title: str) -> Figure:
     result = card.solve(instance, method, seed=0)
     objective = card.check(instance, result.schedule)
     return card.draw(instance, result.schedule, title=f"{title}: {card.objective} {card.format_objective(objective)} {card.unit}")
+
+
+def performance_profile(path: Path) -> Figure:
+    """On which share of the instances in `path`, rows of results, each method comes how near to the best of all."""
+    found = shares.ratios([json.loads(line) for line in read_text(path).splitlines()])
+    figure = Figure((8, 3.6), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    left, right = 0.1, 100.0  # percent; what is best stands at the left edge
+    for method, style in plots.styles(found).items():
+        factors, share = shares.profile(found[method])
+        across = [left, *(max(100 * (factor - 1), left) for factor in factors), right]
+        up = [100 * value for value in (share[0], *share, share[-1])]
+        axes.step(across, up, where="post", color=style["color"], linewidth=1.6, label=method)
+    axes.set_xscale("log")
+    axes.set(xlim=(left, right), ylim=(0, 101), xlabel="% above the best makespan of the run", ylabel="share of instances, %")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.grid(which="major", color="#e5e5e5", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
 
 
 def training(path: Path) -> Figure:

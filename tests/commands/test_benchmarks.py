@@ -255,6 +255,16 @@ def test_a_round_is_four_timings_and_the_middle_half_of_the_rounds_counts():
     assert paired.middle([1.0, 2.0, 8.0, 100.0]) == pytest.approx(4.0)
 
 
+def test_a_ratio_has_the_interval_of_the_bootstrap():
+    pytest.importorskip("scipy")
+    pair = paired.Pair({side: figure(100.0, 1) for side in (paired.HERE, paired.OTHER)}, rounds=[0.98, 1.0, 1.02, 1.04] * 8 + [9.0])
+    low, high = map(float, pair.interval().split(" to "))
+    assert low < pair.ratio() < high
+    assert high - low < 0.04  # one wild round counts for nothing
+    assert paired.table({"x": pair}, 0.97)[0].rows[0][3:5] == (f"{pair.ratio():.3f}", pair.interval())
+    assert paired.Pair().interval() == ""
+
+
 def test_figures_that_are_not_low_are_skipped_and_slow_ones_have_fewer_timings():
     ready, slow = {"figure": {}}, paired.PATIENCE + 1
     at = [SimpleNamespace(event=ready, number=n) for n in range(2)]

@@ -88,6 +88,10 @@ def test_the_bootstrap_covers_the_mean_as_often_as_it_says_and_leans_with_the_va
     assert (low, high) == bootstrap(values)
     assert bootstrap([1.0]) is None
     assert bootstrap([2.0, 2.0]) == (2.0, 2.0)
+    trimmed = bootstrap(values, cut=0.25)
+    assert trimmed is not None
+    assert trimmed[1] < 2.0  # without the largest quarter
+    assert bootstrap([1.0] * 30 + [2.0], cut=0.25) == (1.0, 1.0)
 
 
 def test_a_table_of_eight_methods_has_corrected_p_values() -> None:
