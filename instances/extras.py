@@ -27,6 +27,10 @@ EXTRAS = {
     "scipy": "stats",
     "jinja2": "report",
     "plotly": "report",
+    "minari": "minari",
+    "h5py": "minari",
+    "PIL": "minari",
+    "onnx": "onnx",
 }
 
 
