@@ -26,7 +26,7 @@ ROOT = "MINARI_DATASETS_PATH"
 
 def check(name: str, root: Path | None) -> None:
     """InputError unless a data set of this name can be written. `root` is the folder of all data sets; None = Minari's own."""
-    need("minari", "h5py", "PIL", what="--minari")
+    need("minari", "h5py", what="--minari")
     if ID.fullmatch(name) is None:
         raise InputError(f"--minari {shown(name)}: is not of the form NAME-v0 or GROUP/NAME-v0")
     with _rooted(root):
@@ -36,7 +36,9 @@ def check(name: str, root: Path | None) -> None:
             raise InputError(f"--minari {name}: {get_dataset_path(name)} exists")
 
 
-def write(name: str, root: Path | None, stage: Stage, names: Sequence[str], methods: Sequence[str], plays: Sequence[Play]) -> Path:
+def write(
+    name: str, root: Path | None, stage: Stage, names: Sequence[str], methods: Sequence[str], plays: Sequence[Play]
+) -> Path:
     """Write the episodes and return their folder. `names` are what the environment loads the stage's instances by."""
     import minari
     from minari.data_collector import EpisodeBuffer

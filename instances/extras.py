@@ -29,7 +29,6 @@ EXTRAS = {
     "plotly": "report",
     "minari": "minari",
     "h5py": "minari",
-    "PIL": "minari",
     "onnx": "onnx",
 }
 

@@ -257,7 +257,9 @@ def test_a_round_is_four_timings_and_the_middle_half_of_the_rounds_counts():
 
 def test_a_ratio_has_the_interval_of_the_bootstrap():
     pytest.importorskip("scipy")
-    pair = paired.Pair({side: figure(100.0, 1) for side in (paired.HERE, paired.OTHER)}, rounds=[0.98, 1.0, 1.02, 1.04] * 8 + [9.0])
+    pair = paired.Pair(
+        {side: figure(100.0, 1) for side in (paired.HERE, paired.OTHER)}, rounds=[0.98, 1.0, 1.02, 1.04] * 8 + [9.0]
+    )
     low, high = map(float, pair.interval().split(" to "))
     assert low < pair.ratio() < high
     assert high - low < 0.04  # one wild round counts for nothing
