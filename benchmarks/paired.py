@@ -2,8 +2,8 @@
 
 On a shared machine the same loop can run at half its speed a minute later, so two results, or the best of two runs, do not tell
 a few percent. Here a process of each checkout lives on, and after each timing of some milliseconds it is the other's turn, in the
-order here, other, other, here. The ratio of a figure is the mean of the middle half of the ratios of such rounds. Its 95 % interval
-is the bootstrap's, as in the tables of evaluations.
+order here, other, other, here. The ratio of a figure is the mean of the middle half of the ratios of such rounds. Its 95 %
+interval is the bootstrap's, as in the tables of evaluations.
 
 Processes are started again for every pass, as where a process happens to lie in memory changes its speed too. Figures below the
 floor are measured in further passes before they are called low.

@@ -1,4 +1,4 @@
-"""`dispatchgym export`: schedules as CSV or JSON rows for other programs, or episodes as a Minari data set for offline learners."""
+"""`dispatchgym export`: schedules as CSV or JSON rows, or episodes as a Minari data set for offline learners."""
 
 from __future__ import annotations
 
