@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test lint format bench bridges clean site
+.PHONY: help install kernels demo check test lint format bench bridges clean site
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,10 +24,13 @@ demo: $(STAMP) ## train two minutes, then compare the policy with rules, tabu se
 	$(BIN)/python evaluate.py jobshop --instances ft06 ft10 "la01..la05" "ta01..ta03" \
 		--methods spt mwkr fdd-mwkr tabu:1s cpsat:10s policy@runs/demo policy@runs/demo:x64 --out results/demo --plot
 
-check: lint ## lint, types and all but the slow tests: for every change, in three minutes
+kernels: $(STAMP) ## compile what all families need, once; tests in several processes then load it
+	$(BIN)/python -m dispatchgym.compile --workers 2
+
+check: lint kernels ## lint, types and all but the slow tests: for every change, in three minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" --quiet
 
-test: lint ## lint, types, tests and coverage
+test: lint kernels ## lint, types, tests and coverage
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
 lint: $(STAMP) ## ruff and mypy

@@ -3,6 +3,7 @@
     python -m dispatchgym.compile                     every family: environments, methods, policies
     python -m dispatchgym.compile FAMILY FAMILY     two families
     python -m dispatchgym.compile --only environments
+    python -m dispatchgym.compile --workers 4     in four processes, a family's environments or methods at a time
     NUMBA_CACHE_DIR=/opt/cache python -m dispatchgym.compile    into a folder that all processes share
 
 Machine code depends on the version of dispatchgym, numba and Python and on the kind of processor: compile where it will run.
@@ -13,11 +14,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from dispatchgym import families, notice, program
@@ -29,6 +34,8 @@ PARTS = ("environments", "methods")
 PREFIX = "dispatchgym:dispatchgym/"
 
 Job = tuple[str, Callable[[], object]]  # what it is, and what compiles it
+Done = tuple[str, str]  # what it is, and the error if it could not be compiled
+_SPAWN = multiprocessing.get_context("spawn")  # forked children would inherit the locks of compiled threads
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,11 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     notice.silence()  # the progress bar says it
     try:
-        jobs = [job for name in options.families or families.NAMES for job in plan(families.load(name), options.only)]
+        parts = [(name, part) for part in PARTS if options.only in (None, part) for name in options.families or families.NAMES]
+        total = sum(len(list(plan(families.load(name), part))) for name, part in parts)
     except InputError as error:
         print(f"{options.prog}: {error}", file=sys.stderr)
         return 2
-    return run(jobs)
+    done = (
+        chain.from_iterable(compiled(*part) for part in parts) if options.workers == 1 else in_processes(parts, options.workers)
+    )
+    return report(done, total)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -49,18 +60,26 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=form)
     parser.add_argument("families", nargs="*", metavar="FAMILY", help=f"of {', '.join(families.NAMES)}; default: all")
     parser.add_argument("--only", choices=PARTS, help="one part; methods are baselines and the shipped policies")
+    parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes; each needs some 0.8 GB (default: 1)")
     return parser.parse_args(arguments, argparse.Namespace(prog=prog))
 
 
-def plan(family: Family, only: str | None) -> Iterator[Job]:
-    """Everything that compiles machine code of a family, each a call of some seconds at most once it is compiled."""
+def count(text: str) -> int:
+    """A number of processes. Raises ArgumentTypeError for one that cannot be."""
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 to 256")
+    return int(text)
+
+
+def plan(family: Family, part: str) -> Iterator[Job]:
+    """Everything that compiles machine code of a family's `part`, each a call of some seconds at most once it is compiled."""
     for env_id in family.ids:
         for label, keywords in family.variants.items():
             name = " ".join(filter(None, (env_id, label)))
-            if only in (None, "environments"):
+            if part == "environments":
                 for observation in ("graph", "candidates"):
                     yield f"{name} {observation}", partial(step, env_id, {**keywords, "observation": observation})
-            if only in (None, "methods"):
+            else:
                 for method in family.method_help():
                     yield f"{name} {method}", partial(solve, family, env_id, keywords, method)
 
@@ -85,7 +104,34 @@ def solve(family: Family, env_id: str, keywords: Mapping[str, Any], method: str)
         family.solve(family.warm_up(instance), method)
 
 
-def run(jobs: Sequence[Job]) -> int:
+def compiled(name: str, part: str) -> Iterator[Done]:
+    """Compile the `part` of the family called `name`, thing by thing."""
+    for title, job in plan(families.load(name), part):
+        error = ""
+        try:
+            job()
+        except Exception as problem:  # the others shall be compiled all the same
+            error = f"{type(problem).__name__}: {problem}"
+        yield title, error
+
+
+def in_processes(parts: Sequence[tuple[str, str]], workers: int) -> Iterator[Done]:
+    """The same in several processes. A part stays in one process, as what it compiles is used again within it."""
+    with ProcessPoolExecutor(workers, _SPAWN, initializer=notice.silence) as pool:
+        jobs = {pool.submit(_all, *part): part for part in parts}
+        for future in as_completed(jobs):
+            try:
+                yield from future.result()
+            except BrokenProcessPool:  # a process was killed, for its memory perhaps, and the pool with it
+                yield " ".join(jobs[future]), "the process that compiled it was killed"
+
+
+def _all(name: str, part: str) -> list[Done]:
+    return list(compiled(name, part))
+
+
+def report(done: Iterator[Done], total: int) -> int:
+    """Show progress and errors. 1 if something could not be compiled, else 0."""
     with named():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -95,18 +141,14 @@ def run(jobs: Sequence[Job]) -> int:
     failed = 0
     began, cpu = time.perf_counter(), os.times()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=len(jobs))
-        for name, job in jobs:
-            progress.update(task, description=name)
-            try:
-                job()
-            except Exception as error:  # the others shall be compiled all the same
+        task = progress.add_task("compiling", total=total)
+        for name, error in done:
+            if error:
                 failed += 1
-                console.print(f"{name}: {type(error).__name__}: {error}", markup=False, highlight=False)
-            progress.advance(task)
-    now = os.times()
-    spent = now.user + now.system - cpu.user - cpu.system
-    print(f"{len(jobs) - failed} of {len(jobs)} ready after {time.perf_counter() - began:.0f} s ({spent:.0f} CPU-seconds)")
+                console.print(f"{name}: {error}", markup=False, highlight=False)
+            progress.update(task, description=name, advance=1)
+    spent = sum(os.times()[:4]) - sum(cpu[:4])
+    print(f"{total - failed} of {total} ready after {time.perf_counter() - began:.0f} s ({spent:.0f} CPU-seconds)")
     return 1 if failed else 0
 
 

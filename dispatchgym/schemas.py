@@ -17,7 +17,8 @@ from typing import Any
 from dispatchgym import families
 from dispatchgym.agents import bounds, checkpoint
 from dispatchgym.agents.settings import TrainConfig
-from dispatchgym.evaluation import row
+from dispatchgym.commands import schedules
+from dispatchgym.evaluation import record, row
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import write_text
 from dispatchgym.instances.json_shapes import DRAFT, Key, Object, OneOf, Text, document
@@ -47,6 +48,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "policy": policy(),
         "settings": {"$schema": DRAFT, "title": "settings of a training", **bounds.schema(TrainConfig())},
         "result": row.schema(),
+        "run": document("run.json: how an evaluation was made", record.RUN),
+        "schedule": document("a schedule, with the fields of its family", schedules.HEAD),
     }
 
 

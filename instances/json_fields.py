@@ -93,11 +93,11 @@ class Field:
             raise self.error(f"{shown(self.value)} is too large")
         return number
 
-    def text(self) -> str:
-        """A string of 1 to 200 printable characters."""
+    def text(self, longest: int = 200) -> str:
+        """A string of 1 to `longest` printable characters."""
         self.string()
-        if not 1 <= len(self.value) <= 200 or not self.value.isprintable():
-            raise self.error(f"{shown(self.value)} is not a text of 1 to 200 printable characters")
+        if not 1 <= len(self.value) <= longest or not self.value.isprintable():
+            raise self.error(f"{shown(self.value)} is not a text of 1 to {longest} printable characters")
         return self.value
 
     def string(self) -> str:

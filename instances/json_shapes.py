@@ -73,13 +73,28 @@ class Truth(Shape):
 
 @dataclass(frozen=True)
 class Text(Shape):
-    """A text of 1 to 200 printable characters."""
+    """A text of 1 to `longest` printable characters."""
+
+    longest: int = 200
 
     def read(self, field: Field) -> str:
-        return field.text()
+        return field.text(self.longest)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "minLength": 1, "maxLength": 200}
+        return {"type": "string", "minLength": 1, "maxLength": self.longest}
+
+
+@dataclass(frozen=True)
+class Plain(Shape):
+    """A number, a text, true, false or null."""
+
+    def read(self, field: Field) -> Any:
+        if isinstance(field.value, dict | list):
+            raise field.error(f"{shown(field.value)} is not a plain value")
+        return field.value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["number", "string", "boolean", "null"]}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ SUMMARY = "compile what families need ahead of its use"
 
 
 def grammar() -> Any:
-    def compile(families: tuple[str, ...] = (), only: Literal["environments", "methods"] | None = None) -> None:
+    def compile(families: tuple[str, ...] = (), only: Literal["environments", "methods"] | None = None, workers: int = 1) -> None:
         """Compile what families need."""
 
     return compile

@@ -14,7 +14,25 @@ from dispatchgym.family import Family, digest
 from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError, InvalidSchedule
 from dispatchgym.instances.files import read_text
+from dispatchgym.instances.json_shapes import Cells, Null, Number, Object, Plain, Rows, Table, Text, Whole, optional
 from dispatchgym.instances.names import printable
+
+POINT = Cells({"seconds": Number(), "objective": Null(Number()), "lower bound": Null(Number())})
+# A file of a schedule; the fields of the schedule itself stand beside these and are the family's.
+HEAD = Object(
+    optional(
+        problem=Text(),
+        instance=Text(1_000),
+        source=Text(10_000),
+        digest=Text(),
+        method=Text(10_000),
+        seed=Whole(0, 2**63),
+        objective=Whole(-(2**63), 2**63),
+        table=Table(Rows(Plain())),
+        curve=Rows(POINT),
+    ),
+    closed=False,
+)
 
 
 @dataclass(frozen=True)
@@ -79,11 +97,11 @@ def read(path: Path, instance: str | None = None, family: str | None = None) -> 
     from dispatchgym.own.solve import as_schedule
 
     where = printable(path, 200)
-    body: Any = json_fields.parse(read_text(path, MAX_RESULTS), where).value
-    if not isinstance(body, dict):
-        raise InputError(f"{where}: is not a JSON object")
-    family = family or body.get("problem")
-    if not isinstance(family, str):
+    field = json_fields.parse(read_text(path, MAX_RESULTS), where)
+    head = HEAD.read(field)
+    body: dict[str, Any] = field.value
+    family = family or head.get("problem")
+    if family is None:
         raise InputError(f"{where}: does not say its 'problem'; give --family")
     try:
         card = families.load(family)

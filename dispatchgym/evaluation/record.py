@@ -14,6 +14,23 @@ from typing import Any, Protocol
 from dispatchgym import program
 from dispatchgym.instances import json_fields
 from dispatchgym.instances.files import read_text
+from dispatchgym.instances.json_shapes import Object, OneOf, Rows, Table, Text, Whole, optional
+
+LONG = 100_000  # characters of a command
+RUN = Object(
+    optional(
+        command=Text(LONG),
+        date=Text(),
+        seed=Whole(0, 2**63),
+        workers=Whole(1, 2**31),
+        solver_workers=Whole(1, 2**31),
+        clock=OneOf(("cpu", "wall")),
+        versions=Table(Text()),
+        machine=Object(optional(cpu=Text(), cores=Whole(1, 2**31), system=Text()), closed=False),
+        earlier=Rows(Object(optional(command=Text(LONG)), closed=False)),  # the same of the runs before
+    ),
+    closed=False,
+)
 
 
 class Options(Protocol):
@@ -36,9 +53,9 @@ def describe_run(options: Options, arguments: Sequence[str]) -> dict[str, Any]:
     path = options.out / "run.json"
     earlier: list[Any] = []
     if path.exists():
-        previous = json_fields.parse(read_text(path, follow=False), f"{path} (the record of the run; remove it to go on)")
-        before = [entry.value for entry in previous["earlier"].rows()] if "earlier" in previous else []
-        earlier = [*before, {name: value for name, value in previous.value.items() if name != "earlier"}]
+        field = json_fields.parse(read_text(path, follow=False), f"{path} (the record of the run; remove it to go on)")
+        before = RUN.read(field).get("earlier", [])
+        earlier = [*before, {name: value for name, value in field.value.items() if name != "earlier"}]
     packages = ("dispatchgym", "numpy", "numba", "torch", "ortools")
     return {
         "command": shlex.join([*program.call("evaluate.py"), *arguments]),

@@ -84,7 +84,7 @@ def evaluation(name: str, words: str) -> Scenario:
     return Scenario(name, ("evaluate.py", *words.split()), rows_and_schedules)
 
 
-SMALL = "--sizes 3x3 --instances 2 --samples 2 --width 8 --layers 1 --hidden 8 --steps 150 --log-every 10 --save-every 0"
+SMALL = "--sizes 3x3 --instances 2 --samples 2 --width 8 --layers 1 --hidden 8 --steps 80 --log-every 10 --save-every 0"
 SCENARIOS = (
     evaluation("evaluate jobshop", "jobshop --instances la01..la10 --methods spt mwkr spt:x8 tabu:moves=300 --workers 2"),
     evaluation("evaluate soc", "soc --instances gym-ds3-5 --streams 12 --methods etf met"),

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator as Validator
 
-from dispatchgym import schemas
+from dispatchgym import evaluate, schemas
 from dispatchgym.agents import bounds, checkpoint
 from dispatchgym.agents.settings import TrainConfig, parts
+from dispatchgym.commands import schedules
+from dispatchgym.evaluation import record
 from dispatchgym.instances.cpmodel import json_files as cpmodel_files
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop import json_files
@@ -53,7 +55,16 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "static-het-dag": originals.GRAPH,
     "memory-program": originals.PROGRAM,
     "policy": POLICY,
-}
+    "run": {
+        "command": "python evaluate.py jobshop", "date": "2026-01-02T03:04:05+00:00",
+        "seed": 0, "workers": 2, "solver_workers": 1, "clock": "cpu",
+        "versions": {"python": "3.12"}, "machine": {"cpu": "a", "cores": 2}, "earlier": [{"command": "b"}],
+    },
+    "schedule": {
+        "problem": "jobshop", "instance": "ft06", "source": "ft06", "digest": "ab", "method": "spt", "seed": 0, "objective": 60,
+        "table": {"job": [0, 1]}, "curve": [[0.1, 60, 50.5], [0.2, None, None]],
+    },
+}  # fmt: skip
 BUNDLED = sorted((ROOT / "instances" / "data").rglob("*.json")) + sorted((ROOT / "agents" / "pretrained").rglob("policy.json"))
 NONE = object()  # no value: the key, or the member of a list, is gone
 SPOILED = ("x y", "a/b", {"a": 1}, [[]], 7, -2, 1.5, True, None, 10**30, NONE)
@@ -73,6 +84,8 @@ def read(name: str, document: dict[str, Any]) -> Any:
         "cpmodel": lambda: cpmodel_files.parse_json(text, "x.json"),
         "memory-program": lambda: memory_files.parse_program(text, "x.json"),
         "policy": lambda: checkpoint.network_of(parse(text, "x.json")["network"]),
+        "run": lambda: record.RUN.read(parse(text, "x.json")),
+        "schedule": lambda: schedules.HEAD.read(parse(text, "x.json")),
     }
     return readers.get(name, lambda: soc_files.parse(text, "x.json", Path("/nowhere")))()
 
@@ -122,7 +135,7 @@ def test_what_a_schema_refuses_the_reader_refuses_too(name: str) -> None:
                 continue
             with pytest.raises(InputError):
                 raise AssertionError(f"accepted: {done}: {read(name, spoiled)}")
-    assert refused >= 50
+    assert refused >= 40
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -141,6 +154,15 @@ def test_what_is_written_satisfies_its_schema(tmp_path: Path) -> None:
         Validator(SCHEMAS[name]).validate(json.loads((tmp_path / "x.json").read_text()))
     memory_files.write_program(read("memory-program", originals.PROGRAM), tmp_path / "x.json")
     Validator(SCHEMAS["memory-program"]).validate(json.loads((tmp_path / "x.json").read_text()))
+
+
+def test_what_an_evaluation_writes_satisfies_its_schemas(tmp_path: Path) -> None:
+    words = ["jobshop", "--instances", "ft06", "--methods", "spt", "--out", str(tmp_path / "out")]
+    for more in ([], ["--resume"]):
+        evaluate.main([*words, *more])
+        Validator(SCHEMAS["run"]).validate(json.loads((tmp_path / "out" / "run.json").read_text()))
+    for path in (tmp_path / "out" / "schedules").iterdir():
+        Validator(SCHEMAS["schedule"]).validate(json.loads(path.read_text()))
 
 
 def test_settings_out_of_their_bounds_satisfy_no_schema() -> None:

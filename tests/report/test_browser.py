@@ -17,7 +17,7 @@ from tests.report.browser import Browser, find
 # Family -> what follows `evaluate.py FAMILY`: rules and, in each, the shipped policy.
 COMMANDS = {
     "jobshop": "--instances ft06 la01 --methods spt policy",
-    "blocking": "--instances la01/bws la01/bws/p0.05/t0 --methods mwkr policy",
+    "blocking": "--instances la01/bws la02/bws --methods mwkr policy",
     "soc": "--instances gym-ds3-5,horizon=400 --scale 25 50 --streams 1 --methods etf policy",
     "static-dag": "--instances topcuoglu/v20/ccr1/s0 --methods heft policy",
     "memory-pack": "--instances minimalloc-example --methods size policy",
