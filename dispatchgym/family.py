@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from dispatchgym.baselines.first import policies
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.envs.core.dotted import resolve
 from dispatchgym.instances.errors import InputError
@@ -132,7 +133,7 @@ class Family:
     load: Callable[[str], Any]
     group: Callable[[str, Any], Group]  # of (what was loaded, instance)
     warm_up: Callable[[Any], Any]  # a trivial instance of the same kind: solving it compiles and loads what a method needs
-    methods: str  # module with METHODS (name -> help), check_method(method) and solve(instance, method, *, seed, workers)
+    methods: str  # module with METHODS (name -> help), check_method(method) and solve(instance, method, *, seed, workers, play)
     check: Callable[[Any, Any], int]  # the referee: (instance, schedule) -> objective, or InvalidSchedule
     draw: Callable[..., Figure]  # (instance, schedule, title=)
     schedule: Callable[[dict[str, Any]], Any]  # the schedule that `fields` of one gave
@@ -178,8 +179,8 @@ class Family:
 
     def method_help(self) -> dict[str, str]:
         """Every method with one line of help."""
-        policies = {"policy": self.policy_help} if self.agent else {}
-        return {**import_module(self.methods).METHODS, **policies}
+        learned = {"policy": self.policy_help} if self.agent else {}
+        return {**import_module(self.methods).METHODS, **learned}
 
     def validate(self, method: Method | str) -> str | None:
         """A hash of the weights, function or files that the method loads, if any; InputError unless it can run."""
@@ -189,7 +190,7 @@ class Family:
         if is_policy(method):
             return _policies(method).fingerprint(method, self)
         import_module(self.methods).check_method(method)
-        return None
+        return "+".join(str(self.validate(text)) for text in policies(method)) or None
 
     def is_own(self, method: Method) -> bool:
         """Whether the method is the user's: no method of the suite may be replaced."""
@@ -211,7 +212,8 @@ class Family:
         elif is_policy(method):
             result = _policies(method).solve(self, instance, method, seed=seed)
         else:
-            result = import_module(self.methods).solve(instance, method, seed=seed, workers=workers)
+            first = {"play": lambda text: self.solve(instance, text, seed=seed)} if policies(method) else {}
+            result = import_module(self.methods).solve(instance, method, seed=seed, workers=workers, **first)
         return result
 
     def trained_by(self) -> Agent:

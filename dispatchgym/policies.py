@@ -154,9 +154,8 @@ _warmed: set[tuple[str, str]] = set()  # (search, problem) that were run in this
 def _warm(player: Player, method: Method, search: Search) -> None:
     """Run the search once if seconds count: compiling and loading belong to no instance."""
     key = (str(search), repr(player.way.training.problem))
-    if method.seconds is not None and key not in _warmed:
-        _warmed.add(key)
-        _run(player, method, search, Budget(rollouts=WARM_UP), 0)
+    if method.seconds is not None and key not in _warmed and _run(player, method, search, Budget(rollouts=WARM_UP), 0).played > 1:
+        _warmed.add(key)  # one episode alone has nothing to search
 
 
 def _run(player: Player, method: Method, search: Search, budget: Budget, seed: int) -> Run:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dispatchgym.baselines.cpmodel.dispatch import BUILDERS, dispatch, justify
 from dispatchgym.baselines.cpmodel.priorities import RULES
+from dispatchgym.baselines.first import Play, check_first, first_schedule
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.instances.cpmodel.instance import CPInstance
@@ -37,8 +38,7 @@ def check_method(text: Method | str) -> Method:
         method.accept(seconds=True, keys=("workers", "hint"))
         method.needs("ortools")
         method.integer("workers", 1)
-        if "hint" in method.options and check_method(method.options["hint"]).name == "cpsat":
-            raise method.error("option hint=cpsat is not a heuristic")
+        check_first(method, check_method, ("cpsat",))
     else:
         method.accept(samples=True, keys=("rule", "builder") if method.name == "regret" else ("rule",))
         method.choice("rule", (DEFAULT, *DRAWN))
@@ -46,12 +46,13 @@ def check_method(text: Method | str) -> Method:
     return method
 
 
-def solve(instance: CPInstance, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(instance: CPInstance, method: Method | str, *, seed: int = 0, workers: int = 1, play: Play | None = None) -> Result:
     """Run one method, e.g. "mwkr", "lft:x100,builder=serial", "justify:x50", "cpsat:10s,workers=2,hint=lft".
 
-    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed gives the
-    same answer, unless a time limit ends the run or CP-SAT has several workers. A rule that leaves a task without a mode, by
-    deadlines or links, finds no schedule. Raises InputError for a method or option that is not valid.
+    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. `play` plays the
+    policy that a hint may name. The same seed gives the same answer, unless a time limit ends the run or CP-SAT has several
+    workers. A rule that leaves a task without a mode, by deadlines or links, finds no schedule. Raises InputError for a method
+    or option that is not valid.
     """
     m = check_method(method)
     if m.name in RULES:
@@ -59,7 +60,8 @@ def solve(instance: CPInstance, method: Method | str, *, seed: int = 0, workers:
     if m.name == "cpsat":
         from dispatchgym.baselines.cpmodel.cpsat import cpsat
 
-        hint = solve(instance, m.options["hint"], seed=seed) if "hint" in m.options else None
+        text = m.options.get("hint")
+        hint = first_schedule(m, text, lambda own: solve(instance, own, seed=seed), play) if text else None
         if hint is not None and hint.schedule is None:
             hint = None
         result = cpsat(instance, seconds=m.seconds or 10.0, workers=m.integer("workers", workers), seed=seed, hint=hint)

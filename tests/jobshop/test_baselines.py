@@ -161,7 +161,7 @@ def test_every_listed_method_solves_a_shop_with_all_complications():
     shop = JobShop(
         np.array([[0, 1, 0], [1, 2, -1], [2, 0, 1]]), np.array([[3, 0, 2], [4, 1, 0], [2, 2, 2]]), release=np.array([0, 2, 5])
     )
-    brief = {"tabu": ":moves=50", "sa": ":moves=50", "cpsat": ":5s"}
+    brief = {"tabu": ":moves=50", "sa": ":moves=50", "cpsat": ":5s", "lns": ":0.2s"}
     for name, seed in product(METHODS, (0, 1)):
         result = solve(shop, name + brief.get(name, ""), seed=seed)
         assert check(shop, result.schedule) == result.objective

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dispatchgym.baselines.first import Play, first_schedule, policies
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.instances.memory.instance import PINS, MemoryPlan, MemoryProgram, all_slow
@@ -40,25 +41,26 @@ def check_method(text: Method | str) -> Method:
         method.accept(seconds=True, keys=("workers", "hint"))
         method.needs("ortools")
         method.integer("workers", 1)
-        method.choice("hint", HINTS)
+        if not policies(method):
+            method.choice("hint", HINTS)
     else:
         method.accept(samples=method.name in SAMPLED)
     return method
 
 
-def solve(program: MemoryProgram, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(program: MemoryProgram, method: Method | str, *, seed: int = 0, workers: int = 1, play: Play | None = None) -> Result:
     """Run one method, e.g. "xla", "xla:x64", "hill:10s", "cpsat:60s,workers=2,hint=hill".
 
-    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed
-    gives the same answer, unless a time limit ends the run or CP-SAT has several workers. Raises InputError for a method
-    or option that is not valid.
+    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. `play` plays the
+    policy that a hint may name. The same seed gives the same answer, unless a time limit ends the run or CP-SAT has several
+    workers. Raises InputError for a method or option that is not valid.
     """
     m = check_method(method)
     began = time.perf_counter()
     if m.name == "all-slow" and not (program.pin == PINS.index("fast")).any():
         return Result(all_slow(program), MemoryPlan(), "feasible", time.perf_counter() - began)
     if m.name == "cpsat":
-        return _cpsat(program, m, seed, workers)
+        return _cpsat(program, m, seed, workers, play)
     from dispatchgym.baselines.memory.map.order_player import Player
 
     player = Player(program)
@@ -102,14 +104,13 @@ def _search(player: Any, start: npt.NDArray[np.int64], m: Method, seed: int, beg
     return Result(latency, player.plan(), "feasible", time.perf_counter() - began, None, curve, notes)
 
 
-def _cpsat(program: MemoryProgram, m: Method, seed: int, workers: int) -> Result:
+def _cpsat(program: MemoryProgram, m: Method, seed: int, workers: int, play: Play | None) -> Result:
     from dispatchgym.baselines.memory.map.cpsat import plan
 
-    seconds, workers, hint = m.seconds or 10.0, m.integer("workers", workers), m.choice("hint", HINTS)
+    seconds, workers, hint = m.seconds or 10.0, m.integer("workers", workers), m.options.get("hint", HINTS[0])
     text = f"hill:{max(0.1 * seconds, 0.1):g}s" if hint == "hill" else hint
-    began = time.perf_counter()
-    first = solve(program, text, seed=seed)
-    spent = time.perf_counter() - began
+    first = first_schedule(m, text, lambda own: solve(program, own, seed=seed), play)
+    spent = first.seconds
     answer = plan(program, seconds=max(seconds - spent, 0.1), workers=workers, seed=seed, hint=first.schedule)
     curve = ((spent, first.objective, None), *((spent + at, value, bound) for at, value, bound in answer.curve))
     notes = {"workers": workers, "hint": text}

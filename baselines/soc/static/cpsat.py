@@ -49,13 +49,23 @@ class Model:
         return StaticSchedule(np.array(pe, np.int64), np.array([solver.value(x) for x in self.start], np.int64))
 
 
-def plan(request: Request, *, seconds: float = 10.0, workers: int = 1, seed: int = 0, hint: str = "heft", bound: int = 0) -> Plan:
-    """Plan within `seconds` of the clock, starting from the schedule of the heuristic `hint`.
+def plan(
+    request: Request,
+    *,
+    seconds: float = 10.0,
+    workers: int = 1,
+    seed: int = 0,
+    hint: str | StaticSchedule = "heft",
+    bound: int = 0,
+    before: float = 0.0,
+) -> Plan:
+    """Plan within `seconds` of the clock, starting from a schedule, or from that of a heuristic.
 
-    `bound` is a known lower bound on the objective. An interrupt stops the solver and is raised.
+    `before` of the seconds were spent on the schedule. `bound` is a known lower bound on the objective. An interrupt stops the
+    solver and is raised.
     """
-    limit = Limit(seconds, workers)
-    best = schedule(request, hint)
+    limit = Limit(seconds, workers, before)
+    best = schedule(request, hint) if isinstance(hint, str) else hint
     window = windows(request, request.objective(best), bound)
     curve = Curve(limit)
     spent = curve.record(request.objective(best), window.bound)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from dispatchgym.baselines.first import Play, first_schedule, policies
 from dispatchgym.baselines.method import Method, parse_method
 from dispatchgym.baselines.result import Result
 from dispatchgym.baselines.soc.static.planning_request import whole
@@ -37,18 +38,19 @@ def check_method(text: Method | str) -> Method:
         method.accept(seconds=True, keys=("workers", "hint"))
         method.needs("ortools")
         method.integer("workers", 1)
-        method.choice("hint", HINTS)
+        if not policies(method):
+            method.choice("hint", HINTS)
     else:
         method.accept(samples=method.name in SAMPLED)
     return method
 
 
-def solve(dag: StaticDag, method: Method | str, *, seed: int = 0, workers: int = 1) -> Result:
+def solve(dag: StaticDag, method: Method | str, *, seed: int = 0, workers: int = 1, play: Play | None = None) -> Result:
     """Run one method, e.g. "heft", "heft:x128", "cpsat:20s,workers=2,hint=lookahead".
 
-    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. The same seed
-    gives the same answer, unless a time limit ends the run or CP-SAT has several workers. Raises InputError for a method
-    or option that is not valid.
+    `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. `play` plays the
+    policy that a hint may name. The same seed gives the same answer, unless a time limit ends the run or CP-SAT has several
+    workers. Raises InputError for a method or option that is not valid.
     """
     m = check_method(method)
     began = time.perf_counter()
@@ -61,7 +63,12 @@ def solve(dag: StaticDag, method: Method | str, *, seed: int = 0, workers: int =
         return Result(request.objective(found), found, "feasible", spent, notes={"samples": m.samples} if m.samples else {})
     from dispatchgym.baselines.soc.static.cpsat import plan
 
-    workers, hint = m.integer("workers", workers), m.choice("hint", HINTS)
-    answer = plan(request, seconds=m.seconds or 10.0, workers=workers, seed=seed, hint=hint, bound=lower_bound(dag))
+    workers, hint = m.integer("workers", workers), m.options.get("hint", HINTS[0])
+    first, before = hint, 0.0  # a heuristic's plan is made within the limit
+    if policies(m):
+        played = first_schedule(m, hint, lambda own: solve(dag, own, seed=seed), play)
+        first, before = played.schedule, played.seconds
+    limits: dict[str, Any] = {"seconds": m.seconds or 10.0, "before": before, "bound": lower_bound(dag)}
+    answer = plan(request, hint=first, workers=workers, seed=seed, **limits)
     notes: dict[str, Any] = {"workers": workers, "hint": hint}
     return Result(answer.objective, answer.schedule, answer.status, answer.seconds, answer.lower_bound, answer.curve, notes)
