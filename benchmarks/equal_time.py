@@ -183,8 +183,8 @@ def caption(name: str, study: Study, rows: Sequence[Row]) -> str:
     names = list(dict.fromkeys(row["instance"] for row in rows))
     return (
         f"Mean percentage above {against}, over the n instances that all methods have answered ({names[0]} to {names[-1]}; "
-        f"{len(names)} in all). Every schedule was accepted by the referee; T in CPU-seconds of one core. In brackets the mean paired "
-        "difference from the first method with a limit, in points, with its 95 % interval. Regenerate with "
+        f"{len(names)} in all). Every schedule was accepted by the referee; T in CPU-seconds of one core. In brackets the mean "
+        "paired difference from the first method with a limit, in points, with its 95 % interval. Regenerate with "
         f"`python benchmarks/equal_time.py {name}`."
     )
 
