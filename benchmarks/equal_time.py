@@ -138,7 +138,7 @@ def results(options: Options, study: Study) -> list[Row]:
 def table(study: Study, rows: Sequence[Row]) -> list[str]:
     """Lines of Markdown: methods by groups and seconds. A cell has the mean, and its difference from the first method's.
 
-    A column is over the instances that every method has answered at these seconds; there is none without such instances.
+    A column is over the instances that every method with an answer at these seconds has answered; "-" is none at all.
     """
     groups: list[Group | None] = [None] if study.base else list(dict.fromkeys(group_of(row) for row in rows))
     first = next(i for i, m in enumerate(study.methods) if "{}" in m)
@@ -146,10 +146,12 @@ def table(study: Study, rows: Sequence[Row]) -> list[str]:
     for group in groups:
         for seconds in study.seconds:
             found = [values(study, rows, group, method.format(f"{seconds:g}")) for method in study.methods]
-            shared = [name for name in found[first] if all(name in own for own in found)]
+            answered = [own for own in found if own]
+            shared = [name for name in (answered[0] if answered else ()) if all(name in own for own in answered)]
             if shared:
                 heads.append(f"{group[1] if group and len(groups) > 1 else ''} {seconds:g} s, n={len(shared)}".strip())
-                columns.append([cell([own[x] for x in shared], [found[first][x] for x in shared]) for own in found])
+                theirs = [found[first][x] for x in shared] if found[first] else []
+                columns.append([cell([own[x] for x in shared], theirs) if own else "-" for own in found])
     lines = ["| method | " + " | ".join(heads) + " |", "| --- |" + " --: |" * len(heads)]
     for i, method in enumerate(study.methods):
         lines.append(f"| `{method.replace('{}s', 'Ts')}` | " + " | ".join(column[i] for column in columns) + " |")
@@ -158,7 +160,7 @@ def table(study: Study, rows: Sequence[Row]) -> list[str]:
 
 def cell(mine: Sequence[float], theirs: Sequence[float]) -> str:
     """The mean, and the mean difference from the first method's with its interval."""
-    differences = [x - y for x, y in zip(mine, theirs, strict=True)]
+    differences = [x - y for x, y in zip(mine, theirs, strict=True)] if theirs else []
     half = half_width(differences) if any(differences) else None
     return f"{fmean(mine):.2f}" + ("" if half is None else f" ({fmean(differences):+.2f} ±{half:.2f})")
 
