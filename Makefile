@@ -28,10 +28,10 @@ kernels: $(STAMP) ## compile what all families need, once; tests in several proc
 	$(BIN)/python -m dispatchgym.compile --workers 2
 
 check: lint kernels ## lint, types and all but the slow tests: for every change, in three minutes
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" --quiet
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "not slow" --quiet
 
 test: lint kernels ## lint, types, tests and coverage
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --cov --cov-report=term
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

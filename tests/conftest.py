@@ -26,6 +26,20 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def interrupt_as_python_has_it() -> None:
+    """Install Python's own handler of SIGINT again.
+
+    CP-SAT, unless it is told otherwise, leaves the default action behind, which ends the process at the next interrupt.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not None:
+        signal.signal(signal.SIGINT, handler)
+
+
+def pytest_runtest_teardown() -> None:
+    interrupt_as_python_has_it()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that tests/slow.py lists; if every file is collected, each of its patterns must be of some test."""
     for item in items:

@@ -35,7 +35,7 @@ def outcome(out: Path) -> tuple[Any, list[Any]]:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_the_command_that_is_printed_goes_on(number: int, code: int, tmp_path: Path) -> None:
-    process = start(tmp_path / "broken", "--steps", "150")
+    process = start(tmp_path / "broken", "--steps", "80")
     assert process.stdout is not None
     for line in process.stdout:
         if "iteration" in line:
@@ -48,9 +48,9 @@ def test_a_signal_saves_and_the_command_that_is_printed_goes_on(number: int, cod
     assert command[:3] == ["python", "train.py", "jobshop"]
     assert command[-1] == "--resume"
     reached = checkpoint.load_tensors(tmp_path / "broken" / "training.safetensors")[1]["iterations"].value
-    assert 0 < reached < 150
+    assert 0 < reached < 80
     train.main(command[2:])
-    train.main([*TINY, "--log-every", "5", "--out", str(tmp_path / "whole"), "--steps", "150"])
+    train.main([*TINY, "--log-every", "5", "--out", str(tmp_path / "whole"), "--steps", "80"])
     assert outcome(tmp_path / "broken") == outcome(tmp_path / "whole")
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # The others take minutes each to compile. `python -m tests.core.checked_indices NAME` plays them; `test_every_index.py` checks
 # the same indices of every family in Python.
-QUICK = ("JobShop-v0", "MemoryPack-v0")
+QUICK = ("JobShop-v0",)
 
 
 def test_the_quick_ones_are_environments() -> None:

@@ -27,7 +27,7 @@ def test_further_episodes_are_the_recorded_ones(name: str) -> None:
 
 # In this file, so that the process that compiled a variant for its episodes tests its batches too. The conformance suite tests
 # the ways to start again with one variant of an id; here they take turns.
-@pytest.mark.parametrize(("name", "mode"), zip(VARIANTS, itertools.cycle(AutoresetMode), strict=False))
+@pytest.mark.parametrize(("name", "mode"), list(zip(VARIANTS, itertools.cycle(AutoresetMode), strict=False)))
 def test_a_batch_is_single_environments_in_every_variant(name: str, mode: AutoresetMode) -> None:
     variant = VARIANTS[name]
     case = next(case for case in conformance.cases() if case.id == variant.id)
