@@ -13,7 +13,7 @@ from dispatchgym.instances.cpmodel.instance import CPInstance, Lag, Mode, Resour
 from dispatchgym.instances.errors import InputError
 from tests.cpmodel.models import random_model, random_shop
 
-PLAIN = [name for name in METHODS if name not in ("cpsat", "justify")]
+PLAIN = [name for name in METHODS if name not in ("cpsat", "justify", "tabu", "sa")]
 
 
 @pytest.mark.parametrize("method", [*PLAIN, *(f"{name}:x3,builder=serial" for name in PLAIN)])
@@ -76,7 +76,10 @@ def test_the_mode_that_ends_first_is_taken_and_the_rule_decides_who_goes_first()
 @pytest.mark.parametrize(
     ("method", "match"),
     [
-        ("tabu", "tabu"),
+        ("brkga", "brkga"),
+        ("tabu:x3", "x3"),
+        ("sa:1s,moves=5", "not both"),
+        ("sa:start=cpsat", "start=cpsat is not a heuristic"),
         ("spt:builder=active", "builder"),
         ("regret:rule=random", "rule"),
         ("justify:builder=serial", "builder"),
