@@ -56,9 +56,9 @@ def solve(instance: CPInstance, method: Method | str, *, seed: int = 0, workers:
     """Run one method, e.g. "mwkr", "lft:x100,builder=serial", "justify:x50", "tabu:1s", "cpsat:10s,workers=2,hint=lft".
 
     `workers` is the number of CP-SAT's threads unless the text says otherwise; all other methods use one. `play` plays the
-    policy that a hint or a start may name. The same seed gives the same answer, unless a time limit ends the run or CP-SAT has several
-    workers. A rule that leaves a task without a mode, by deadlines or links, finds no schedule. Raises InputError for a method
-    or option that is not valid.
+    policy that a hint or a start may name. The same seed gives the same answer, unless a time limit ends the run or CP-SAT has
+    several workers. A rule that leaves a task without a mode, by deadlines or links, finds no schedule. Raises InputError for a
+    method or option that is not valid.
     """
     m = check_method(method)
     if m.name in RULES:
