@@ -229,7 +229,7 @@ REQUESTS = [
     ("memory-map --instances unet-b1 --methods xlb", "unknown 'xlb'; did you mean 'xla'?"),
     ("memory-map --instances unet-b1 --methods hill:x3", "option x3 does not apply to 'hill'"),
     ("memory-map --instances unet-b1 --methods hill:2s,evaluations=3", "give seconds or evaluations, not both"),
-    ("memory-map --instances unet-b1 --methods cpsat:hint=policy", "option hint=policy is not one of xla, all-slow, hill"),
+    ("memory-map --instances unet-b1 --methods cpsat:hint=luck", "option hint=luck is not one of xla, all-slow, hill"),
     ("memory-pack --instances A --methods sise", "unknown 'sise'; did you mean 'size'?"),
     ("memory-pack --instances A --methods best-of-8:x2", "option x2 does not apply to 'best-of-8'"),
     ("memory-map --instances unet-b1 --methods xla --capacity 4GB", "option 'capacity=4GB' is not of the form capacity=BYTES"),
