@@ -35,7 +35,7 @@ class Request:
     For example:
       dispatchgym export results/first/schedules/ta01--tabu_1s.json --out ta01.csv
       dispatchgym export results/first --to json --out all.json
-      dispatchgym export "uniform/j6/m6/s0..s99" --minari jobshop/6x6-v0 --methods random tabu:0.1s --out data
+      dispatchgym export "uniform/j6/m6/s0..s99" --minari mine/shops-6x6-v0 --methods random tabu:0.1s --out data
     """
 
     files: Annotated[tuple[str, ...], Positional(), Metavar("SCHEDULE|FOLDER|INSTANCE ...")]
