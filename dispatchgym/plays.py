@@ -23,7 +23,7 @@ class Play:
     instance: str
     method: str
     seed: int
-    objective: int  # of the schedule that the actions build
+    objective: int  # of the schedule that the actions build, by the referee
     observations: list[Any]  # T + 1
     actions: list[int]
     rewards: list[float]
@@ -100,5 +100,8 @@ class Stage:
             play.rewards.append(float(reward))
             play.terminations.append(terminated)
             play.truncations.append(truncated)
-        play.objective = int(info["objective"])
+        if not play.terminations[-1]:
+            raise InputError(f"{instance.name}: {method} has no whole schedule after {len(play.actions)} steps")
+        env: Any = self.env.unwrapped
+        play.objective = int(self.card.check(instance, env.schedule()))
         return play
