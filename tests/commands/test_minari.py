@@ -63,6 +63,7 @@ def test_what_cannot_be_written_is_one_line(data: Any, tmp_path: Path, capsys: p
     for words, said in (
         ([*WORDS, "--out", root], "two-v0 exists"),
         (["export", "ft06", "--minari", "two"], "is not of the form NAME-v0"),
+        (["export", "ft06", "--minari", "t/two-v0"], "at least two letters"),
         (["export", "ft06", "--minari", "two-v0", "--episodes", "0", "--out", str(tmp_path)], "--episodes 0"),
         (["export", "ft06", "--minari", "two-v0", "--methods", "spd", "--out", str(tmp_path)], "spd"),
         (["export", "--minari", "two-v0", "--out", str(tmp_path)], "which instances"),
