@@ -28,7 +28,7 @@ def check(name: str, root: Path | None) -> None:
     """InputError unless a data set of this name can be written. `root` is the folder of all data sets; None = Minari's own."""
     need("minari", "h5py", what="--minari")
     if ID.fullmatch(name) is None:
-        raise InputError(f"--minari {shown(name)}: is not of the form NAME-v0 or GROUP/NAME-v0, with a GROUP of at least two letters")
+        raise InputError(f"--minari {shown(name)}: is not of the form NAME-v0 or GROUP/NAME-v0 (GROUP: at least two letters)")
     with _rooted(root):
         from minari.storage.datasets_root_dir import get_dataset_path
 
