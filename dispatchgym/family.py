@@ -243,15 +243,35 @@ def _own_registry() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class ScheduleOf:
-    """Reads a schedule whose fields are arrays of whole numbers from what `fields` of one gave; the data may hold more."""
+    """Reads a schedule whose fields are arrays of whole numbers from what `fields` of one gave; the data may hold more.
+
+    Raises InputError for a field that is no such array, and KeyError for one that is missing.
+    """
 
     path: str  # "module:Class"
 
     def __call__(self, data: dict[str, Any]) -> Any:
-        import numpy as np
-
         kind = resolve(self.path)
-        return kind(**{field.name: np.asarray(data[field.name], np.int64) for field in dataclasses.fields(kind)})
+        return kind(**{field.name: whole_numbers(field.name, data[field.name]) for field in dataclasses.fields(kind)})
+
+
+def whole_numbers(name: str, value: Any) -> Any:
+    """A field of a schedule as an array of int64; InputError for what is none, such as rows of different lengths, or texts."""
+    import numpy as np
+
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise InputError(f"field '{name}' of the schedule has rows of different lengths, or is nested too deeply") from None
+    too_large = array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max
+    if too_large or (array.size and (array.dtype.kind not in "iu" or _has_truths(value))):
+        raise InputError(f"field '{name}' of the schedule is not an array of whole numbers of at most 64 bits")
+    return array.astype(np.int64)
+
+
+def _has_truths(value: Any) -> bool:
+    """Whether true or false is among the members of a list, which numpy would take for 1 and 0."""
+    return isinstance(value, bool) or (isinstance(value, list) and any(map(_has_truths, value)))
 
 
 def digest(instance: Any) -> str:
@@ -266,7 +286,7 @@ def digest(instance: Any) -> str:
         if dataclasses.is_dataclass(value):
             value = digest(value)
         elif isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value)):
-            value = "".join(map(digest, value))
+            value = "".join(digest(x) if dataclasses.is_dataclass(x) else repr(x) for x in value)
         shape = (len(value),) if isinstance(value, tuple) else np.shape(value)
         state.update(f"|{field.name} {shape} ".encode())
         if isinstance(value, np.ndarray):

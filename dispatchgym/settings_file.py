@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -21,10 +22,12 @@ from dispatchgym import families
 from dispatchgym.evaluation.results import SETTINGS
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_text
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.names import did_you_mean, printable
 
 OPTION = "--config"
 FILE = SETTINGS
+MAX_DOTS = 64  # of a key: the parser's time is quadratic in them, and no option has one
 LEFT_OUT = ("resume",)  # how a run went on is no setting of it
 
 
@@ -74,10 +77,7 @@ def expand(arguments: Sequence[str], known: Any, *, negative: bool) -> list[str]
     if path is None:
         return rest
     where = printable(path, 200)
-    try:
-        found = tomllib.loads(read_text(Path(path)))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: is not TOML: {error}") from None
+    found = _parsed(read_text(Path(path)), where)
     family = found.pop("family", None)
     asked = rest.pop(0) if rest and not rest[0].startswith("-") else family
     if not isinstance(asked, str):
@@ -86,6 +86,19 @@ def expand(arguments: Sequence[str], known: Any, *, negative: bool) -> list[str]
     given = {word.partition("=")[0].replace("_", "-") for word in rest if word.startswith("--")}
     words = [word for key, value in found.items() for word in _words(where, key, value, known(asked), negative, given)]
     return [asked, *words, *rest]
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
+    """The table in a file; InputError for what is no TOML, and for what takes the parser too long or too deep."""
+    words = re.split(r"[\n=,\[\]{}]", text.replace(" ", "").replace("\t", ""))
+    if any(word.count(".") > MAX_DOTS for word in words):
+        raise InputError(f"{where}: is not usable TOML: more than {MAX_DOTS} dots in a key or value")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where}: is not TOML: {error}") from None
+    except (RecursionError, ValueError):
+        raise InputError(f"{where}: is not usable TOML: nested too deeply or a number too long") from None
 
 
 def _taken(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -112,5 +125,7 @@ def _words(where: str, key: str, value: Any, known: Collection[str], negative: b
         return [f"--{name}"] if value else [f"--no-{name}"] * negative
     values = value if isinstance(value, list) else [value]
     if any(isinstance(x, bool) or not isinstance(x, str | int | float) for x in values):
-        raise InputError(f"{where}: {name} = {printable(str(value))} is no text, number, true or false, nor a list of them")
+        raise InputError(f"{where}: {name} = {shown(value)} is no text, number, true or false, nor a list of them")
+    if any(isinstance(x, int) and abs(x) >= 2**64 for x in values):  # which Python may not even write in decimals
+        raise InputError(f"{where}: {name}: a number of more than 64 bits")
     return [f"--{name}", *map(str, values)] if values else []

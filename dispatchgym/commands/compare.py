@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -75,7 +76,7 @@ def main(words: Sequence[str]) -> int:
 
 def shortest(folders: Sequence[Path]) -> list[str]:
     """The last parts of the paths that tell them apart."""
-    parts = [folder.resolve().parts for folder in folders]
+    parts = [Path(os.path.realpath(folder)).parts for folder in folders]  # also of links to themselves
     for count in range(1, max(map(len, parts)) + 1):
         names = ["/".join(path[-count:]) for path in parts]
         if len(set(names)) == len(names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,10 @@ class Stored:
 
     def judge(self) -> int:
         """The objective by the referee. Raises InvalidSchedule for a broken rule, and for a file that contradicts itself."""
-        objective = int(self.card.check(self.instance, self.schedule))
+        try:
+            objective = int(self.card.check(self.instance, self.schedule))
+        except (ValueError, TypeError, ArithmeticError, LookupError) as error:  # whatever a schedule does to the referee
+            raise InvalidSchedule(" ".join(str(error).split())) from None
         said = self.body.get("objective", objective)
         if said != objective:
             raise InvalidSchedule(f"the file says {self.card.objective} {said}, the referee {objective}")
@@ -79,8 +83,8 @@ def _difference(said: Any, true: dict[str, list[Any]]) -> str:
 def files_in(places: Sequence[Path]) -> Iterator[Path]:
     """The files themselves, and those of folders of results. Raises InputError for what is neither."""
     for place in places:
-        if place.is_dir():
-            folder = place / "schedules" if (place / "schedules").is_dir() else place
+        if os.path.isdir(place):  # which is False also of a name that no file can have
+            folder = place / "schedules" if os.path.isdir(place / "schedules") else place
             found = sorted(folder.glob("*.json"))
             if not found:
                 raise InputError(f"{printable(place, 200)}: has no schedules (*.json)")

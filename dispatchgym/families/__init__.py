@@ -10,6 +10,7 @@ from importlib import import_module
 
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.json_fields import shown
 
 NAMES: tuple[str, ...] = ("jobshop", "blocking", "soc", "static-dag", "memory-pack", "memory-map", "cpmodel")
 
@@ -18,8 +19,7 @@ def load(name: str) -> Family:
     """The card of that name; InputError if there is none."""
     if name not in NAMES:
         near = difflib.get_close_matches(name, NAMES, n=1)
-        raise InputError(
-            f"unknown problem {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(NAMES)}")
-        )
+        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(NAMES)}"
+        raise InputError(f"unknown problem {shown(name)}; {hint}")
     family: Family = import_module(f"dispatchgym.families.{name.replace('-', '_')}").FAMILY
     return family

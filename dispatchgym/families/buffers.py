@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
-from dispatchgym.family import Column
+from dispatchgym.family import Column, whole_numbers
+from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory import catalogue as memory_catalogue
 from dispatchgym.instances.memory.instance import MemoryPlan, MemoryProgram, Packing, PackingPlan
 from dispatchgym.options import Metavar
@@ -112,7 +113,11 @@ def _over(ticks: int, others: int) -> float:
 
 
 def read_plan(data: dict[str, Any]) -> MemoryPlan:
-    return MemoryPlan(np.asarray(data["stay"], np.int64).reshape(-1, 6))
+    """The plan in a file. Raises InputError for what are no rows of six whole numbers."""
+    stay = whole_numbers("stay", data["stay"])
+    if stay.size and (stay.ndim != 2 or stay.shape[1] != 6):
+        raise InputError(f"field 'stay' of the schedule has the shape {stay.shape}, expected rows of six whole numbers")
+    return MemoryPlan(stay.reshape(-1, 6))
 
 
 RATIO = Column(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ def fingerprint(family: Family, method: Method) -> str:
 def _read(family: str, method: Method) -> tuple[str, dict[str, tuple[str, dict[str, Any]]]]:
     """A hash of the files, and instance -> (file, what it holds)."""
     assert method.target is not None
-    pattern = f"{method.target}/*.json" if Path(method.target).is_dir() else method.target
+    pattern = f"{method.target}/*.json" if os.path.isdir(method.target) else method.target
     paths = sorted(glob.glob(pattern, recursive=True))
     if not paths:
         raise method.error("there is no such file")

@@ -147,8 +147,11 @@ def _plain(name: str, value: Any) -> Any:
     """Arrays of numbers as lists of whole numbers; what holds no numbers as it is."""
     if isinstance(value, str) or value is None:
         return value
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf":
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        return value
+    if array.dtype.kind not in "iuf" or (array.dtype.kind != "f" and isinstance(value, list)):
         return value
     if array.dtype.kind == "f":
         wrong = array[~(np.isfinite(array) & (array == np.floor(array)))]

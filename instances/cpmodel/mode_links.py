@@ -8,6 +8,8 @@ from dispatchgym.instances.cpmodel.instance import ModeLink
 from dispatchgym.instances.errors import InputError
 
 Pair = tuple[int, int, int, int]  # task, mode, other task, mode
+MAX_PAIRS = 500_000  # of modes that exclude each other
+MAX_ALLOWED = 2_000_000  # modes of other tasks that are left to a mode, summed over all modes
 
 
 def links_of(
@@ -16,15 +18,21 @@ def links_of(
     """The modes of each task that are left, and the links between them, which number modes by their place among these.
 
     `counts` (N,) are the modes of each task; a mode without a partner among those of another task is left out too. Raises
-    InputError if a task is left without modes.
+    InputError if a task is left without modes, and if there are too many combinations.
     """
     out: list[set[int]] = [set() for _ in counts]
     for i, mode in excluded:
         out[i].add(mode)
     allowed: dict[tuple[int, int, int], set[int]] = {}  # task, mode, other task -> modes of the other
+    size = 0
     for i, a, j, b in forbidden:
         for one, mode, other, not_this in ((i, a, j, b), (j, b, i, a)):
-            allowed.setdefault((one, mode, other), set(range(counts[other]))).discard(not_this)
+            if (one, mode, other) not in allowed:
+                size += counts[other]
+                if size > MAX_ALLOWED:
+                    raise InputError(f"more than {MAX_ALLOWED} combinations of modes of two tasks that restrict each other")
+                allowed[one, mode, other] = set(range(counts[other]))
+            allowed[one, mode, other].discard(not_this)
     moved = True
     while moved:
         moved = False

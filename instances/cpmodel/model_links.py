@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from dispatchgym.instances.cpmodel.instance import Lag
+from dispatchgym.instances.cpmodel.mode_links import MAX_ALLOWED
 from dispatchgym.instances.cpmodel.model_tasks import Draft, Point, Tasks
 from dispatchgym.instances.cpmodel.protocol import Affine, Constraint
+from dispatchgym.instances.errors import InputError
 
 Chosen = Mapping[int, int]  # task -> mode
 Time = tuple[int, bool]  # task and whether its end
@@ -32,6 +34,7 @@ class Links:
         self.facts = tasks.facts
         self.lags: list[Lag] = []
         self.constraint_of: dict[Lag, int] = {}
+        self.looked_at = 0  # combinations of modes
         self.forbidden: set[tuple[int, int, int, int]] = set()  # task, mode, later task, mode
         self.maxima: dict[int, int] = {}  # milestone -> its lin_max
         self._define_aliases()
@@ -240,6 +243,9 @@ class Links:
 
     def _combinations(self, dependent: list[int]) -> Iterator[dict[int, int]]:
         for modes in itertools.product(*(self.tasks.drafts[i].modes for i in dependent)):
+            self.looked_at += 1
+            if self.looked_at > MAX_ALLOWED:
+                raise InputError(f"constraints depend on more than {MAX_ALLOWED} combinations of modes of two tasks")
             yield dict(zip(dependent, modes, strict=True))
 
     def _true(self, literal: int, chosen: Chosen) -> bool:

@@ -96,6 +96,9 @@ def parse_psplib(text: str, source: str) -> CPInstance:
     capacities = lines.numbers(next(_section(lines, "RESOURCEAVAILABILITIES", 1)), ("capacity",))
     if len(capacities) != renewable:
         raise lines.error(f"{len(capacities)} capacities of {renewable} renewable resources")
+    while lines.left:
+        if re.match(r"[-+.]?[0-9]|PRECEDENCE RELATIONS", lines.take("the end").upper()):
+            raise lines.error("more lines than those of one project")
     return _project(activities, capacities, lines)
 
 

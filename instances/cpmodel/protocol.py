@@ -112,13 +112,17 @@ def parse_protocol(proto: Any, source: str) -> Model:
     count = len(proto.variables)
     variables = tuple(Variable(printable(v.name, 120), tuple(v.domain)) for v in proto.variables)
     for v, variable in enumerate(variables):
-        domain = variable.domain
-        if len(domain) < 2 or len(domain) % 2 or any(domain[k] > domain[k + 1] for k in range(0, len(domain), 2)):
+        if not variable.domain or not _is_domain(variable.domain):
             raise InputError(f"{source}: variable {v} ({variable.name}) has no value in its domain")
     constraints = tuple(_constraint(c, k, count, len(proto.constraints), source) for k, c in enumerate(proto.constraints))
     objective = _objective(proto.objective, count, source) if proto.HasField("objective") else None
     hint = tuple(zip(proto.solution_hint.vars, proto.solution_hint.values, strict=False))
     return Model(printable(proto.name, 120), variables, constraints, objective, hint)
+
+
+def _is_domain(domain: tuple[int, ...]) -> bool:
+    """Whether the numbers are closed intervals."""
+    return len(domain) % 2 == 0 and all(domain[k] <= domain[k + 1] for k in range(0, len(domain), 2))
 
 
 def where(model: Model, source: str, k: int) -> str:
@@ -155,6 +159,8 @@ def _constraint(proto: Any, k: int, variables: int, constraints: int, source: st
     enforcement = tuple(proto.enforcement_literal)
     if any(not low <= x < high for x in items) or any(not -variables <= x < variables for x in enforcement):
         raise InputError(f"{source} constraint {k} ({kind}): refers to what the model does not have")
+    if not _is_domain(domain):
+        raise InputError(f"{source} constraint {k} ({kind}): its domain is no list of intervals")
     if kind == "cumulative" and len(expressions) != len(items) + 1:
         raise InputError(f"{source} constraint {k} ({kind}): {len(items)} intervals and {len(expressions) - 1} demands")
     return Constraint(kind, name, enforcement, expressions, items, domain)
@@ -162,6 +168,8 @@ def _constraint(proto: Any, k: int, variables: int, constraints: int, source: st
 
 def _affine(variables: Any, coefficients: Any, constant: int, count: int, source: str) -> Affine:
     """The sum, with each variable once. A literal `-v - 1` stands for 1 - v."""
+    if len(variables) != len(coefficients):
+        raise InputError(f"{source}: an expression has {len(variables)} variables and {len(coefficients)} coefficients")
     sums: dict[int, int] = {}
     for v, coefficient in zip(variables, coefficients, strict=True):
         if not -count <= v < count:

@@ -24,7 +24,7 @@ from dispatchgym.instances.cpmodel.instance import (
     Resource,
     Task,
 )
-from dispatchgym.instances.cpmodel.mode_links import Pair, links_of
+from dispatchgym.instances.cpmodel.mode_links import MAX_PAIRS, Pair, links_of
 from dispatchgym.instances.json_fields import Field, shown
 
 FOREVER = 2**42  # the library's largest number: no limit
@@ -172,6 +172,8 @@ class _Problem:
 
     def _allow(self, first: int, mode: int, second: int, modes: set[int]) -> None:
         """With this mode of the first task, allow no other modes of the second."""
+        if len(self.forbidden) > MAX_PAIRS:
+            raise self.field.error(f"more than {MAX_PAIRS} pairs of modes exclude each other")
         self.forbidden |= {(first, mode, second, m) for m in range(len(self.tasks[second].modes)) if m not in modes}
 
     def _read_jobs(self) -> Objective:

@@ -10,9 +10,12 @@
 
 from __future__ import annotations
 
+import re
+
 from dispatchgym.instances.cpmodel.instance import MAX_MODES, MAX_RESOURCES, MAX_TASKS, MAX_TIME, CPInstance
 from dispatchgym.instances.cpmodel.shops import Option, assembly_shop, flexible_shop, operations_of, routes_of
 from dispatchgym.instances.lines import Lines
+from dispatchgym.instances.names import printable
 
 
 def parse_shop(text: str, source: str) -> CPInstance:
@@ -24,6 +27,8 @@ def parse_shop(text: str, source: str) -> CPInstance:
     whole = all(token.isascii() and token.isdigit() and len(token) <= 10 for token in tokens)
     if len(tokens) == 3 and whole and lines.left == int(tokens[0]) + int(tokens[1]):
         return _assembly(lines, [int(token) for token in tokens])
+    if len(tokens) == 3 and not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{0,20})?", tokens[2], re.ASCII):
+        raise lines.error(f"the mean number of options {printable(tokens[2], 40)} is not a number")
     jobs, machines = lines.numbers(" ".join(tokens[:2]), ("jobs", "machines"))
     return _flexible(lines, jobs, machines)
 

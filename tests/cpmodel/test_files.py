@@ -180,6 +180,8 @@ BAD = [
         "x.sm line 27: expected job 3, mode 1, its duration and 2 demands",
     ),
     ("x.sm", PSPLIB[:700], "x.sm line "),
+    ("x.sm", PSPLIB + PSPLIB, "x.sm line "),
+    ("x.fjs", "1 1 x\n1 1 1 3\n", "x.fjs line 1: the mean number of options x is not a number"),
 ]
 
 

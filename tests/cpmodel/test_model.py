@@ -13,11 +13,15 @@ import numpy as np
 import pytest
 from ortools.sat.python import cp_model
 
+from dispatchgym import families
+from dispatchgym.__main__ import main
 from dispatchgym.baselines.cpmodel.cpsat import cpsat
 from dispatchgym.baselines.cpmodel.cpsat_model import normal_model
 from dispatchgym.envs.cpmodel.check import check, check_model
+from dispatchgym.evaluate import Options, evaluate
 from dispatchgym.instances.cpmodel import catalogue, files
 from dispatchgym.instances.cpmodel.instance import CPInstance, CPSchedule, Lag, Mode, Objective
+from dispatchgym.instances.cpmodel.mode_links import links_of
 from dispatchgym.instances.cpmodel.model import from_model
 from dispatchgym.instances.cpmodel.solution import values_of
 from dispatchgym.instances.errors import InputError, InvalidSchedule
@@ -104,6 +108,44 @@ def test_models_come_from_files_too(tmp_path: Path) -> None:
     for name in ("bad.pb", "bad.pbtxt", "empty.pb"):
         with pytest.raises(InputError, match=rf"^{name}: [^\n]+$"):
             files.read(tmp_path / name)
+
+
+MODEL = """variables { name: "s" domain: 0 domain: 10 }
+constraints { interval {
+  start { vars: 0 coeffs: 1 } size { offset: 3 } end { vars: 0 coeffs: 1 offset: 3 } } }
+objective { vars: 0 coeffs: 1 }
+"""
+
+
+def test_a_model_in_a_file_can_be_evaluated_and_its_schedule_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.pbtxt").write_text(MODEL)
+    (row,) = evaluate(families.load("cpmodel"), Options(("mine.pbtxt",), ("spt",), Path("out")))
+    assert (row["objective"], row["referee"]) == (0, "ok")
+    assert main(["check", "out"]) == 0
+    (tmp_path / "mine.pbtxt").write_text(MODEL.replace("offset: 3", "offset: 4"))
+    assert main(["check", "out"]) == 2  # it is another model now
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("coeffs: 1 } size", "coeffs: 1 coeffs: 2 } size", "an expression has 1 variables and 2 coefficients"),
+        ("objective { vars: 0", "objective { vars: 0 vars: 0", "an expression has 2 variables and 1 coefficients"),
+        ("objective", "constraints { linear { vars: 0 coeffs: 1 domain: 5 } } objective", "its domain is no list of intervals"),
+        ("domain: 10", "domain: 10 domain: 12", "has no value in its domain"),
+    ],
+)
+def test_a_protocol_that_contradicts_itself_is_refused(old: str, new: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.pbtxt").write_text(MODEL.replace(old, new, 1))
+    with pytest.raises(InputError, match=rf"^bad.pbtxt[^\n]*{said}"):
+        files.read(tmp_path / "bad.pbtxt")
+
+
+def test_too_many_combinations_of_modes_are_refused_in_time() -> None:
+    count = 1500
+    with pytest.raises(InputError, match="combinations of modes of two tasks that restrict each other"):
+        links_of([count] * 2, ((0, a, 1, a) for a in range(count)), ())
 
 
 def test_a_changed_copy_has_no_model() -> None:

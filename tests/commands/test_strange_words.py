@@ -1,0 +1,88 @@
+"""The commands on strange files and words: one line, in time, and no schedule that is read as another one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatchgym.__main__ import main
+
+PLACED = {"problem": "memory-pack", "instance": "guillotine/n8/s0", "offset": [0] * 8}
+MAPPED = {"problem": "memory-map", "instance": "layered/t8/s0", "stay": [[7, 3, 5, 0, 3, -1]]}
+STARTED = {"problem": "jobshop", "instance": "ft06", "start": [[0] * 6] * 6}
+
+
+def answer(capsys: Any, *words: str) -> tuple[int, str]:
+    """Exit status and the one line that is said."""
+    try:
+        status = main(list(words))
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    said = capsys.readouterr()
+    line: str = said.err or said.out
+    assert line.count("\n") == 1, line
+    assert len(line) <= 400
+    assert line[:-1].isprintable()
+    return status, line
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "value", "said"),
+    [
+        (STARTED, "start", None, "is not an array of whole numbers"),
+        (STARTED, "start", 10**30, "is not an array of whole numbers"),
+        (STARTED, "start", [[2**63] * 6] * 6, "is not an array of whole numbers"),
+        (STARTED, "start", [[0.5] * 6] * 6, "holds 0.5, which is not a whole number"),
+        (STARTED, "start", [[1], [1, 2]], "has rows of different lengths"),
+        (STARTED, "start", [["0"] * 6] * 6, "is not an array of whole numbers"),
+        (PLACED, "offset", [True, *[0] * 7], "is not an array of whole numbers"),
+        (MAPPED, "stay", [1, 2, 3], "has the shape (3,), expected rows of six"),
+        (MAPPED, "stay", [[-(2**63)] * 6], "refused: "),
+        (MAPPED, "stay", {"a": 1}, "is not an array of whole numbers"),
+    ],
+)
+def test_fields_of_schedules_that_cannot_be_are_named(
+    body: dict[str, Any], field: str, value: Any, said: str, tmp_path: Path, capsys: Any
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(body | {field: value}))
+    status, line = answer(capsys, "check", str(path))
+    assert status == (1 if said == "refused: " else 2)
+    assert said in line
+    status, line = answer(capsys, "export", str(path))
+    assert status == 2
+    assert said.removesuffix(": ") in line
+
+
+LONG = "9" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[" * 50_000, "nested too deeply"),
+        (f"workers = {LONG}", "a number too long"),
+        ('family = "jobshop"\nworkers = 0x' + "f" * 5_000, "workers: a number of more than 64 bits"),
+        ('family = "jobshop"\n' + ".".join("a" * 10_000) + " = 1", "more than 64 dots"),
+        ('family = "jobshop"\n' + " . ".join("a" * 10_000) + " = 1", "more than 64 dots"),
+        ('family = "jobshop"\nworkers = {a = 1}', "workers = an object is no text"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_in_time(text: str, said: str, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "x.toml").write_text(text)
+    status, line = answer(capsys, "evaluate", "--config", str(tmp_path / "x.toml"))
+    assert status == 2
+    assert said in line
+
+
+def test_long_words_and_links_to_themselves_are_no_files(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    for words in (("check",), ("export",), ("compare", "loop"), ("compile",), ("show",), ("evaluate", "--config")):
+        for word in ("x" * 100_000, "loop", "\x1b[31m\u202e", "\udcff", ""):
+            status, _ = answer(capsys, *words, word)
+            assert status == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["loop"]
