@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import multiprocessing
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,13 +25,15 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 from dispatchgym import families, notice, program
 from dispatchgym.baselines.method import parse_method
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.extras import named
+from dispatchgym.instances.json_fields import shown
+from dispatchgym.instances.names import printable
 
 PARTS = ("environments", "methods")
 PREFIX = "dispatchgym:dispatchgym/"
@@ -43,13 +46,13 @@ _SPAWN = multiprocessing.get_context("spawn")  # forked children would inherit t
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0; 1 if something could not be compiled; 2 for bad input."""
-    options = parse(arguments)
     notice.silence()  # the progress bar says it
     try:
+        options = parse(arguments)
         parts = [(name, part) for part in PARTS if options.only in (None, part) for name in options.families or families.NAMES]
         total = sum(len(list(plan(families.load(name), part))) for name, part in parts)
     except InputError as error:
-        print(f"{options.prog}: {error}", file=sys.stderr)
+        print(printable(f"{_prog()}: {error}", 300), file=sys.stderr)
         return 2
     done = (
         chain.from_iterable(compiled(*part) for part in parts) if options.workers == 1 else in_processes(parts, options.workers)
@@ -57,20 +60,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report(done, total)
 
 
+def _prog() -> str:
+    return " ".join(program.call("compile.py")) if program.is_inside() else "python -m dispatchgym.compile"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that tells what is wrong in one line, as the other commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    prog = " ".join(program.call("compile.py")) if program.is_inside() else "python -m dispatchgym.compile"
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=form)
+    """The options. Raises InputError for what they cannot be."""
+    parser = _Parser(prog=_prog(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", metavar="FAMILY", help=f"of {', '.join(families.NAMES)}; default: all")
     parser.add_argument("--only", choices=PARTS, help="one part; methods are baselines and the shipped policies")
     parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes; each needs some 0.8 GB (default: 1)")
-    return parser.parse_args(arguments, argparse.Namespace(prog=prog))
+    return parser.parse_args(arguments)
 
 
 def count(text: str) -> int:
     """A number of processes. Raises ArgumentTypeError for one that cannot be."""
-    if not text.isdecimal() or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 to 256")
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no whole number from 1 to 256")
     return int(text)
 
 

@@ -277,7 +277,7 @@ def test_the_settings_of_an_evaluation_can_be_given_back(results: Path, here: Pa
         ("family = ", "is not TOML"),
         ("workers = 2", "has no 'family'"),
         ('family = "jobshop"\nworker = 2', "'worker' is not an option; did you mean 'workers'?"),
-        ('family = "jobshop"\nworkers = {a = 1}', "workers = {'a': 1} is no text, number, true or false, nor a list of them"),
+        ('family = "jobshop"\nworkers = {a = 1}', "workers = an object is no text, number, true or false, nor a list of them"),
         ('family = "job"', "unknown problem 'job'"),
     ):
         (here / "wrong.toml").write_text(text)

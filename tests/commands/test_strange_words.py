@@ -85,4 +85,6 @@ def test_long_words_and_links_to_themselves_are_no_files(tmp_path: Path, capsys:
         for word in ("x" * 100_000, "loop", "\x1b[31m\u202e", "\udcff", ""):
             status, _ = answer(capsys, *words, word)
             assert status == 2
+    for word in (("--workers", "0"), ("--workers", LONG), ("--workers", "²"), ("--only", "\x1b"), ("--nothing",)):
+        assert answer(capsys, "compile", *word)[0] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["loop"]
