@@ -48,7 +48,7 @@ Methods of your own, judged alike (docs/your-own-method.md):
 @dataclasses.dataclass(frozen=True)
 class Options:
     instances: Annotated[tuple[str, ...], Metavar("INSTANCE ...")]
-    """What to solve: names (ta01), ranges ("ta01..ta10"), sets (la), files (mine.txt, many.txt#3); see docs/ for each family."""
+    """What to solve: names, ranges (FIRST..LAST), sets, files (mine.json, many.txt#3); `dispatchgym list FAMILY` shows names."""
     methods: Annotated[tuple[str, ...], Metavar("METHOD ...")]
     """Who solves it; see the list above."""
     out: Annotated[Path, Metavar("FOLDER")]

@@ -171,7 +171,7 @@ def load_stream(what: str | Path) -> Stream:
 
 def workload(what: str | Path) -> Workload:
     """The workload of a preset or file with options: `gym-ds3-5,queue=4`. The number of a stream makes no difference."""
-    base, fields, _ = _split(what)
+    base, fields, _ = _split(what, streams_alone=True)
     return _with(base, fields)
 
 
@@ -236,8 +236,8 @@ def _chip(base: str) -> Workload:
     return load
 
 
-def _split(what: str | Path) -> tuple[str, dict[str, Any], int]:
-    """(preset or file, fields of the workload, number) of the name of a stream."""
+def _split(what: str | Path, streams_alone: bool = False) -> tuple[str, dict[str, Any], int]:
+    """(preset or file, fields of the workload, number) of the name of a stream. Errors offer graphs, too, unless told not to."""
     text = str(what)
     if isinstance(what, Path) or os.path.isfile(text):
         return text, {}, 0
@@ -246,14 +246,17 @@ def _split(what: str | Path) -> tuple[str, dict[str, Any], int]:
     if generator_of(base, CHIPS) and not os.path.isfile(base):
         base = read_parameters(base, CHIPS)[2]
     elif base not in PRESETS and not os.path.isfile(base):
-        raise _unknown(text)
+        raise _unknown(text, streams_alone)
     return base, read_options(text, options, _OPTIONS), number or 0
 
 
-def _unknown(text: str) -> InputError:
+def _unknown(text: str, streams_alone: bool) -> InputError:
     """The error about a name that is not a stream's, or about a file that is not there."""
     if text in _NAMES or generator_of(text, GENERATORS) or "@" in text:
         return InputError(f"{printable(text)}: is a static graph, not a stream")
+    if streams_alone:
+        known = f"streams are {', '.join((*PRESETS, *WORKLOAD_SETS))}; generated are {', '.join(CHIPS)}"
+        return unknown(text, (*PRESETS, *WORKLOAD_SETS), known, CHIPS, suffixes=(".json",))
     generators = {**GENERATORS, **CHIPS}
     sets = (*SETS, *WORKLOAD_SETS)
     known = f"sets are {', '.join(sets)}; streams are {', '.join(PRESETS)}; generated are {', '.join(generators)}"

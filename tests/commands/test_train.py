@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from dispatchgym import train
+from dispatchgym import families, train
 from dispatchgym.agents import checkpoint
 from dispatchgym.agents.learners import LEARNERS
 
@@ -65,6 +66,26 @@ def test_the_end_names_the_command_that_compares_and_the_best_rule_is_shown(tmp_
     assert f"{min(rules.values()):.2f} %" in lines[0]
     assert lines[-1].startswith("  python evaluate.py jobshop --instances")
     assert f"policy@{tmp_path / 'run'}" in lines[-1]
+
+
+def test_the_bar_moves_at_every_iteration_and_shows_the_best_so_far_beside_the_rule(tmp_path: Path, capsys: Any) -> None:
+    shares = iter((0.25, 0.5, 0.75))
+    trainer = SimpleNamespace(out=tmp_path, progress=lambda: next(shares))
+    with train.Progress(trainer, families.load("jobshop"), ()) as progress:
+        progress.rule = "mwkr 20.00"
+        (task,) = progress.bar.tasks
+        told = []
+        for line in (
+            {"validation": 30.0, "iteration": 1, "seconds": 1.0},
+            {},
+            {"validation": 40.0, "iteration": 3, "seconds": 2.0},
+        ):
+            progress({"episodes": 8, **line})
+            told.append((task.completed, task.description))
+    assert [completed for completed, _ in told] == [0.25, 0.5, 0.75]
+    assert told[1][1] == told[0][1] == "30.00 % above bound (best 30.00, mwkr 20.00), 8 episodes"
+    assert told[2][1] == "40.00 % above bound (best 30.00, mwkr 20.00), 8 episodes"
+    assert capsys.readouterr().out.count("\n") == 2  # where there is no terminal, a line for each that is logged
 
 
 @pytest.mark.parametrize(

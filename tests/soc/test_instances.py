@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dispatchgym import families
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import catalogue as soc_catalogue
 from dispatchgym.instances.soc import files as soc_files
@@ -187,6 +189,14 @@ def test_a_stream_is_no_static_graph_and_the_other_way_round() -> None:
     for name in ("top-01", "fft/n8", "wifi-tx@wireless-16"):
         with pytest.raises(InputError, match="is a static graph, not a stream"):
             soc_catalogue.load_stream(name)
+
+
+@pytest.mark.parametrize("name", ["ta1", "topc", "gauss-1", "top-1", "peft", "worke"])
+def test_who_asks_for_streams_is_not_offered_static_graphs(name: str) -> None:
+    offered = {*soc_catalogue.GENERATORS, *soc_catalogue.SETS, *(member for x in soc_catalogue.SETS.values() for member in x)}
+    with pytest.raises(InputError, match="unknown instance") as caught:
+        families.load("soc").expand([name], None)
+    assert not offered & set(re.findall(r"[a-z0-9-]+", str(caught.value).partition(";")[2]))
 
 
 def test_files_take_part_in_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
