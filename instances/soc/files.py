@@ -230,11 +230,20 @@ def _part(field: Field, folder: Path | None, kind: type[Made]) -> Made:
     if isinstance(field.value, str):
         if folder is None:
             raise field.error(f"{shown(field.value)}: file names need a file to be relative to")
-        return _made(field, _only, kind, folder / field.text(), _TITLES[kind])
-    form = field["format"].text()
+        return _made(field, _part_in_file, kind, folder / field.text())
+    return _of_kind(field, kind)
+
+
+def _part_in_file(kind: type[Made], file: Path) -> Made:
+    return _of_kind(parse_json(read_text(file), file.name), kind)
+
+
+def _of_kind(data: Field, kind: type[Made]) -> Made:
+    """A platform or an application. The format is looked at first, as a workload could name itself as its part."""
+    form = data["format"].text()
     if _READERS.get(form) is not (_platform if kind is Platform else _application):
-        raise field["format"].error(f"{shown(form)} is not {_TITLES[kind]}")
-    found = _READERS[form](field, folder)
+        raise data["format"].error(f"{shown(form)} is not {_TITLES[kind]}")
+    found = _READERS[form](data, None)
     assert isinstance(found, kind)
     return found
 

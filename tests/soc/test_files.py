@@ -357,8 +357,16 @@ def test_a_workload_names_its_files_relative_to_itself(tmp_path: Path) -> None:
     found = soc_files.read_workload(path)
     assert (found.name, found.platform.name, [a.name for a in found.applications]) == ("load", "chip", ["job", "applications[1]"])
     path.write_text(json.dumps(data | {"platform": "parts/job.json"}))
-    with pytest.raises(InputError, match=r"\Aload\.json: platform: job\.json: holds an application, not a platform\Z"):
+    with pytest.raises(InputError, match=r"\Aload\.json: platform: job\.json: format: 'soc-job/1' is not a platform\Z"):
         soc_files.read(path)
+    for name in ("load.json", "../" * 40 + str(path).lstrip("/")):
+        for changes in ({"platform": name}, {"applications": [name]}):
+            path.write_text(json.dumps(data | changes))
+            with pytest.raises(
+                InputError, match=r"load\.json: format: 'soc-workload/1' is not an? (platform|application)\Z"
+            ) as caught:
+                soc_files.read(path)
+            assert len(str(caught.value)) < 300
     path.write_text(json.dumps(data | {"platform": "none.json"}))
     with pytest.raises(InputError, match=r"\Aload\.json: platform: .*none\.json: no such file\Z"):
         soc_files.read(path)
