@@ -10,10 +10,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from dispatchgym.baselines.clock import now
-from dispatchgym.baselines.method import POLICY, Method, parse_method
+from dispatchgym.baselines.method import FIRST, POLICY, Method, parse_method
 from dispatchgym.baselines.result import Result
 
-OPTIONS = ("hint", "start")  # that name a first schedule
 Play = Callable[[str], Result]  # the text of a policy method -> its answer to the instance
 
 
@@ -24,12 +23,12 @@ def by_policy(text: str) -> bool:
 
 def policies(method: Method) -> list[str]:
     """The policy methods that the options of `method` name."""
-    return [method.options[key] for key in OPTIONS if key in method.options and by_policy(method.options[key])]
+    return [method.options[key] for key in FIRST if key in method.options and by_policy(method.options[key])]
 
 
 def check_first(method: Method, check: Callable[[str], Method], solvers: Collection[str]) -> None:
     """Check what makes the first schedule, by `check`; InputError also for one of `solvers`. Who plays policies checks theirs."""
-    for key in OPTIONS:
+    for key in FIRST:
         text = method.options.get(key)
         if text is not None and not by_policy(text) and check(text).name in solvers:
             raise method.error(f"option {key}={text} is not a heuristic")

@@ -28,6 +28,8 @@ FUNCTION, FILE = "function", "file"  # the names of own methods
 _SAMPLES = re.compile(r"x([+-]?[0-9]{1,9})")
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 POLICY, SEARCH = "policy", "search"  # the method that may name a search, and the key under which its word is kept
+FIRST = ("hint", "start")  # options that name a method in their turn
+MAX_FIRST = 8  # methods within each other
 MAX_SAMPLES = 2**20  # episodes that are played at once: memory is taken for all of them
 MAX_WORKERS = 1024
 MAX_COUNT = 10**12  # moves, evaluations, iterations
@@ -126,6 +128,8 @@ def parse_method(text: str | Method) -> Method:
     if isinstance(text, Method):
         return text
     shown = printable(text, 100)
+    if sum(text.count(f"{key}=") for key in FIRST) > MAX_FIRST:
+        raise InputError(f"method '{shown}': more than {MAX_FIRST} methods within each other")
     name, target, colon, rest = _parts(text)
     if target == "":
         raise InputError(f"method '{shown}': nothing follows '{name}{':' if name == FILE else '@'}'")

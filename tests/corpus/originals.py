@@ -92,6 +92,25 @@ DOT = """digraph flow {
 """
 STG = "2\n0 0 0\n1 3 1 0\n2 4 1 0\n3 0 2 1 2\n"
 PACKING = "id,lower,upper,size,alignment,hint,gaps\na,0,5,8,1,,\nb,2,7,8,4,16,3-4\nc,5,9,16,1,0,6-7@2:5\n"
+FLEXIBLE = "2 2 1.5\n2 2 1 3 2 4 1 1 5\n1 1 2 6\n"
+PATTERSON = "4 1\n4\n0 0 2 2 3\n5 2 1 4\n6 3 1 4\n0 0 0\n"
+CPMODEL = {
+    "problem": "cpmodel", "name": "model", "horizon": 90, "objective": {"makespan": 1},
+    "resources": [{"name": "crane", "capacity": 2, "breaks": [[3, 5, 1]]}],
+    "tasks": [
+        {"name": "a", "modes": [{"duration": 3, "demands": [[0, 1]]}], "release": 1, "deadline": 80},
+        {"name": "b", "modes": [{"duration": 2, "demands": [[0, 2]]}, {"duration": 4}]},
+    ],
+    "lags": [{"first": 0, "second": 1, "kind": "FS", "least": 1}],
+}  # fmt: skip
+PYJOBSHOP = {
+    "jobs": [{"tasks": [0, 1], "weight": 1}],
+    "resources": [{"type": "machine", "name": "m"}, {"type": "renewable", "name": "r", "capacity": 3}],
+    "tasks": [{"name": "a", "earliest_start": 1}, {"name": "b"}],
+    "modes": [{"task": 0, "resources": [0], "duration": 3}, {"task": 1, "resources": [1], "duration": 2, "demands": [2]}],
+    "constraints": {"end_before_start": [{"task1": 0, "task2": 1, "delay": 1}]},
+    "objective": {"weight_makespan": 1},
+}  # fmt: skip
 BOUNDS = "name,lower,upper\nmine,7,9\n"
 
 Files = Mapping[str, bytes]
@@ -124,7 +143,7 @@ def encoded(value: Any) -> bytes:
 
 def documents() -> list[Original]:
     """What needs no run before it."""
-    shop, stream, graph = (("jobshop", "spt"), ("soc", "etf"), ("static-dag", "heft"))
+    shop, stream, graph, model = (("jobshop", "spt"), ("soc", "etf"), ("static-dag", "heft"), ("cpmodel", "spt"))
     chip = {"load.json": encoded(WORKLOAD), "app.json": encoded(APPLICATION), "chip.json": encoded(PLATFORM)}
     one = {
         "mine.txt": (*shop, SHOP.encode(), "text"),
@@ -139,6 +158,9 @@ def documents() -> list[Original]:
         "flow.dot": (*graph, DOT.encode(), "text"),
         "graph.stg": (*graph, STG.encode(), "text"),
         "prog.json": ("memory-map", "xla", encoded(PROGRAM), "json"),
+        "shop.fjs": (*model, FLEXIBLE.encode(), "text"),
+        "project.rcp": (*model, PATTERSON.encode(), "text"),
+        "model.json": (*model, encoded(CPMODEL), "json"),
         "pack.64.csv": ("memory-pack", "size", PACKING.encode(), "text"),
     }
     found = [
@@ -146,6 +168,11 @@ def documents() -> list[Original]:
         for file, (family, method, data, kind) in one.items()
     ]
     found += [Original(file, chip, file, evaluating(stream[0], "load.json", stream[1]), "json") for file in chip]
+    free = ("tasks.0.name", "tasks.1.name", "resources.0.name", "resources.1.name")  # any text; strange ones are not kept
+    library = {"pyjobshop.json": encoded(PYJOBSHOP)}
+    found.append(
+        Original("pyjobshop.json", library, "pyjobshop.json", evaluating(model[0], "pyjobshop.json", model[1]), "json", free)
+    )
     bounded = {"mine.txt": SHOP.encode(), "bounds.csv": BOUNDS.encode()}
     command = evaluating("jobshop", "mine.txt", "spt", "--bounds", "bounds.csv")
     found.append(Original("bounds.csv", bounded, "bounds.csv", command, "text"))

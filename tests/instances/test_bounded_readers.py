@@ -95,6 +95,8 @@ DIGITS = "9" * 5_000
         "tabu:moves=²",
         "tabu:\x1b[31m",
         "m" * 10_000 + ":",
+        "tabu:start=" * 3_000 + "spt",
+        "lns:start=" + "tabu:start=" * 9 + "spt",
     ],
 )
 def test_method_texts_are_bounded(text: str) -> None:
