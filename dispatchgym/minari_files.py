@@ -18,9 +18,11 @@ from gymnasium.envs.registration import EnvSpec
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.extras import need
 from dispatchgym.instances.json_fields import shown
+from dispatchgym.instances.names import printable
 from dispatchgym.plays import Play, Stage
 
-ID = re.compile(r"(?![-_\w]/[^/]*$)(?:[-_\w]+/)*[-_\w]+-v\d+")  # Minari takes no group of one letter
+ID = re.compile(r"(?![-_\w]/[^/]*$)(?:[-_\w]+/)*[-_\w]+-v[0-9]{1,9}")  # Minari takes no group of one letter
+LONGEST = 200  # characters of a name, as folders are called so
 ROOT = "MINARI_DATASETS_PATH"
 
 
@@ -29,7 +31,9 @@ def check(name: str, root: Path | None) -> None:
     need("minari", "h5py", what="--minari")
     if ID.fullmatch(name) is None:
         raise InputError(f"--minari {shown(name)}: is not of the form NAME-v0 or GROUP/NAME-v0 (GROUP: at least two letters)")
-    with _rooted(root):
+    if len(name) > LONGEST:
+        raise InputError(f"--minari {shown(name)}: more than {LONGEST} characters")
+    with _writing(root), _rooted(root):
         from minari.storage.datasets_root_dir import get_dataset_path
 
         if get_dataset_path(name).exists():
@@ -59,7 +63,7 @@ def write(
         for number, play in enumerate(plays)
     ]
     told = f"{stage.card.title}: {', '.join(methods)}; {len(names)} instances, {names[0]}" + " and others" * (len(names) > 1)
-    with _rooted(root), warnings.catch_warnings():
+    with _writing(root), _rooted(root), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that no author and no address are given
         data = minari.create_dataset_from_buffers(
             name,
@@ -108,11 +112,25 @@ def _spec(stage: Stage, names: Sequence[str]) -> EnvSpec:
 
 
 @contextlib.contextmanager
+def _writing(root: Path | None) -> Iterator[None]:
+    """What the system refuses is an InputError that names the folder."""
+    where = f"--out {printable(root, 200)}" if root is not None else "Minari's folder"
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{where}: cannot be written: {error.strerror or error}") from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{where}: is no name of a folder") from error
+
+
+@contextlib.contextmanager
 def _rooted(root: Path | None) -> Iterator[None]:
     """Minari looks for data sets in `root`, unless that is None."""
     before = os.environ.get(ROOT)
     if root is not None:
-        os.environ[ROOT] = str(root.resolve())
+        os.environ[ROOT] = os.path.realpath(root)  # also of a link to itself
     try:
         yield
     finally:

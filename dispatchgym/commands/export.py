@@ -16,10 +16,13 @@ from dispatchgym.commands import schedules
 from dispatchgym.commands.finding import find_instance
 from dispatchgym.instances.errors import InputError, InvalidSchedule
 from dispatchgym.instances.files import write_text
+from dispatchgym.instances.json_fields import shown
 from dispatchgym.instances.names import printable
 from dispatchgym.options import Metavar, Positional
 
 SUMMARY = "schedules as CSV or JSON rows; episodes as a Minari data set"
+
+MOST_EPISODES = 10**6  # of a data set, which is kept in memory until it is whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +93,9 @@ def export_episodes(request: Request) -> int:
     minari_files.check(request.minari, request.out)
     if not request.files:
         raise InputError("--minari: which instances? Give names or files; `dispatchgym list` shows what there is")
-    if not 1 <= request.episodes <= 10**6 or request.seed < 0:
-        raise InputError(f"--episodes {request.episodes} --seed {request.seed}: at least one episode, and no negative seed")
+    if not 1 <= request.episodes <= MOST_EPISODES or not 0 <= request.seed < 2**62:
+        asked = f"--episodes {shown(request.episodes)} --seed {shown(request.seed)}"
+        raise InputError(f"{asked}: 1 to {MOST_EPISODES} episodes, and a seed from 0 to 2**62")
     if request.to is not None or request.instance is not None:
         raise InputError(f"{'--to' if request.to else '--instance'} means nothing beside --minari")
     card = find_instance(request.files[0], request.family)[0]
@@ -99,6 +103,9 @@ def export_episodes(request: Request) -> int:
         if method != plays.RANDOM:
             card.validate(method)
     names = card.expand(request.files, None)
+    count = request.episodes * len(names) * len(request.methods)
+    if count > MOST_EPISODES:
+        raise InputError(f"--episodes {request.episodes}: of each method on each instance are {count}, more than {MOST_EPISODES}")
     stage = plays.Stage(card, [card.load(name) for name in names], request.observation)
     played = list(stage.plays(request.methods, request.episodes, request.seed))
     folder = minari_files.write(request.minari, request.out, stage, names, request.methods, played)
