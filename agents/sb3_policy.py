@@ -110,10 +110,12 @@ def train(
     *,
     initial: Path | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    begun: Callable[[], None] = lambda: None,
 ) -> int:
     """Train with MaskablePPO and save a policy like every learner's; returns the number of environment steps.
 
-    Ends after config.steps environment steps (or config.minutes), or when `stopped()` is true after a step; saves then. Raises
+    Ends after config.steps environment steps (or config.minutes), or when `stopped()` is true after a step; saves then. `begun()`
+    is called once the folder is this run's. Raises
     InputError for settings that cannot be, for a folder that holds a policy, and for one that another training writes to.
     """
     from dispatchgym.agents.bounds import validate
@@ -128,6 +130,7 @@ def train(
         held = next((name for name in ("policy.safetensors", "training.safetensors") if os.path.lexists(out / name)), None)
         if held is not None:
             raise InputError(f"{out} holds a run already ({held}); choose another --out")
+        begun()
         return _train(training, config, out, sizes, weights, stopped)
     finally:
         if lock is not None:

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,16 +129,16 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         if run.log or run.report:
             raise InputError(f"{'--log' if run.log else '--report'}: --learner sb3 writes no log")
         with Interrupts() as asked:
-            _keep_settings(request, out)
-            steps = train_sb3(training, config, out, initial=run.initial, stopped=asked)
-        saved = f"{out / 'policy.safetensors'}: {steps} environment steps"
+            begun = partial(_keep_settings, request, out)
+            steps = train_sb3(training, config, out, initial=run.initial, stopped=asked, begun=begun)
+        saved = f"{printable(out / 'policy.safetensors', 200)}: {steps} environment steps"
         if asked():
             raise Stopped(
                 asked.number,
                 f"interrupted; saved {saved}; this learner cannot resume, another run may begin from it:\n"
-                f"  --initial {shlex.quote(str(out))}",
+                f"  --initial {printable(shlex.quote(str(out)), MOST_SHOWN)}",
             )
-        print(f"saved {saved}; compare it with\n  {comparison(family, out)}")
+        print(f"saved {saved}; compare it with\n  {printable(comparison(family, out), MOST_SHOWN)}")
         return out
 
     from dispatchgym.agents.trainer import Trainer
@@ -152,13 +153,13 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         from dispatchgym.report.training import write_report
 
         command = shlex.join([*program.call("train.py"), *arguments])
-        print(f"{write_report(family.title, out, command)}: open it in a browser")
-    saved = f"{out / 'policy.safetensors'}: {trainer.iteration} iterations, {trainer.episodes} episodes"
+        print(f"{printable(write_report(family.title, out, command), 200)}: open it in a browser")
+    saved = f"{printable(out / 'policy.safetensors', 200)}: {trainer.iteration} iterations, {trainer.episodes} episodes"
     if asked() and trainer.progress() < 1.0:
         given = [*arguments, *([] if run.out else ["--out", str(out)]), *([] if run.resume else ["--resume"])]
         command = printable(shlex.join([*program.call("train.py"), *given]), MOST_SHOWN)
         raise Stopped(asked.number, f"interrupted; saved {saved}; go on with\n  {command}")
-    print(f"saved {saved}; compare it with\n  {comparison(family, out)}")
+    print(f"saved {saved}; compare it with\n  {printable(comparison(family, out), MOST_SHOWN)}")
     return out
 
 

@@ -83,7 +83,7 @@ def export_rows(request: Request) -> int:
         sys.stdout.write(text)
     else:
         write_text(request.out, text)
-        print(f"{request.out}: {len(rows)} rows")
+        print(f"{printable(request.out, 200)}: {len(rows)} rows")
     return 0
 
 
@@ -109,7 +109,7 @@ def export_episodes(request: Request) -> int:
     stage = plays.Stage(card, [card.load(name) for name in names], request.observation)
     played = list(stage.plays(request.methods, request.episodes, request.seed))
     folder = minari_files.write(request.minari, request.out, stage, names, request.methods, played)
-    print("\n".join([*minari_files.summary(played, card), f"{folder}: {len(played)} episodes"]))
+    print("\n".join([*minari_files.summary(played, card), f"{printable(folder, 200)}: {len(played)} episodes"]))
     return 0
 
 

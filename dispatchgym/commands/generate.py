@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,7 +48,7 @@ def main(words: Sequence[str]) -> int:
         instance = card.load(what)
         stem = shelf.stem(instance).replace("/", "-").replace(",", "_").replace("@", "-on-")
         path = request.out / f"{stem}{shelf.suffix(instance)}"
-        if path.exists() and not request.overwrite:
+        if os.path.lexists(path) and not request.overwrite:
             raise InputError(f"{printable(path, 200)}: is there already; add --overwrite, or choose another --out")
         files[path] = dataclasses.replace(instance, name=stem)
     if not files:
@@ -55,10 +56,10 @@ def main(words: Sequence[str]) -> int:
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--out {request.out}: cannot be made: {error.strerror}") from None
+        raise InputError(f"--out {printable(request.out, 200)}: cannot be made: {error.strerror}") from None
     for path, instance in files.items():
         shelf.write(instance, path)
-        print(path)
+        print(printable(path, 4_096))
     if shelf.notes:
         print(f"note: {shelf.notes}")
     return 0

@@ -13,6 +13,7 @@ from dispatchgym.commands.text import facts
 from dispatchgym.family import Family, digest
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.extras import need
+from dispatchgym.instances.names import printable
 from dispatchgym.options import Metavar, Positional
 
 SUMMARY = "the numbers of an instance, and a picture"
@@ -44,7 +45,7 @@ def main(words: Sequence[str]) -> int:
     print(numbers(card, what, instance))
     if not request.no_picture:
         path = request.picture or Path(f"{instance.name.replace('/', '-')}.png")
-        print(f"\npicture: {draw(card, instance, request.method, path)}")
+        print(f"\npicture: {printable(draw(card, instance, request.method, path), 400)}")
     return 0
 
 

@@ -88,3 +88,35 @@ def test_long_words_and_links_to_themselves_are_no_files(tmp_path: Path, capsys:
     for word in (("--workers", "0"), ("--workers", LONG), ("--workers", "²"), ("--only", "\x1b"), ("--nothing",)):
         assert answer(capsys, "compile", *word)[0] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["loop"]
+
+
+def test_control_characters_of_an_out_folder_never_reach_the_terminal(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = (
+        "--sizes",
+        "3x3",
+        "--instances",
+        "2",
+        "--samples",
+        "2",
+        "--keep",
+        "2",
+        "--width",
+        "8",
+        "--layers",
+        "1",
+        "--hidden",
+        "8",
+    )
+    for words in (
+        ("generate", "jobshop", "uniform/j3/m3/s0", "--out", "a\x1b[31m/g"),
+        ("show", "ft06", "--picture", "a\x1b[31m/x.png"),
+        ("train", "jobshop", *small, "--steps", "1", "--device", "python", "--out", "a\x1b[31m/t"),
+    ):
+        assert main(list(words)) == 0
+        said = capsys.readouterr()
+        assert "a\\x1b[31m" in said.out
+        assert "\x1b" not in said.out + said.err
+    assert answer(capsys, "generate", "jobshop", "uniform/j3/m3/s0", "--out", LONG)[0] == 2

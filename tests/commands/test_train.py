@@ -143,3 +143,4 @@ def test_the_learner_of_sb3_saves_at_a_signal_and_holds_its_folder(tmp_path: Pat
     with pytest.raises(SystemExit, match="2"):
         train.main([*TINY, "--learner", "sb3", "--steps", "9", "--out", str(out)])
     assert "holds a run already" in capsys.readouterr().err
+    assert "steps = 1000000" in (out / "settings.toml").read_text()  # still those of the run that is there
