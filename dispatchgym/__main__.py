@@ -16,7 +16,7 @@ COMPLETION = ("--tyro-print-completion", "--tyro-write-completion")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, 1 if something was refused or failed, 2 for bad input, 130 if interrupted."""
+    """The exit status: 0, 1 if something was refused or failed, or cannot be printed, 2 for bad input, 130 if interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     with program.inside():
         try:
@@ -28,9 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130
-        except BrokenPipeError:  # as of `| head`; what is left in the buffer must not fail once more
+        except OSError as error:
+            if error.filename is not None:  # of a file, not of standard output
+                raise
+            # What is left in the buffer must not fail once more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+            if isinstance(error, BrokenPipeError):  # as of `| head`
+                return 0
+            print(f"error: standard output cannot be written: {error.strerror or error}", file=sys.stderr)
+            return 1
 
 
 def _run(words: list[str]) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from dispatchgym.__main__ import main
 
+ROOT = Path(__file__).resolve().parents[2]
 PLACED = {"problem": "memory-pack", "instance": "guillotine/n8/s0", "offset": [0] * 8}
 MAPPED = {"problem": "memory-map", "instance": "layered/t8/s0", "stay": [[7, 3, 5, 0, 3, -1]]}
 STARTED = {"problem": "jobshop", "instance": "ft06", "start": [[0] * 6] * 6}
@@ -120,3 +123,10 @@ def test_control_characters_of_an_out_folder_never_reach_the_terminal(
         assert "a\\x1b[31m" in said.out
         assert "\x1b" not in said.out + said.err
     assert answer(capsys, "generate", "jobshop", "uniform/j3/m3/s0", "--out", LONG)[0] == 2
+
+
+def test_a_full_device_as_standard_output_is_one_line() -> None:
+    command = [sys.executable, "-m", "dispatchgym", "list", "jobshop"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: standard output cannot be written: No space left on device\n")
