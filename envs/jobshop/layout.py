@@ -12,6 +12,7 @@ from dispatchgym.envs.core.contract import Array
 
 SEMI_ACTIVE, ACTIVE, NON_DELAY = range(3)  # Instances.action_set
 NEVER = 2**30  # when a finished job is ready: above every time in a schedule
+JOB_BITS = 24  # a job's number fits
 
 
 class Task(Columns):

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dispatchgym.envs.core.contract import Array
 from dispatchgym.envs.jobshop.layout import (
     ACTIVE,
+    JOB_BITS,
     NEVER,
     NON_DELAY,
     Instances,
@@ -86,15 +87,14 @@ def objective(inst: Instances, s: State, b: int) -> int:
 
 def legal(inst: Instances, s: State, b: int, choices: Array) -> int:
     jobs = s.job[b]
-    first_end = NEVER
     first_start = NEVER
-    leader = 0
+    first = NEVER << JOB_BITS  # the smallest end, and behind it the job: one minimum without branches
     for j in range(choices.shape[0]):
         begin = jobs[j, Job.READY]
-        end = begin + jobs[j, Job.NEEDS]
         first_start = min(first_start, begin)
-        leader = j if end < first_end else leader
-        first_end = min(first_end, end)
+        first = min(first, (int(begin + jobs[j, Job.NEEDS]) << JOB_BITS) + j)
+    first_end = first >> JOB_BITS
+    leader = first & ((1 << JOB_BITS) - 1)
     bottleneck = jobs[leader, Job.WANTS]
     s.first_end[b] = first_end
     s.first_start[b] = first_start
