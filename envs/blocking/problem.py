@@ -59,7 +59,7 @@ class BlockingProblem:
     repairs_known: bool = False
     outlook: bool | None = None
 
-    kernel: ClassVar[Kernel] = Kernel((rules, features, graph))
+    kernel: ClassVar[Kernel] = Kernel((rules, features, graph), graph_keeps="rows")
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:

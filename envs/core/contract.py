@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -68,11 +68,14 @@ class Kernel:
     """The modules that define a problem's kernel functions, each function of the contract (`rules.py`) once.
 
     `settings` are pairs (NAME, value) that replace the constant NAME of these modules when they are compiled: code that a
-    setting switches off is never compiled.
+    setting switches off is never compiled. `graph_keeps` says what stays of a graph from the beginning of an episode to its
+    end: "rows", if `graph` writes the same rows of nodes and edges, so that these need no clearing; "everything", if it also
+    writes the same numbers.
     """
 
     modules: tuple[ModuleType, ...]
     settings: tuple[tuple[str, Any], ...] = ()
+    graph_keeps: Literal["nothing", "rows", "everything"] = "nothing"
 
 
 class Problem(Protocol):

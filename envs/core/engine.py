@@ -67,7 +67,9 @@ class Engine:
         self.seed(seed + np.arange(copies))
 
     def _place(self, state: Any, episodes: Episodes, seen: Observation) -> None:
-        self._launch = compile_entries(ENTRIES, self.target, kernel=self.problem.kernel, settings=(("GRAPH", self.graph),))
+        kernel = self.problem.kernel
+        settings = (("GRAPH", self.graph), ("KEEPS", episode.GRAPH_KEEPS.index(kernel.graph_keeps)))
+        self._launch = compile_entries(ENTRIES, self.target, kernel=kernel, settings=settings)
         self._prepared: dict[tuple[int, int, int], Prepared] = {}  # turns, by what differs between them
         self._placed: dict[str, Any] = {}  # group -> what `place` gives for Python
         self._tensors: dict[str, Any] = {}  # the same as torch tensors, of groups that were asked for
@@ -103,6 +105,7 @@ class Engine:
         self._instances, self._placed["instances"] = place(packed._replace(pool=len(self.pool)), self.target)
         self._tensors.pop("instances", None)
         self._prepared.clear()  # they hold the instances of before
+        self._placed["episodes"].dirty[...] = episode.ALL  # what is shown may be of another instance
         self.extra_instances = list(extra_instances)
 
     def seed(self, seeds: npt.ArrayLike) -> None:
@@ -134,11 +137,11 @@ class Engine:
         self._observation, self._placed["observation"] = seen, placed
         self._tensors.pop("observation", None)
         # Many rows are cleared faster here than one by one in the kernel.
-        if seen.candidates[0].nbytes > CLEARED_HERE:
+        here = seen.candidates[0].nbytes > CLEARED_HERE
+        if here:
             seen.mask.fill(0)
             seen.candidates.fill(0.0)
-        else:
-            self._episodes.dirty.fill(1)
+        self._episodes.dirty.fill(episode.GRAPH_ALONE if here else episode.ALL)
 
     def reset(self) -> None:
         """Start a new episode in every copy."""

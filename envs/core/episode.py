@@ -21,21 +21,25 @@ from dispatchgym.envs.core.rules import (
 )
 
 GRAPH = True  # setting: observations have the graph
+ALL, GRAPH_ALONE = 1, 2  # Episodes.dirty
+GRAPH_KEEPS = ("nothing", "rows", "everything")  # Kernel.graph_keeps
+KEEPS = 0  # setting: the place in GRAPH_KEEPS
 
 
-def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation) -> None:
-    """Write mask, features and (if its arrays have rows) the graph of copy `b`.
+def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation, fresh: bool) -> None:
+    """Write mask, features and (if its arrays have rows) the graph of copy `b`; `fresh` is the first of an episode.
 
     Only rows of choices that were or are legal are touched: a step costs what it shows, not what it could. All rows are
     cleared first if they are dirty.
     """
+    dirty = e.dirty[b]
+    e.dirty[b] = 0
     legal_now = e.legal[b]
     choices = e.choices[b]
     shown = e.shown[b]
     mask = o.mask[b]
     rows = o.candidates[b]
-    if e.dirty[b] == 1:
-        e.dirty[b] = 0
+    if dirty == ALL:
         for k in range(rows.shape[0]):
             mask[k] = 0
             for f in range(rows.shape[1]):
@@ -60,17 +64,19 @@ def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation) -> N
             for f in range(rows.shape[1]):
                 rows[k, f] = 0.0
     if GRAPH:
-        show_graph(b, inst, s, o)
+        show_graph(b, inst, s, o, KEEPS == 0 or fresh or dirty != 0)
 
 
-def show_graph(b: int, inst: Instances, s: State, o: Observation) -> None:
-    """Write the graph of copy `b`, and which nodes its legal choices name."""
+def show_graph(b: int, inst: Instances, s: State, o: Observation, clear: bool) -> None:
+    """Write the graph of copy `b`, and which nodes its legal choices name; with `clear` its arrays may hold anything."""
     mask = o.mask[b]
     for k in range(mask.shape[0]):
         o.candidate_task[b, k] = task_of(inst, s, b, k) if mask[k] == 1 else -1
         o.candidate_resource[b, k] = resource_of(inst, s, b, k) if mask[k] == 1 else -1
-    blank(b, o)
-    graph(inst, s, b, o)
+    if clear:
+        blank(b, o)
+    if clear or KEEPS < 2:
+        graph(inst, s, b, o)
 
 
 def blank(b: int, o: Observation) -> None:
@@ -122,7 +128,7 @@ def turn(b: int, inst: Instances, s: State, e: Episodes, o: Observation, options
             return
     if fresh:
         begin(b, inst, s, e)
-    observe(b, inst, s, e, o)
+    observe(b, inst, s, e, o, fresh)
 
 
 def advance(b: int, inst: Instances, s: State, e: Episodes, options: Options) -> bool:

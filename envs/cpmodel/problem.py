@@ -63,7 +63,7 @@ class CPProblem:
 
     actions: Actions = "serial"
 
-    kernel: ClassVar[Kernel] = Kernel((rules, features))
+    kernel: ClassVar[Kernel] = Kernel((rules, features), graph_keeps="rows")
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:

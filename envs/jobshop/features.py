@@ -110,6 +110,14 @@ def graph(inst: Instances, s: State, b: int, o: Observation) -> None:
     unit = inst.unit[i]
     now = s.first_start[b] if s.unfinished[b] > 0 else s.makespan[b]
     horizon = max(s.bound[b] - now, 1)
+    for m in range(inst.machines[i]):
+        row = o.resources[b, m]
+        machine = s.resource[b, m]
+        row[ResourceNode.EXISTS] = 1.0
+        row[ResourceNode.LOAD] = machine[Machine.OPEN] / horizon
+        row[ResourceNode.IDLE] = clip((machine[Machine.IDLE] - now) / unit, 8.0)
+        row[ResourceNode.OPERATIONS_LEFT] = machine[Machine.LEFT] * unit / horizon
+        row[ResourceNode.SLACK] = (s.bound[b] - max(machine[Machine.IDLE], now) - machine[Machine.OPEN]) / horizon
     chain = 0
     link = 0
     for j in range(inst.jobs[i]):
@@ -121,31 +129,24 @@ def graph(inst: Instances, s: State, b: int, o: Observation) -> None:
             n = j * inst.width + k
             task = inst.task[i, n]
             m = task[Task.MACHINE]
+            duration = task[Task.DURATION] / unit
             begin = s.start[b, j, k] if k < first else origin + task[Task.HEAD]
             row = o.tasks[b, n]
             row[TaskNode.EXISTS] = 1.0
             row[TaskNode.STARTED] = 1.0 if k < first else 0.0
             row[TaskNode.IS_NEXT] = 1.0 if k == first else 0.0
-            row[TaskNode.DURATION] = task[Task.DURATION] / unit
+            row[TaskNode.DURATION] = duration
             row[TaskNode.START] = (begin - now) / horizon
             row[TaskNode.TAIL] = task[Task.TAIL] / horizon
             row[TaskNode.SLACK] = (s.bound[b] - begin - task[Task.REST]) / horizon
             row[TaskNode.OPERATIONS_LEFT] = (length - k - 1) * unit / horizon
             row[TaskNode.JOB_PROGRESS] = task[Task.HEAD] / max(inst.job[i, j, JobData.WORK], 1)
-            row[TaskNode.MACHINE_LOAD] = s.resource[b, m, Machine.OPEN] / horizon
+            row[TaskNode.MACHINE_LOAD] = o.resources[b, m, ResourceNode.LOAD]
             o.runs_on[b, link, 0] = n
             o.runs_on[b, link, 1] = m
-            o.runs_on_features[b, link, RunsOn.DURATION] = task[Task.DURATION] / unit
+            o.runs_on_features[b, link, RunsOn.DURATION] = duration
             link += 1
             if k > 0:
                 o.precedes[b, chain, 0] = n - 1
                 o.precedes[b, chain, 1] = n
                 chain += 1
-    for m in range(inst.machines[i]):
-        row = o.resources[b, m]
-        machine = s.resource[b, m]
-        row[ResourceNode.EXISTS] = 1.0
-        row[ResourceNode.LOAD] = machine[Machine.OPEN] / horizon
-        row[ResourceNode.IDLE] = clip((machine[Machine.IDLE] - now) / unit, 8.0)
-        row[ResourceNode.OPERATIONS_LEFT] = machine[Machine.LEFT] * unit / horizon
-        row[ResourceNode.SLACK] = (s.bound[b] - max(machine[Machine.IDLE], now) - machine[Machine.OPEN]) / horizon

@@ -39,7 +39,7 @@ class JobShopProblem:
 
     actions: ActionSet = "active"
 
-    kernel: ClassVar[Kernel] = Kernel((rules, features))
+    kernel: ClassVar[Kernel] = Kernel((rules, features), graph_keeps="rows")
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:

@@ -33,7 +33,7 @@ class NoWaitProblem:
     """No-wait job shop with makespan."""
 
     variant: ClassVar[str] = "nwt"
-    kernel: ClassVar[Kernel] = Kernel((rules, features))
+    kernel: ClassVar[Kernel] = Kernel((rules, features), graph_keeps="rows")
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def sizes(self, instances: Sequence[BlockingShop]) -> Sizes:

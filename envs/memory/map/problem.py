@@ -79,7 +79,8 @@ class MapProblem:
 
     @property
     def kernel(self) -> Kernel:
-        return Kernel((rules, features, graph) if self.actions == "map" else (order_rules, order_features, graph))
+        modules = (rules, features, graph) if self.actions == "map" else (order_rules, order_features, graph)
+        return Kernel(modules, graph_keeps="everything")
 
     @property
     def features(self) -> Features:

@@ -49,7 +49,7 @@ class PackProblem:
 
     goal: Goal = "height"
 
-    kernel: ClassVar[Kernel] = Kernel((rules, features))
+    kernel: ClassVar[Kernel] = Kernel((rules, features), graph_keeps="rows")
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:
