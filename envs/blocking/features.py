@@ -9,6 +9,7 @@ from dispatchgym.envs.blocking.layout import (
     FORECAST_AFTER,
     FORECAST_NOW,
     NEVER,
+    OUTLOOK,
     Candidate,
     Clock,
     Context,
@@ -54,7 +55,7 @@ def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
         describe_move(inst, s, b, k, out)
     else:
         describe_wait(inst, s, b, out)
-    if inst.forecast == 1:
+    if OUTLOOK:
         describe_forecast(inst, s, b, k, out)
 
 

@@ -113,6 +113,8 @@ class Forecast(Columns):
     BUSIEST = "when the busiest machine has done all its work"
 
 
+SWAP = True  # setting: bws; False is bns, with its search for deadlocks
+OUTLOOK = True  # setting: the agent sees the drain forecast
 FORECAST_NOW, FORECAST_AFTER = 0, 1  # rows of State.forecast: as things stand, and after the choice in question
 
 
@@ -121,10 +123,8 @@ class Instances(NamedTuple):
 
     pool: int  # N
     width: int  # K
-    swap: int  # 1 = bws, 0 = bns
     budget: int  # states that one search for deadlocks may look at
     repairs_known: int  # 1 = the agent sees when a repair will be done
-    forecast: int  # 1 = the agent sees the drain forecast
     jobs: Array  # (N,) int32
     machines: Array  # (N,) int32
     total: Array  # (N,) int32 operations in all

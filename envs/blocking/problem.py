@@ -59,12 +59,16 @@ class BlockingProblem:
     repairs_known: bool = False
     outlook: bool | None = None
 
-    kernel: ClassVar[Kernel] = Kernel((rules, features, graph), graph_keeps="rows")
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:
         if self.mask_budget is not None and not 1 <= self.mask_budget <= NO_BUDGET:
             raise InputError(f"mask_budget={shown(self.mask_budget)} is not a positive number of states")
+
+    @property
+    def kernel(self) -> Kernel:
+        settings = (("SWAP", self.swap), ("OUTLOOK", self.looks_ahead))
+        return Kernel((rules, features, graph), settings, graph_keeps="rows")
 
     @property
     def looks_ahead(self) -> bool:
@@ -116,10 +120,8 @@ class BlockingProblem:
         return Instances(
             pool=n,
             width=width,
-            swap=int(self.swap),
             budget=budget,
             repairs_known=int(self.repairs_known),
-            forecast=int(self.looks_ahead),
             jobs=shops.jobs,
             machines=shops.machines,
             total=shops.total,

@@ -17,6 +17,8 @@ from dispatchgym.envs.blocking.layout import (
     FORECAST_NOW,
     NEVER,
     NO_BUDGET,
+    OUTLOOK,
+    SWAP,
     Clock,
     Instances,
     Job,
@@ -201,7 +203,7 @@ def exchange(inst: Instances, s: State, b: int, i: int) -> bool:
         if m < 0 or s.resource[b, m, Machine.MARK] != first + 1 or s.resource[b, m, Machine.DOWN] == 1:
             continue
         j = s.resource[b, m, Machine.HOLDER]
-        if inst.swap == 0 and s.job[b, j, Job.WANTS] != m:
+        if not SWAP and s.job[b, j, Job.WANTS] != m:
             continue
         while True:
             following = s.resource[b, s.job[b, j, Job.WANTS], Machine.HOLDER]
@@ -253,7 +255,7 @@ def movable(inst: Instances, s: State, b: int, i: int, j: int, budget: int) -> i
     if ok:
         machine = s.resource[b, m]
         ok = machine[Machine.HOLDER] < 0 and machine[Machine.DOWN] == 0
-        if ok and inst.swap == 0:
+        if ok and not SWAP:
             ok = safe(inst, s, b, i, j, budget)
     job[Job.FREE_TO_GO] = 1 if ok else 0
     return job[Job.FREE_TO_GO]
@@ -344,7 +346,7 @@ def foresee(inst: Instances, s: State, b: int, i: int) -> None:
                 if later > s.resource[b, m, Machine.OPENS]:
                     s.resource[b, m, Machine.OPENS] = later
                     changed = True
-    if inst.forecast == 1:
+    if OUTLOOK:
         forecast_drain(inst, s, b, i, -1, FORECAST_NOW)
 
 

@@ -105,7 +105,7 @@ class Engine:
         self._instances, self._placed["instances"] = place(packed._replace(pool=len(self.pool)), self.target)
         self._tensors.pop("instances", None)
         self._prepared.clear()  # they hold the instances of before
-        self._placed["episodes"].dirty[...] = episode.ALL  # what is shown may be of another instance
+        self._placed["episodes"].graph_row[...] = -1
         self.extra_instances = list(extra_instances)
 
     def seed(self, seeds: npt.ArrayLike) -> None:
@@ -137,11 +137,12 @@ class Engine:
         self._observation, self._placed["observation"] = seen, placed
         self._tensors.pop("observation", None)
         # Many rows are cleared faster here than one by one in the kernel.
-        here = seen.candidates[0].nbytes > CLEARED_HERE
-        if here:
+        if seen.candidates[0].nbytes > CLEARED_HERE:
             seen.mask.fill(0)
             seen.candidates.fill(0.0)
-        self._episodes.dirty.fill(episode.GRAPH_ALONE if here else episode.ALL)
+        else:
+            self._episodes.dirty.fill(1)
+        self._episodes.graph_row.fill(-1)
 
     def reset(self) -> None:
         """Start a new episode in every copy."""
@@ -260,7 +261,7 @@ def check_device(device: Device) -> Target:
 def _episodes(copies: int, actions: int) -> Episodes:
     single = {
         np.int64: ("seed", "episode", "action", "final_objective", "count"),
-        np.int32: ("fixed", "length", "final_length"),
+        np.int32: ("fixed", "length", "final_length", "graph_row"),
         np.float64: ("reward", "total", "final_return"),
         np.int8: ("terminated", "truncated", "illegal", "dirty"),
     }
@@ -269,4 +270,5 @@ def _episodes(copies: int, actions: int) -> Episodes:
     for shape, by_type in (((copies,), single), ((copies, actions), of_choices)):
         arrays |= {name: np.zeros(shape, dtype) for dtype, names in by_type.items() for name in names}
     arrays["fixed"][:] = -1
+    arrays["graph_row"][:] = -1
     return Episodes(**arrays)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatchgym.envs.core.contract import Observation
+from dispatchgym.envs.core.contract import Array, Observation
 from dispatchgym.envs.core.random import draw
 from dispatchgym.envs.core.records import Episodes, Options
 from dispatchgym.envs.core.rules import (
@@ -21,25 +21,23 @@ from dispatchgym.envs.core.rules import (
 )
 
 GRAPH = True  # setting: observations have the graph
-ALL, GRAPH_ALONE = 1, 2  # Episodes.dirty
 GRAPH_KEEPS = ("nothing", "rows", "everything")  # Kernel.graph_keeps
 KEEPS = 0  # setting: the place in GRAPH_KEEPS
 
 
-def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation, fresh: bool) -> None:
-    """Write mask, features and (if its arrays have rows) the graph of copy `b`; `fresh` is the first of an episode.
+def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation) -> None:
+    """Write mask, features and (if its arrays have rows) the graph of copy `b`.
 
     Only rows of choices that were or are legal are touched: a step costs what it shows, not what it could. All rows are
     cleared first if they are dirty.
     """
-    dirty = e.dirty[b]
-    e.dirty[b] = 0
     legal_now = e.legal[b]
     choices = e.choices[b]
     shown = e.shown[b]
     mask = o.mask[b]
     rows = o.candidates[b]
-    if dirty == ALL:
+    if e.dirty[b] == 1:
+        e.dirty[b] = 0
         for k in range(rows.shape[0]):
             mask[k] = 0
             for f in range(rows.shape[1]):
@@ -64,7 +62,8 @@ def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation, fres
             for f in range(rows.shape[1]):
                 rows[k, f] = 0.0
     if GRAPH:
-        show_graph(b, inst, s, o, KEEPS == 0 or fresh or dirty != 0)
+        show_graph(b, inst, s, o, KEEPS == 0 or e.graph_row[b] != s.row[b])
+        e.graph_row[b] = s.row[b]
 
 
 def show_graph(b: int, inst: Instances, s: State, o: Observation, clear: bool) -> None:
@@ -81,20 +80,16 @@ def show_graph(b: int, inst: Instances, s: State, o: Observation, clear: bool) -
 
 def blank(b: int, o: Observation) -> None:
     """Clear the graph of copy `b`: features 0, edges -1."""
-    for n in range(o.tasks.shape[1]):
-        for f in range(o.tasks.shape[2]):
-            o.tasks[b, n, f] = 0.0
-    for n in range(o.resources.shape[1]):
-        for f in range(o.resources.shape[2]):
-            o.resources[b, n, f] = 0.0
-    for e in range(o.precedes.shape[1]):
-        o.precedes[b, e, 0] = -1
-        o.precedes[b, e, 1] = -1
-    for e in range(o.runs_on.shape[1]):
-        o.runs_on[b, e, 0] = -1
-        o.runs_on[b, e, 1] = -1
-        for f in range(o.runs_on_features.shape[2]):
-            o.runs_on_features[b, e, f] = 0.0
+    fill(o.tasks[b], 0)
+    fill(o.resources[b], 0)
+    fill(o.precedes[b], -1)
+    fill(o.runs_on[b], -1)
+    fill(o.runs_on_features[b], 0)
+
+
+def fill(array: Array, value: int) -> None:
+    for x in range(array.size):
+        array.flat[x] = value
 
 
 def begin(b: int, inst: Instances, s: State, e: Episodes) -> None:
@@ -128,7 +123,7 @@ def turn(b: int, inst: Instances, s: State, e: Episodes, o: Observation, options
             return
     if fresh:
         begin(b, inst, s, e)
-    observe(b, inst, s, e, o, fresh)
+    observe(b, inst, s, e, o)
 
 
 def advance(b: int, inst: Instances, s: State, e: Episodes, options: Options) -> bool:

@@ -27,7 +27,8 @@ class Episodes(NamedTuple):
     choices: Array  # (B, K) int64 the same as a list
     count: Array  # (B,) int64 its length
     shown: Array  # (B, K) int64 scratch: the list of the observation before
-    dirty: Array  # (B,) int8 what may hold anything, not what the last observation wrote: episode.ALL, GRAPH_ALONE or nothing
+    dirty: Array  # (B,) int8 mask and candidates may hold anything, not what the last observation wrote
+    graph_row: Array  # (B,) int32 the instance whose graph the observation holds, -1 = anything
 
 
 class Options(NamedTuple):

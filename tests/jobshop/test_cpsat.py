@@ -19,7 +19,7 @@ def test_ft06_is_proved_to_take_55_ticks_and_the_curve_closes():
     assert result.notes == {"workers": 1, "hint": "tabu:moves=500"}
     seconds, objectives, bounds = zip(*result.curve, strict=True)
     assert list(seconds) == sorted(seconds)
-    assert seconds[-1] <= result.seconds
+    assert seconds[-1] <= result.seconds + 0.01  # one is processor time, the other wall time
     found = [x for x in objectives if x is not None]
     proved = [x for x in bounds if x is not None]
     assert found == sorted(found, reverse=True)

@@ -258,7 +258,7 @@ def test_the_curve_of_cpsat_falls_and_its_bound_rises_until_they_meet():
     result = solve(load_static("topcuoglu-10"), "cpsat:20s,workers=2")
     seconds, objectives, bounds = zip(*result.curve, strict=True)
     assert list(seconds) == sorted(seconds)
-    assert seconds[-1] <= result.seconds
+    assert seconds[-1] <= result.seconds + 0.01  # one is processor time, the other wall time
     assert list(objectives) == sorted(objectives, reverse=True)
     assert list(bounds) == sorted(bounds)
     assert (objectives[0], objectives[-1], bounds[-1]) == (80, 73, 73)
