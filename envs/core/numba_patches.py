@@ -31,7 +31,7 @@ def intrinsics(target: str) -> dict[Any, Any]:
 @contextmanager
 def for_kernels(inner: Collection[str], outer: str, readable: Mapping[str, int]) -> Iterator[None]:
     """Compile a kernel: everything below at once."""
-    with no_wraparound(), remembered_lookups(), optimised_once(inner, outer, readable):
+    with no_wraparound(), remembered_lookups(), one_version_of_each(inner), optimised_once(inner, outer, readable):
         yield
 
 
@@ -217,6 +217,35 @@ class _NoEnvironment:
 
     def set_env(self, name: str, env: Any) -> None:
         pass
+
+
+@contextmanager
+def one_version_of_each(inner: Collection[str]) -> Iterator[None]:
+    """Let functions called `inner` take signed whole numbers as int64.
+
+    numba would compile a function once more for an int32 and once more for each constant that it is called with. Arithmetic
+    on smaller signed numbers has int64 results anyway.
+    """
+    from numba.core import types
+    from numba.core.dispatcher import _DispatcherBase
+
+    def plain(literal: Any) -> Any:
+        kind: Any = types.unliteral(literal)
+        return types.int64 if isinstance(kind, types.Integer) and getattr(kind, "signed", False) else kind
+
+    patched: Any = _DispatcherBase
+    names, original = frozenset(inner), patched.get_call_template
+
+    def get_call_template(self: Any, args: Any, kws: Any) -> Any:
+        if self.py_func.__name__ in names:
+            args, kws = tuple(map(plain, args)), {name: plain(kind) for name, kind in kws.items()}
+        return original(self, args, kws)
+
+    patched.get_call_template = get_call_template
+    try:
+        yield
+    finally:
+        patched.get_call_template = original
 
 
 @contextmanager

@@ -242,6 +242,31 @@ def test_kernels_index_without_wraparound() -> None:
     assert numbers.found.tolist() == [4, 7]  # the element before the array: indices are not tested
 
 
+class SmallNumbers(NamedTuple):
+    values: np.ndarray
+
+
+def twice(n: int) -> int:
+    return n + n
+
+
+def call_twice(b: int, x: SmallNumbers) -> None:
+    x.values[b] = twice(x.values[b]) + twice(1) + twice(-1) + twice(b)
+
+
+def test_a_function_is_compiled_once_whatever_whole_numbers_it_is_given() -> None:
+    from numba.core import event
+
+    numbers = SmallNumbers(np.array([3, 4], np.int16))
+    with event.install_recorder("numba:compile") as recorder:
+        launch = compile_entries((call_twice,), "cpu")["call_twice"]
+        launch._compile((numbers,))  # type: ignore[attr-defined]
+    launch(2, numbers)
+    begun = [e.data for _, e in recorder.buffer if e.is_start and e.data["dispatcher"].py_func.__name__ == "twice"]
+    assert numbers.values.tolist() == [6, 10]
+    assert len(begun) <= 1  # none where the machine code was kept
+
+
 def test_observations_that_a_caller_kept_and_dropped_do_not_live_on_in_the_engine() -> None:
     envs = gymnasium.make_vec("dispatchgym:dispatchgym/JobShop-v0", num_envs=2, instance=POOL, observation="candidates")
     observation, info = envs.reset(seed=0)
