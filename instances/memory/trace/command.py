@@ -21,6 +21,7 @@ import tyro
 from torch import nn
 
 from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.extras import need
 from dispatchgym.instances.memory.files import write_program
 from dispatchgym.instances.memory.instance import INPUT, MemoryProgram, all_slow
 from dispatchgym.instances.memory.trace.module import (
@@ -82,13 +83,14 @@ DESCRIPTION = f"""Write the memory program of a neural network: its operators as
 MODEL is one of
 {_LISTING}
 
-or a module of your own, package.module:Class or path/to/file.py:Class.
+or a module of your own, package.module:Class or path/to/file.py:Class, or an ONNX file, path/to/file.onnx (extra `onnx`).
 
 examples:
   python -m dispatchgym.instances.trace resnet50 --batch 8
   python -m dispatchgym.instances.trace bert-base --batch 4 --sequence 128 --train --capacity 32MiB
   python -m dispatchgym.instances.trace nets/mine.py:Net --input 8x3x64x64 --args '{{"width": 32}}' --out mine.json
   python -m dispatchgym.instances.trace shop.models:Ranker --input 16x128:int64 --input 16x8
+  python -m dispatchgym.instances.trace nets/mine.onnx --batch 8
 
 Nothing is downloaded and no weights are made: a network of any size is traced in seconds. Its forward method must not decide
 anything by the values of tensors."""
@@ -103,7 +105,7 @@ class Arguments:
     sequence: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Tokens of each input, for a decoder those in its caches; by default as usual for the network."""
     input: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="SHAPE")] = ()
-    """Of your own module: shape of an argument of `forward`, as 8x3x224x224 or 8x128:int64; once for each argument."""
+    """Of your own module or ONNX file: shape of an argument, as 8x3x224x224 or 8x128:int64; once for each argument."""
     args: Annotated[str, tyro.conf.arg(metavar="JSON")] = "{}"
     """Of your own module: arguments of its constructor, an object of keywords or a list."""
     train: bool = False
@@ -176,6 +178,8 @@ def _folder(options: Arguments) -> Path:
 def _traced(options: Arguments) -> MemoryProgram:
     rates = {key: getattr(options, key) for key in ("device_flops", "vector_rate", "slow_rate", "fast_rate")}
     capacity = _bytes(options.capacity)
+    if options.model.endswith(".onnx"):
+        return _traced_onnx(options, capacity, rates)
     if ":" not in options.model:
         if options.input or options.args != "{}":
             raise InputError("--input and --args are for modules of your own, package.module:Class or path/to/file.py:Class")
@@ -192,6 +196,21 @@ def _traced(options: Arguments) -> MemoryProgram:
     build = functools.partial(find_class(options.model), *positional, **keywords)
     name = f"{options.model.rpartition(':')[2]}{'-train' if options.train else ''}-{'x'.join(map(str, shapes[0].sizes))}"
     return trace(build, shapes, capacity=capacity, name=name, train=options.train, **rates)
+
+
+def _traced_onnx(options: Arguments, capacity: int, rates: dict[str, float]) -> MemoryProgram:
+    """The program of an ONNX file; open first dimensions are --batch, and --input replaces all shapes."""
+    if options.train or options.args != "{}" or options.sequence is not None:
+        wrong = "--train is for torch modules" if options.train else "--args is for modules of your own"
+        raise InputError(wrong if options.sequence is None else "--sequence is for networks known by name")
+    need("onnx", what="an ONNX file")
+    from dispatchgym.instances.memory.trace.onnx_graph import OnnxModule, inputs_of, read_onnx
+
+    path = Path(options.model)
+    model = read_onnx(path)
+    shapes = inputs_of(model, options.batch, [Shape.parse(text) for text in options.input])
+    build = functools.partial(OnnxModule, model, str(path))
+    return trace(build, shapes, capacity=capacity, name=path.stem, **rates)
 
 
 def _bytes(text: str) -> int:
