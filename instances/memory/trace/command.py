@@ -198,7 +198,7 @@ def _traced(options: Arguments) -> MemoryProgram:
     return trace(build, shapes, capacity=capacity, name=name, train=options.train, **rates)
 
 
-def _traced_onnx(options: Arguments, capacity: int, rates: dict[str, float]) -> MemoryProgram:
+def _traced_onnx(options: Arguments, capacity: int, rates: dict[str, Any]) -> MemoryProgram:
     """The program of an ONNX file; open first dimensions are --batch, and --input replaces all shapes."""
     if options.train or options.args != "{}" or options.sequence is not None:
         wrong = "--train is for torch modules" if options.train else "--args is for modules of your own"

@@ -81,7 +81,7 @@ class OnnxModule(nn.Module):
         self.ir_version = model.ir_version
         self.known: dict[str, np.ndarray[Any, Any]] = {}
         self.weights: dict[str, int] = {}
-        tensors = []
+        tensors: list[nn.Parameter] = []
         for x in self.graph.initializer:
             if x.data_location not in OUTSIDE and _is_constant(x):
                 self.known[x.name] = onnx.numpy_helper.to_array(x)

@@ -189,7 +189,7 @@ def _expand(given: Given, x: Tensor, shape: Any) -> Tensor:
 def _split(given: Given, x: Tensor, parts: Any = None) -> list[Tensor]:
     axis = int(given.get("axis", 0))
     asked = _numbers(parts) if parts is not None else list(given.get("split", []))
-    count = int(given.get("num_outputs", given["outputs"]))
+    count = int(given["num_outputs"] if "num_outputs" in given else given["outputs"])
     return list(x.split(asked or -(-x.shape[axis] // count), axis))
 
 
