@@ -127,7 +127,7 @@ class OnnxModule(nn.Module):
         out = [onnx.helper.make_tensor_value_info(x, onnx.TensorProto.UNDEFINED, None) for x in node.output if x]
         one = onnx.helper.make_graph([node], "one", open_, out)
         model = onnx.helper.make_model(one, opset_imports=self.opset, ir_version=self.ir_version)
-        found: Sequence[Any] = ReferenceEvaluator(model).run(None, {name: known[name] for name in given})
+        found: Any = ReferenceEvaluator(model).run(None, {name: known[name] for name in given})
         return found
 
 
