@@ -359,7 +359,7 @@ def test_a_workload_names_its_files_relative_to_itself(tmp_path: Path) -> None:
     path.write_text(json.dumps(data | {"platform": "parts/job.json"}))
     with pytest.raises(InputError, match=r"\Aload\.json: platform: job\.json: format: 'soc-job/1' is not a platform\Z"):
         soc_files.read(path)
-    for name in ("load.json", "../" * 40 + str(path).lstrip("/")):
+    for name in ("load.json", "parts/../" * 15 + "load.json"):
         for changes in ({"platform": name}, {"applications": [name]}):
             path.write_text(json.dumps(data | changes))
             with pytest.raises(
