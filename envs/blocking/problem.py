@@ -68,7 +68,7 @@ class BlockingProblem:
     @property
     def kernel(self) -> Kernel:
         settings = (("SWAP", self.swap), ("OUTLOOK", self.looks_ahead))
-        return Kernel((rules, features, graph), settings, graph_keeps="rows")
+        return Kernel((rules, features, graph), settings, graph_keeps="rows", compiled_once=True)
 
     @property
     def looks_ahead(self) -> bool:

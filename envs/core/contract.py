@@ -70,12 +70,14 @@ class Kernel:
     `settings` are pairs (NAME, value) that replace the constant NAME of these modules when they are compiled: code that a
     setting switches off is never compiled. `graph_keeps` says what stays of a graph from the beginning of an episode to its
     end: "rows", if `graph` writes the same rows of nodes and edges, so that these need no clearing; "everything", if it also
-    writes the same numbers.
+    writes the same numbers. With `compiled_once` a function is not compiled again for each constant and each size of whole
+    number that it is called with: less to compile, but the optimiser knows less.
     """
 
     modules: tuple[ModuleType, ...]
     settings: tuple[tuple[str, Any], ...] = ()
     graph_keeps: Literal["nothing", "rows", "everything"] = "nothing"
+    compiled_once: bool = False
 
 
 class Problem(Protocol):

@@ -29,9 +29,14 @@ def intrinsics(target: str) -> dict[Any, Any]:
 
 
 @contextmanager
-def for_kernels(inner: Collection[str], outer: str, readable: Mapping[str, int]) -> Iterator[None]:
-    """Compile a kernel: everything below at once."""
-    with no_wraparound(), remembered_lookups(), one_version_of_each(inner), optimised_once(inner, outer, readable):
+def for_kernels(inner: Collection[str], outer: str, readable: Mapping[str, int], once: bool) -> Iterator[None]:
+    """Compile a kernel: everything below at once, `one_version_of_each` if `once`."""
+    with (
+        no_wraparound(),
+        remembered_lookups(),
+        one_version_of_each(inner if once else ()),
+        optimised_once(inner, outer, readable),
+    ):
         yield
 
 

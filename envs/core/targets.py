@@ -75,10 +75,11 @@ def compile_entries(
     functions |= numba_patches.intrinsics(target)
     compiler = _cpu_compiler(relaxed, small(entries, functions, INLINED)) if target == "cpu" else _cuda_compiler()
     linked = link(entries, functions, compiler, values, *([numbered] if target == "cuda" else []))
-    module = _module(linked, target, relaxed)
+    once = kernel is not None and kernel.compiled_once
+    module = _module(linked, target, relaxed, once)
     if target == "cuda":
         return {entry.__name__: CudaLaunch(entry, module, relaxed) for entry in entries}
-    return {entry.__name__: CpuLaunch(entry, module, title_of(entry, kernel), linked.names) for entry in entries}
+    return {entry.__name__: CpuLaunch(entry, module, title_of(entry, kernel), linked.names, once) for entry in entries}
 
 
 def title_of(entry: Callable[..., None], kernel: Kernel | None) -> str:
@@ -97,10 +98,10 @@ def uncompiled() -> bool:
     return bool(config.DISABLE_JIT)
 
 
-def _module(linked: Linked, target: Target, relaxed: frozenset[str]) -> ModuleType:
+def _module(linked: Linked, target: Target, relaxed: frozenset[str], once: bool) -> ModuleType:
     """A real module with the compiled entries: the compiler's disk cache finds functions by module name."""
     how = "".join(Path(__file__).with_name(f"{name}.py").read_text() for name in HOW)
-    version = hashlib.sha256("\0".join([linked.version, how, *sorted(relaxed)]).encode()).hexdigest()[:12]
+    version = hashlib.sha256("\0".join([linked.version, how, str(once), *sorted(relaxed)]).encode()).hexdigest()[:12]
     name = f"dispatchgym_kernel_{version}_{target}"
     module = sys.modules[name] = ModuleType(name)
     module.__dict__.update(linked.entries)
@@ -161,10 +162,10 @@ def _loop(entry: Callable[..., None], module: ModuleType, target: str, copies: s
 class CpuLaunch:
     """An entry compiled for CPU threads, once for each combination of argument types."""
 
-    def __init__(self, entry: Callable[..., None], module: ModuleType, title: str, inner: Collection[str]) -> None:
+    def __init__(self, entry: Callable[..., None], module: ModuleType, title: str, inner: Collection[str], once: bool) -> None:
         self.loop = machine_code.compiled(title, **CPU_OPTIONS)(_loop(entry, module, "cpu", "low, high"))
         self.parameters = list(inspect.signature(entry).parameters)[1:]
-        self.inner = inner
+        self.inner, self.once = inner, once
         self.compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
 
     def __call__(self, copies: int, *arrays: Any) -> None:
@@ -192,7 +193,7 @@ class CpuLaunch:
         kinds = [table_of(a).kind if isinstance(a, tuple) else numba.typeof(a) for a in arrays]
         readable = {n: k.bytes for n, k in zip(self.parameters, kinds, strict=True) if isinstance(k, TableType)}
         signature = (numba.int64, numba.int64, *kinds)
-        with numba_patches.for_kernels(self.inner, self.loop.__name__, readable):
+        with numba_patches.for_kernels(self.inner, self.loop.__name__, readable, self.once):
             self.loop.compile(signature)  # says so on standard error unless the machine code is kept
         call: Callable[..., None] = self.loop.overloads[signature].entry_point
         return call

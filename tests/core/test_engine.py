@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from dispatchgym.envs.core import episode
+from dispatchgym.envs.core.contract import Kernel
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.targets import compile_entries, thread_count
 from dispatchgym.envs.jobshop.problem import ACTION_SETS, JobShopProblem
@@ -259,7 +260,9 @@ def test_a_function_is_compiled_once_whatever_whole_numbers_it_is_given() -> Non
 
     numbers = SmallNumbers(np.array([3, 4], np.int16))
     with event.install_recorder("numba:compile") as recorder:
-        launch = compile_entries((call_twice,), "cpu")["call_twice"]
+        launch = compile_entries((call_twice,), "cpu", kernel=Kernel(JobShopProblem.kernel.modules, compiled_once=True))[
+            "call_twice"
+        ]
         launch._compile((numbers,))  # type: ignore[attr-defined]
     launch(2, numbers)
     begun = [e.data for _, e in recorder.buffer if e.is_start and e.data["dispatcher"].py_func.__name__ == "twice"]
