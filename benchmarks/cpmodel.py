@@ -45,7 +45,7 @@ class Part:
 PARTS = {
     "shops": Part(
         {"mk01-10": ("mk01..mk10",), **{kind: (f"la-{kind}",) for kind in ("edata", "rdata", "vdata")}},
-        ("spt", "mopnr", "mwkr", "mwkr:builder=serial", "regret", "tabu:1s"),
+        ("spt", "mopnr", "mwkr", "mwkr:builder=serial", "regret", "policy", "policy:x100", "tabu:1s"),
         "the best known makespan",
     ),
     "projects": Part(
