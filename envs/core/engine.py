@@ -68,7 +68,8 @@ class Engine:
 
     def _place(self, state: Any, episodes: Episodes, seen: Observation) -> None:
         kernel = self.problem.kernel
-        settings = (("GRAPH", self.graph), ("KEEPS", episode.GRAPH_KEEPS.index(kernel.graph_keeps)))
+        keeps = kernel.graph_keeps
+        settings = (("GRAPH", self.graph), ("KEEPS_ROWS", keeps != "nothing"), ("KEEPS_ALL", keeps == "everything"))
         self._launch = compile_entries(ENTRIES, self.target, kernel=kernel, settings=settings)
         self._prepared: dict[tuple[int, int, int], Prepared] = {}  # turns, by what differs between them
         self._placed: dict[str, Any] = {}  # group -> what `place` gives for Python

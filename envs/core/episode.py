@@ -21,8 +21,8 @@ from dispatchgym.envs.core.rules import (
 )
 
 GRAPH = True  # setting: observations have the graph
-GRAPH_KEEPS = ("nothing", "rows", "everything")  # Kernel.graph_keeps
-KEEPS = 0  # setting: the place in GRAPH_KEEPS
+KEEPS_ROWS = False  # setting: Kernel.graph_keeps is "rows" or "everything"
+KEEPS_ALL = False  # setting: it is "everything"
 
 
 def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation) -> None:
@@ -62,7 +62,7 @@ def observe(b: int, inst: Instances, s: State, e: Episodes, o: Observation) -> N
             for f in range(rows.shape[1]):
                 rows[k, f] = 0.0
     if GRAPH:
-        show_graph(b, inst, s, o, KEEPS == 0 or e.graph_row[b] != s.row[b])
+        show_graph(b, inst, s, o, not KEEPS_ROWS or e.graph_row[b] != s.row[b])
         e.graph_row[b] = s.row[b]
 
 
@@ -74,7 +74,7 @@ def show_graph(b: int, inst: Instances, s: State, o: Observation, clear: bool) -
         o.candidate_resource[b, k] = resource_of(inst, s, b, k) if mask[k] == 1 else -1
     if clear:
         blank(b, o)
-    if clear or KEEPS < 2:
+    if clear or not KEEPS_ALL:
         graph(inst, s, b, o)
 
 

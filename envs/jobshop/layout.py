@@ -12,7 +12,7 @@ from dispatchgym.envs.core.contract import Array
 
 SEMI_ACTIVE, ACTIVE, NON_DELAY = range(3)  # Instances.action_set
 NEVER = 2**30  # when a finished job is ready: above every time in a schedule
-JOB_BITS = 24  # a job's number fits
+JOB_BITS = 24  # enough for the number of a job: a shop has at most 4,000,000 operations
 
 
 class Task(Columns):
