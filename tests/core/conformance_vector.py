@@ -174,6 +174,16 @@ def without_copies_observations_are_the_same_and_read_only(case: Case) -> None:
             assert all(np.shares_memory(seen[key], before[key]) for key in seen)
 
 
+def what_is_written_into_an_observation_does_not_show_later(case: Case) -> None:
+    (envs, seen, _), (clean, expected, info) = started(case, 3), started(case, 3)
+    for _ in range(10):
+        for value in seen.values() if isinstance(seen, dict) else (seen,):
+            value[...] = 7
+        action = greedy(info)
+        (seen, *_), (expected, *_, info) = envs.step(action), clean.step(action)
+        assert_same(seen, expected)
+
+
 def the_engine_shows_the_same_numbers_as_tensors(case: Case) -> None:
     envs, observation, info = started(case, 3)
     if case.flat:
@@ -349,6 +359,7 @@ RULES = (
     an_observation_that_is_spoilt_and_dropped_spoils_nothing_else,
     a_view_keeps_its_observation_alive,
     without_copies_observations_are_the_same_and_read_only,
+    what_is_written_into_an_observation_does_not_show_later,
     the_engine_shows_the_same_numbers_as_tensors,
     a_limit_of_steps_shows_the_last_observation,
     seeds_may_be_given_for_each_copy,
