@@ -21,6 +21,11 @@ from dispatchgym.instances.jobshop.instance import JobShop
 from dispatchgym.instances.memory.instance import MemoryProgram, Packing
 from dispatchgym.instances.soc.instance import StaticDag, Stream
 
+# Options of `train.py jobshop` for a network and batches that cost nothing.
+TINY_WORDS = (
+    *("--sizes", "3x3", "--instances", "2", "--samples", "2", "--keep", "2"),
+    *("--width", "8", "--layers", "1", "--hidden", "8"),
+)
 FAMILY_OF = {
     JobShop: "jobshop",
     BlockingShop: "blocking",

@@ -16,6 +16,7 @@ from dispatchgym import __version__, commands, families
 from dispatchgym.__main__ import main
 from dispatchgym.commands.text import WIDTH
 from dispatchgym.instances.jobshop import catalogue
+from tests.agents.trainings import TINY_WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
 # An instance, its methods and its bars: the cheapest of each family that needs no compiling beyond what other tests do.
@@ -287,23 +288,7 @@ def test_the_settings_of_an_evaluation_can_be_given_back(results: Path, here: Pa
 
 
 def test_the_settings_of_a_training_can_be_given_back(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = (
-        "--steps",
-        "1",
-        "--sizes",
-        "3x3",
-        "--instances",
-        "2",
-        "--samples",
-        "4",
-        "--keep",
-        "2",
-        "--width",
-        "8",
-        "--layers",
-        "1",
-    )
-    status, _, err = run(capsys, "train", "jobshop", *small, "--hidden", "8", "--device", "python", "--out", "one")
+    status, _, err = run(capsys, "train", "jobshop", *TINY_WORDS, "--steps", "1", "--device", "python", "--out", "one")
     assert status == 0, err
     told = tomllib.loads((here / "one" / "settings.toml").read_text())
     assert (told["family"], told["sizes"], told["keep"], told["pairs"]) == ("jobshop", ["3x3"], 2, 8)

@@ -11,24 +11,10 @@ import pytest
 from benchmarks import curves
 from dispatchgym.instances.errors import InputError
 from dispatchgym.train import main as train
+from tests.agents.trainings import TINY_WORDS
 
 PAGE = "# Agent\n<!-- curves:begin -->\nold\n<!-- curves:end -->\nrest\n"
-TINY = [
-    "--minutes",
-    "1e-5",
-    "--sizes",
-    "3x3",
-    "--instances",
-    "2",
-    "--samples",
-    "2",
-    "--width",
-    "8",
-    "--hidden",
-    "8",
-    "--clock",
-    "cpu",
-]
+TINY = ["--minutes", "1e-5", "--clock", "cpu", *TINY_WORDS]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dispatchgym.__main__ import main
+from tests.agents.trainings import TINY_WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACED = {"problem": "memory-pack", "instance": "guillotine/n8/s0", "offset": [0] * 8}
@@ -97,26 +98,10 @@ def test_control_characters_of_an_out_folder_never_reach_the_terminal(
     tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    small = (
-        "--sizes",
-        "3x3",
-        "--instances",
-        "2",
-        "--samples",
-        "2",
-        "--keep",
-        "2",
-        "--width",
-        "8",
-        "--layers",
-        "1",
-        "--hidden",
-        "8",
-    )
     for words in (
         ("generate", "jobshop", "uniform/j3/m3/s0", "--out", "a\x1b[31m/g"),
         ("show", "ft06", "--picture", "a\x1b[31m/x.png"),
-        ("train", "jobshop", *small, "--steps", "1", "--device", "python", "--out", "a\x1b[31m/t"),
+        ("train", "jobshop", *TINY_WORDS, "--steps", "1", "--device", "python", "--out", "a\x1b[31m/t"),
     ):
         assert main(list(words)) == 0
         said = capsys.readouterr()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -18,8 +19,6 @@ from dispatchgym.instances.memory.instance import MemoryProgram
 from dispatchgym.instances.memory.trace.command import main
 from dispatchgym.instances.memory.trace.module import trace
 from dispatchgym.instances.memory.trace.networks.resnet import ResNet
-
-onnx = pytest.importorskip("onnx")
 
 BYTES = 2  # column of `access`
 
