@@ -99,7 +99,7 @@ def test_parts_of_a_kernel_get_no_machine_code_and_lookups_are_remembered(monkey
     original = functions.BaseFunction.get_call_type
     monkeypatch.setattr(functions.BaseFunction, "get_call_type", lambda self, *args: asked.append(args) or original(self, *args))
     outer = numba.njit(_nrt=False)(whole)
-    with numba_patches.for_kernels(("leaf",), "whole", {}):
+    with numba_patches.for_kernels(("leaf",), "whole", {}, once=False):
         outer.compile((numba.int64,))
     assert functions.BaseFunction.get_call_type is not original, "put back as it was"
     (inner,) = part.overloads.values()
