@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ from dispatchgym import commands, families, program
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.extras import named
 from dispatchgym.instances.names import printable
+from dispatchgym.output import lost
 
 COMPLETION = ("--tyro-print-completion", "--tyro-write-completion")
 
@@ -31,12 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             if error.filename is not None:  # of a file, not of standard output
                 raise
-            # What is left in the buffer must not fail once more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):  # as of `| head`
-                return 0
-            print(f"error: standard output cannot be written: {error.strerror or error}", file=sys.stderr)
-            return 1
+            return lost(error)
 
 
 def _run(words: list[str]) -> int:

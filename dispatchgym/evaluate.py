@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from dispatchgym import families, program, settings_file
 from dispatchgym.baselines.method import MAX_WORKERS, Method, parse_method
@@ -20,7 +20,6 @@ from dispatchgym.baselines.result import Result
 from dispatchgym.evaluation import report, runner, tables
 from dispatchgym.evaluation.bounds import read_bounds
 from dispatchgym.evaluation.loading import load_instances, remark
-from dispatchgym.evaluation.output import Output
 from dispatchgym.evaluation.record import describe_run, version
 from dispatchgym.evaluation.results import Pair, Results, Row, judge
 from dispatchgym.evaluation.shown import Shown
@@ -32,6 +31,7 @@ from dispatchgym.instances.names import printable
 from dispatchgym.instances.notes import hold, note
 from dispatchgym.interrupts import Interrupts, Stopped
 from dispatchgym.options import Hidden, Metavar
+from dispatchgym.output import may_be_lost
 from dispatchgym.own import registry
 from dispatchgym.units import duration
 
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     try:
         problem, options = _parse(settings_file.expand(arguments, _keys, negative=False))
-        with Interrupts(at_once=True):  # whatever is finished is on disk at any moment
+        with Interrupts(at_once=True), may_be_lost():  # whatever is finished is on disk at any moment
             rows = evaluate(problem, options, arguments)
     except InputError as error:
         print(printable(f"error: {error}", 300), file=sys.stderr)
@@ -204,7 +204,7 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
         done = results.keep(pairs, seed=options.seed, cores=options.solver_workers, clock=options.clock)
         write_text(options.out / "run.json", json.dumps(run, indent=2) + "\n")
         write_text(options.out / settings_file.FILE, settings_file.write(problem.name, options))
-        console = Console(file=cast(TextIO, Output(sys.stdout)), width=None if sys.stdout.isatty() else 200)
+        console = Console(width=None if sys.stdout.isatty() else 200)
         for line in results.set_aside:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         if done:

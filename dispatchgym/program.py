@@ -17,6 +17,7 @@ from dispatchgym import families
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.extras import named
 from dispatchgym.options import for_parser
+from dispatchgym.output import say
 
 Request = TypeVar("Request")
 WIDTH = 80  # of a help
@@ -60,7 +61,7 @@ def call(script: str) -> list[str]:
 def answers_version(arguments: Sequence[str]) -> bool:
     """Print the version if that is asked for."""
     if "--version" in arguments:
-        print(f"dispatchgym {dispatchgym.__version__}")
+        say(f"dispatchgym {dispatchgym.__version__}")
         return True
     return False
 
@@ -137,7 +138,7 @@ def _quietly(program: str, parser: Callable[[], Any]) -> Any:
             return parser()
     except SystemExit as error:
         if not error.code:
-            print("\n".join(map(_folded, said.getvalue().split("\n"))), end="")
+            say("\n".join(map(_folded, said.getvalue().removesuffix("\n").split("\n"))))
             raise
     except RecursionError:
         raise InputError("the command line is too long") from None

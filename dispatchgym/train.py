@@ -21,6 +21,7 @@ from dispatchgym.instances.files import write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts, Stopped
 from dispatchgym.loggers import LOGGERS, Name
+from dispatchgym.output import may_be_lost
 
 MOST_SHOWN = 10_000  # characters of a command that is printed
 
@@ -64,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     try:
         with named():
-            train(_parse(settings_file.expand(arguments, _keys, negative=True)), arguments)
+            request = _parse(settings_file.expand(arguments, _keys, negative=True))
+            with may_be_lost():
+                train(request, arguments)
     except InputError as error:
         print(printable(f"error: {error}", 300), file=sys.stderr)
         sys.exit(2)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from dispatchgym import families, program
 from dispatchgym.commands.text import table
 from dispatchgym.evaluation.results import MAX_RESULTS
-from dispatchgym.evaluation.row import Row, read_row
+from dispatchgym.evaluation.row import Row, read_rows
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import read_bytes
@@ -88,12 +88,12 @@ def read(folder: Path) -> list[Row]:
     """The lines of a folder's results; InputError if it has none."""
     path = folder / "results.jsonl"
     where = printable(path, 200)
-    lines = [line for line in read_bytes(path, MAX_RESULTS).split(b"\n") if line.strip()]
-    if not lines:
+    data = read_bytes(path, MAX_RESULTS)
+    if not data.strip():
         raise InputError(f"{where}: holds no results")
-    problem = parse(lines[0].decode("utf-8", "replace"), f"{where} line 1")["problem"].text()
+    problem = parse(data.split(b"\n", 1)[0].decode("utf-8", "replace"), f"{where} line 1")["problem"].text()
     families.load(problem)
-    return [read_row(line, f"{where} line {number}", problem) for number, line in enumerate(lines, 1)]
+    return read_rows(data, where, problem)
 
 
 def sides_of(folder: str, rows: Sequence[Row], methods: Sequence[str]) -> list[Side]:

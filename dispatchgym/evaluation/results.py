@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatchgym.baselines.method import Method
-from dispatchgym.evaluation.row import Row, read_row
+from dispatchgym.evaluation.row import Row, read_rows
 from dispatchgym.family import Family, Group, fields
 from dispatchgym.instances import json_fields
 from dispatchgym.instances.errors import InputError
@@ -205,11 +205,7 @@ class Results:
     def _read(self) -> list[Row]:
         data = read_bytes(self.log, MAX_RESULTS, follow=False)
         whole, _, torn = data.rpartition(b"\n")
-        rows = [
-            read_row(line, f"{self.log} line {number}", self.problem)
-            for number, line in enumerate(whole.split(b"\n"), 1)
-            if line.strip()
-        ]
+        rows = read_rows(whole, str(self.log), self.problem)
         if torn:  # the process died while writing its last line
             self._rewrite(rows)
         return rows

@@ -26,6 +26,10 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
+def _duration(value: Any) -> bool:
+    return _number(value) and value >= 0
+
+
 def _text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= 10_000 and value.isprintable()
 
@@ -43,6 +47,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], dict[str, Any]]] = {
     "text": (_text, {"type": "string"}),
     "whole number": (_whole, {"type": "integer"}),
     "number": (_number, {"type": "number"}),
+    "number from 0": (_duration, {"type": "number", "minimum": 0}),
     "truth value": (lambda value: isinstance(value, bool), {"type": "boolean"}),
     "status": (lambda value: value in STATUSES if isinstance(value, str) else False, {"enum": list(STATUSES)}),
     "pair of texts": (_pair, {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}),
@@ -69,13 +74,13 @@ FIELDS = {
     "lower_bound": Field("whole number", "proved by the method", null=True),
     "best_known": Field("whole number", "best published objective", null=True),
     "gap": Field("number", "percentage of the objective above the best published one", null=True),
-    "seconds": Field("number", "wall time of the method"),
+    "seconds": Field("number from 0", "wall time of the method"),
     "status": Field("status", "what the method says of its answer; error = none that the referee accepts"),
     "seed": Field("whole number", "--seed"),
     "workers": Field("whole number", "threads that the method used"),
     "cores": Field("whole number", "--solver-workers"),
     "clock": Field("text", "cpu or wall: what limits counted; of old lines unknown", null=True, optional=True),
-    "cpu_seconds": Field("number", "processor time of the process while the method ran"),
+    "cpu_seconds": Field("number from 0", "processor time of the process while the method ran"),
     "referee": Field("text", "ok, or why the schedule was refused", null=True),
     "reason": Field("text", "why there is no answer", null=True),
     "record": Field("truth value", "the objective is below the best published one"),
@@ -90,6 +95,21 @@ FIELDS = {
     "source": Field("text", "what was asked for: a name or a file", optional=True),
     "schedule": Field("text", "file of the schedule, relative to the folder; null = none", null=True, optional=True),
 }
+
+
+def read_rows(data: bytes, where: str, problem: str) -> list[Row]:
+    """The lines of the results.jsonl at `where`. Raises InputError as `read_row`, and where two lines answer the same pair."""
+    rows: list[Row] = []
+    first: dict[tuple[Any, ...], int] = {}
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip():
+            row = read_row(line, f"{where} line {number}", problem)
+            answered = tuple(row.get(name) for name in ("instance", "digest", "method", "weights"))
+            if first.setdefault(answered, number) != number:
+                pair = f"{printable(row['method'])} on {printable(row['instance'])}"
+                raise InputError(f"{where} line {number}: is a second result of {pair}, after line {first[answered]}")
+            rows.append(row)
+    return rows
 
 
 def read_row(line: bytes, where: str, problem: str) -> Row:

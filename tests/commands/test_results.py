@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from dispatchgym import evaluate
+from dispatchgym.commands import compare
 from dispatchgym.evaluation import results as record
-from dispatchgym.evaluation.output import Output
-from dispatchgym.evaluation.row import FIELDS
+from dispatchgym.evaluation.row import FIELDS, read_row
 from dispatchgym.instances import files
 from dispatchgym.instances.errors import InputError
 from dispatchgym.interrupts import Interrupts, Stopped
+from dispatchgym.output import Output
 
 SHOP = "2 2\n0 3 1 2\n1 2 0 4\n"
 
@@ -52,15 +53,26 @@ def test_a_line_has_the_fields_of_the_table_and_names_its_schedule(finished: Pat
         assert set(row) == set(FIELDS)
         stored = json.loads((finished / "out" / row["schedule"]).read_text())
         assert stored["objective"] == row["objective"]
-        assert record.read_row(json.dumps(row).encode(), "here", "jobshop") == row
+        assert read_row(json.dumps(row).encode(), "here", "jobshop") == row
+
+
+def test_a_pair_that_is_answered_twice_is_refused(copy: Path) -> None:
+    """Means over a folder would count it twice."""
+    log = copy / "out" / "results.jsonl"
+    data = log.read_bytes()
+    log.write_bytes(data + data.split(b"\n")[0] + b"\n")
+    count = len(lines(copy))
+    for read in (lambda: compare.read(copy / "out"), lambda: record.Results(copy / "out", "jobshop", resume=True)):
+        with pytest.raises(InputError, match=f"line {count}: is a second result of .* on .*, after line 1$"):
+            read()
 
 
 WRONG = {
     "instance": [3, []],
     "method": [{}, None],
     "group": [3, ["one"], "ta", ["a", 3]],
-    "seconds": [None, "fast", True],
-    "cpu_seconds": [None],
+    "seconds": [None, "fast", True, -1],
+    "cpu_seconds": [None, -0.5],
     "gap": ["4 %"],
     "notes": [[]],
     "objective": ["60", 1.5, True, 2**63],
@@ -75,11 +87,11 @@ def test_known_fields_of_wrong_types_are_refused_with_line_field_and_value(finis
     for name, values in WRONG.items():
         for value in values:
             with pytest.raises(InputError, match=f"^here: is not a result: {name} ") as caught:
-                record.read_row(json.dumps({**row, name: value}).encode(), "here", "jobshop")
+                read_row(json.dumps({**row, name: value}).encode(), "here", "jobshop")
             assert "\n" not in str(caught.value)
         missing = {k: v for k, v in row.items() if k != name}
         with pytest.raises(InputError, match=f"'{name}' is missing"):
-            record.read_row(json.dumps(missing).encode(), "here", "jobshop")
+            read_row(json.dumps(missing).encode(), "here", "jobshop")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +231,7 @@ def test_work_goes_on_when_standard_output_cannot_be_written(tmp_path: Path, cap
     assert output.write("row") == 3
     output.flush()
     full.file.close()
-    assert capsys.readouterr().err == "standard output cannot be written (Broken pipe); the results go on into files\n"
+    assert capsys.readouterr().err == "standard output cannot be written (Broken pipe); the files are written all the same\n"
 
 
 def test_a_full_disk_while_pictures_are_drawn_is_one_line_and_the_results_stay(

@@ -110,8 +110,22 @@ def test_control_characters_of_an_out_folder_never_reach_the_terminal(
     assert answer(capsys, "generate", "jobshop", "uniform/j3/m3/s0", "--out", LONG)[0] == 2
 
 
-def test_a_full_device_as_standard_output_is_one_line() -> None:
-    command = [sys.executable, "-m", "dispatchgym", "list", "jobshop"]
+@pytest.mark.parametrize(
+    ("program", "words", "status", "said"),
+    [
+        ("-m dispatchgym", "list jobshop", 1, "error: standard output cannot be written: No space left on device\n"),
+        ("train.py", "--help", 1, "error: standard output cannot be written: No space left on device\n"),
+        ("evaluate.py", "--version", 1, "error: standard output cannot be written: No space left on device\n"),
+        ("train.py", "jobshop --steps 2 --device python", 0, "; the files are written all the same\n"),
+    ],
+)
+def test_a_full_device_as_standard_output_is_one_line(tmp_path: Path, program: str, words: str, status: int, said: str) -> None:
+    """A training goes on: its work is in files."""
+    out = tmp_path / "run"
+    more = [*TINY_WORDS, "--out", str(out)] if status == 0 else []
+    command = [sys.executable, *program.split(), *words.split(), *more]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stderr) == (1, "error: standard output cannot be written: No space left on device\n")
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1)
+    assert done.stderr.endswith(said)
+    assert (out / "policy.safetensors").is_file() == (status == 0)

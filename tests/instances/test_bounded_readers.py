@@ -113,6 +113,19 @@ def same(a: JobShop, b: JobShop) -> bool:
     return np.array_equal(a.machine, b.machine) and np.array_equal(a.duration, b.duration) and a.machines == b.machines
 
 
+def collected(*names: str) -> str:
+    """Instances in the OR-Library's one file of job shops: a line of plus signs, a title, a remark, numbers."""
+    parts = []
+    for name in names:
+        shop = jobshop.load(name)
+        jobs = zip(shop.machine.tolist(), shop.duration.tolist(), strict=True)
+        rows = [" ".join(f"{m} {d}" for m, d in zip(*job, strict=True)) for job in jobs]
+        parts.append(
+            f" instance {name}\n\n +++++++\n the remark of 1984 on {name}\n {shop.jobs} {shop.machines}\n" + "\n".join(rows)
+        )
+    return "\n +++++++\n\n".join(parts) + "\n +++++++\n"
+
+
 def test_forms_of_others_are_the_same_instance(tmp_path: Path) -> None:
     ft06 = jobshop.load("ft06")
     pairs = [list(zip(m, d, strict=True)) for m, d in zip(ft06.machine.tolist(), ft06.duration.tolist(), strict=True)]
@@ -130,13 +143,12 @@ def test_forms_of_others_are_the_same_instance(tmp_path: Path) -> None:
         assert found.name == "ft06"
         assert solve(found, "spt").objective == solve(ft06, "spt").objective
     text = "\n".join(" ".join(f"{m} {d}" for m, d in job) for job in pairs)
-    collected = f" instance la01\n +++++\n something from Lawrence 1984\n1 2\n0 3 1 4\n\n instance ft06\n ++++++\n6 6\n{text}\n"
-    (tmp_path / "jobshop1.txt").write_text(collected)
-    for selected in ("ft06", "2"):
-        assert same(jobshop.load(f"{tmp_path}/jobshop1.txt#{selected}"), ft06)
+    (tmp_path / "jobshop1.txt").write_text(collected("abz5", "ft06", "la03", "yn1"))
+    for selected, name in (("ft06", "ft06"), ("2", "ft06"), ("la03", "la03"), ("yn1", "yn1")):
+        assert same(jobshop.load(f"{tmp_path}/jobshop1.txt#{selected}"), jobshop.load(name))
     assert jobshop.expand([f"{tmp_path}/jobshop1.txt#ft06"]) == [f"{tmp_path}/jobshop1.txt#ft06"]
     refused(lambda: jobshop.load(f"{tmp_path}/jobshop1.txt#ft6"), "has no instance ft6; did you mean 'ft06'?")
-    refused(lambda: jobshop.load(f"{tmp_path}/jobshop1.txt"), "holds 2 instances")
+    refused(lambda: jobshop.load(f"{tmp_path}/jobshop1.txt"), "holds 4 instances")
     (tmp_path / "shop.jsp").write_text(f"6 6\n{text}\n55\n0 1 2 3 4 5\n")
     assert same(jobshop.load(f"{tmp_path}/shop.jsp"), ft06)
     blocks = [*ft06.duration.tolist(), *(ft06.machine + 1).tolist()]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dispatchgym import families
+from dispatchgym import evaluate, families
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.soc import files as soc_files
 from dispatchgym.instances.soc import workflow as soc_workflow
@@ -136,11 +136,28 @@ def test_a_workflow_that_is_refused_has_no_notes(tmp_path: Path, caplog: Any) ->
     assert caplog.records == []
 
 
-def test_heft_gives_the_same_for_a_workflow_and_for_its_copy_in_our_own_format(tmp_path: Path) -> None:
-    dag = read(OLD, tmp_path)
-    soc_files.write(dag, tmp_path / "own.json")
+def test_workflows_of_one_name_have_the_values_of_their_copies_in_our_own_format(tmp_path: Path) -> None:
+    """As in WfInstances, whose runs of one application have one file name and one inner name, each in a folder of its own."""
+    files, copies = [], []
+    for run, seconds in enumerate((1.5, 40, 700)):
+        data = copy.deepcopy(OLD)
+        data["workflow"]["tasks"][0]["runtime"] = seconds
+        folder = tmp_path / f"run{run}"
+        folder.mkdir()
+        (folder / "blast.json").write_text(json.dumps(data))
+        files.append(str(folder / "blast.json"))
+        copies.append(str(folder / "own.json"))
+        soc_files.write(soc_workflow.read(folder / "blast.json"), copies[-1])
     card = families.load("static-dag")
-    assert card.solve(card.load(str(tmp_path / "own.json")), "heft").objective == card.solve(dag, "heft").objective
+
+    def objectives(given: list[str], out: str) -> dict[tuple[str, str], int]:
+        rows = evaluate.evaluate(card, evaluate.Options(tuple(given), ("heft", "min-min"), tmp_path / out))
+        assert len({row["instance"] for row in rows}) == 3
+        return {(given.index(row["source"]), row["method"]): row["objective"] for row in rows}  # type: ignore[misc]
+
+    found = objectives(files, "found")
+    assert len(set(found.values())) > 2
+    assert found == objectives(copies, "copied")
 
 
 BAD = [
