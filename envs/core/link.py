@@ -63,7 +63,7 @@ def link(
     `replace` maps functions to what stands for them: a function (linked in its turn) or any other callable, taken as it is.
     `wrap` gives a copied function to a compiler. `settings` are values of global constants, by name; `constant` turns any other
     value that functions use into what the compiler knows.
-    Raises TypeError for a setting that no reached function uses.
+    Raises TypeError for a setting that neither a reached function uses nor the module of one in `replace` has.
     """
     values = dict(settings or {})
     linked: dict[Any, Any] = {}
@@ -90,7 +90,8 @@ def link(
         return linked[function]
 
     found = {entry.__name__: visit(entry) for entry in entries}
-    unknown = sorted(set(values) - used)
+    elsewhere = {name for f in replace.values() if isinstance(f, FunctionType) for name in f.__globals__}  # of other entries
+    unknown = sorted(set(values) - used - elsewhere)
     if unknown:
         raise TypeError(f"no kernel function uses the setting {unknown[0]}")
     return Linked(found, hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12], frozenset(f.__name__ for f in linked))

@@ -5,10 +5,28 @@ from __future__ import annotations
 import pytest
 
 from dispatchgym import families
-from dispatchgym.agents.steps import greedy_steps
+from dispatchgym.agents.steps import greedy_steps, name_choices
 from dispatchgym.baselines.method import parse_method
+from dispatchgym.envs.core.targets import compile_entries
 from dispatchgym.policies import players_of
 from dispatchgym.report import episodes
+
+INSTANCES = {
+    "jobshop": "ft06",
+    "blocking": "la01/bws",
+    "soc": "gym-ds3-5",
+    "static-dag": "top-01",
+    "memory-pack": "minimalloc-example",
+    "memory-map": "alexnet-b1",
+    "cpmodel": "mk01",
+}
+
+
+@pytest.mark.parametrize("family", families.NAMES)
+def test_every_problem_can_say_what_its_choices_are(family: str) -> None:
+    card = families.load(family)
+    problem = card.trained_by().of_instance(card.load(INSTANCES[family])).problem
+    assert list(compile_entries((name_choices,), "python", kernel=problem.kernel)) == ["name_choices"]
 
 
 def test_steps_are_the_greedy_episode_with_its_probabilities() -> None:
