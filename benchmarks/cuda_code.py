@@ -41,6 +41,7 @@ HIDDEN = 8  # of the network; its size is no part of the code
 # name -> environment and keywords; instances are small, as a kernel knows no sizes. Static graphs have the kernel of streams.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "job shop": ("JobShop-v0", {"jobs": 2, "machines": 2}),
+    "improvement": ("JobShopImprove-v0", {"jobs": 2, "machines": 2, "moves": 4}),
     "blocking": ("BlockingJobShop-v0", {"jobs": 2, "machines": 2}),
     "no-wait": ("BlockingJobShop-v0", {"jobs": 2, "machines": 2, "no_wait": True}),
     "soc": ("SoC-v0", {"instance": "gym-ds3-1", "pool": 1, "horizon": 60}),

@@ -8,7 +8,10 @@ FAMILY = Family(
     objective="makespan",
     unit="ticks",
     bounds="ScheduleOpt/benchmarks, 2026-08-19",
-    ids={"JobShop-v0": "dispatchgym.envs.jobshop.env:JobShopKeywords"},
+    ids={
+        "JobShop-v0": "dispatchgym.envs.jobshop.env:JobShopKeywords",
+        "JobShopImprove-v0": "dispatchgym.envs.jobshop.improve.env:ImproveKeywords",
+    },
     expand=Lazy("dispatchgym.families.shops:expand_job_shops"),
     load=Lazy("dispatchgym.instances.jobshop.catalogue:load"),
     group=Lazy("dispatchgym.families.shops:jobshop_group"),
@@ -33,7 +36,7 @@ FAMILY = Family(
             "      --workers 4 --plot --resume",
         ),
     ),
-    variants={"": {"jobs": 4, "machines": 3, "pool": 2}},
+    variants={"": {"jobs": 4, "machines": 3, "pool": 2}},  # which both ids take
     rules=("fdd-mwkr", "mwkr", "spt"),
     agent=Lazy("dispatchgym.agents.jobshop:AGENT"),
     policy_help=POLICY_HELP.removesuffix("]")

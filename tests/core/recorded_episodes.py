@@ -46,6 +46,7 @@ class Variant(NamedTuple):
 
 SHOP = {"jobs": 5, "machines": 4, "pool": 12}
 FEW = {"jobs": 4, "machines": 3, "pool": 8}
+RAGGED = {**FEW, "operations": 5, "recirculation": True, "release": (0, 30), "duration": (0, 20)}
 BREAKING = {**FEW, "interruptions": 0.2}
 BERNOULLI = {"down_share": 0.2, "mode": "bernoulli", "restart": True, "repair": 1.0}
 STREAM = {"instance": "gym-ds3-1", "horizon": 200, "pool": 6, "noise": 0.2}
@@ -72,6 +73,17 @@ JOB_SHOPS = {
     "job shop, flat": Variant("JobShopFlat-v0", SHOP),
     "job shop, flat, one copy": Variant("JobShopFlat-v0", SHOP, copies=0, episodes=10),
     "job shop, interpreted too": Variant("JobShop-v0", {"jobs": 3, "machines": 2, "pool": 8}),
+}
+IMPROVEMENTS = {
+    "improvement, n6": Variant("JobShopImprove-v0", {**SHOP, "moves": 25}),
+    "improvement, n5, spt": Variant("JobShopImprove-v0", {**SHOP, "moves": 25, "neighbourhood": "n5", "start": "spt"}),
+    "improvement, n7, four slots, recirculation and releases": Variant(
+        "JobShopImprove-v0", {**RAGGED, "moves": 25, "neighbourhood": "n7", "slots": 4}, episodes=40
+    ),
+    "improvement, instances of two sizes": Variant(
+        "JobShopImprove-v0", {"instance": ["ft06", "la01"], "moves": 50, "start": "lpt"}, episodes=40
+    ),
+    "improvement, flat": Variant("JobShopImproveFlat-v0", {**SHOP, "moves": 25}, episodes=60),
 }
 BLOCKING_SHOPS = {
     "blocking, bws": Variant("BlockingJobShop-v0", FEW),
@@ -153,7 +165,7 @@ MODELS = {
     "flexible shop, parallel": Variant("FlexibleJobShop-v0", {**FEW, "kind": "hurink-v", "actions": "parallel"}),
     "flexible shop, flat": Variant("FlexibleJobShopFlat-v0", FEW, episodes=60),
 }
-VARIANTS: dict[str, Variant] = {**JOB_SHOPS, **BLOCKING_SHOPS, **STREAMS, **GRAPHS, **MEMORIES, **MODELS}
+VARIANTS: dict[str, Variant] = {**JOB_SHOPS, **IMPROVEMENTS, **BLOCKING_SHOPS, **STREAMS, **GRAPHS, **MEMORIES, **MODELS}
 INTERPRETED = "job shop, interpreted too"
 
 

@@ -120,6 +120,7 @@ MODELS = [
 STREAM = {"instance": "gym-ds3-1", "pool": 1}
 CASES: dict[str, list[dict[str, Any]]] = {
     "JobShop-v0": [{"instance": SHOPS, "actions": x} for x in ("active", "semi-active", "non-delay")],
+    "JobShopImprove-v0": [{"instance": SHOPS, "moves": 9, "neighbourhood": x} for x in ("n5", "n7")],
     "BlockingJobShop-v0": [
         {"instance": SHOPS, **x}
         for x in ({}, {"swap": False}, {"no_wait": True}, {"interruptions": 0.5, "traces": 1}, {"outlook": True})
