@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 
+from benchmarks import markdown_blocks
 from dispatchgym.baselines.jobshop.dispatch import dispatch
+from dispatchgym.envs.core.columns import markdown_table
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.jobshop.check import check
+from dispatchgym.envs.jobshop.improve import layout
 from dispatchgym.envs.jobshop.improve.env import ImproveKeywords, semi_active
 from dispatchgym.envs.jobshop.improve.layout import Candidate, Context, Move, Node, TaskNode
 from dispatchgym.envs.jobshop.improve.problem import NEIGHBOURHOODS, SCORES, ImproveProblem
@@ -24,6 +28,7 @@ from tests.jobshop.shops import odd_shop, pick
 
 PLAIN = [generate(5, 4, seed=s) for s in range(6)]
 ODD = [odd_shop(np.random.default_rng(s), jobs=5, width=5) for s in range(6)]
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "improve.md"
 RESTART = -1  # the last choice, as Python counts
 
 
@@ -86,7 +91,7 @@ def test_after_every_move_heads_and_tails_are_those_of_the_order_and_the_best_is
             for (j, k), end in ends.items():
                 node = state.node[b, j * width + k]
                 assert (node[Node.END], node[Node.TAIL]) == (end, tails[j, k])
-                assert state.order[b, node[Node.PLACE]] == j * width + k
+                assert state.order[b, state.place[b, j * width + k]] == j * width + k
 
 
 def machine_orders(instance: JobShop, order: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
@@ -303,6 +308,26 @@ def test_the_graph_is_the_present_schedule() -> None:
 def test_bad_keywords_are_named(words: dict[str, Any], match: str) -> None:
     with pytest.raises(InputError, match=match):
         gymnasium.make("dispatchgym:dispatchgym/JobShopImprove-v0", **words)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("candidates", layout.Candidate),
+        ("context", layout.Context),
+        ("tasks", layout.TaskNode),
+        ("resources", layout.ResourceNode),
+        ("runs-on", layout.RunsOn),
+    ],
+)
+def test_feature_tables_are_those_of_the_layout(name: str, columns: Any) -> None:
+    text = PAGE.read_text()
+    assert markdown_blocks.replaced(text, f"improve-{name}", markdown_table(columns), PAGE) == text
+
+
+def test_every_keyword_is_described() -> None:
+    text = PAGE.read_text()
+    assert [word for word in ImproveKeywords.words if f"`{word}`" not in text] == []
 
 
 def record(device: Any) -> dict[str, np.ndarray]:

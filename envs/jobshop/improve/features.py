@@ -38,29 +38,34 @@ def candidate(inst: Instances, s: State, b: int, k: int, out: Array) -> None:
         return
     nodes = s.node[b]
     move = s.move[b, k]
-    u = nodes[move[Move.FROM]]
-    v = nodes[move[Move.TO]]
+    a = move[Move.FROM]
+    c = move[Move.TO]
+    u = nodes[a]
+    v = nodes[c]
+    p = inst.task[i, a, Task.DURATION]
+    q = inst.task[i, c, Task.DURATION]
     moved = u if move[Move.LATER] == 1 else v
+    duration = p if move[Move.LATER] == 1 else q
     estimate = move[Move.ESTIMATE]
     share = 1.0 / max(makespan, 1)
     passed = v[Node.END] - u[Node.END]
     if move[Move.LATER] == 0:
-        passed += u[Node.DURATION] - v[Node.DURATION]
+        passed += p - q
     out[Candidate.RESTART] = 0.0
     out[Candidate.CHANGE] = clip((estimate - makespan) * unit, 8.0)
     out[Candidate.ABOVE_BEST] = clip((estimate - s.best[b]) * unit, 8.0)
     out[Candidate.LATER] = move[Move.LATER]
     out[Candidate.PASSED] = move[Move.PASSED] / 8.0
     out[Candidate.PASSED_WORK] = clip(passed * unit, 8.0)
-    out[Candidate.DURATION] = moved[Node.DURATION] * unit
-    out[Candidate.START] = (moved[Node.END] - moved[Node.DURATION]) * share
+    out[Candidate.DURATION] = duration * unit
+    out[Candidate.START] = (moved[Node.END] - duration) * share
     out[Candidate.TAIL] = moved[Node.TAIL] * share
-    out[Candidate.DELAY_SLACK] = clip((makespan - u[Node.END] - nodes[u[Node.AFTER], Node.TAIL]) * unit, 8.0)
-    out[Candidate.ADVANCE_SLACK] = clip((makespan - nodes[v[Node.BEFORE], Node.END] - v[Node.TAIL]) * unit, 8.0)
+    out[Candidate.DELAY_SLACK] = clip((makespan - u[Node.END] - nodes[inst.task[i, a, Task.AFTER], Node.TAIL]) * unit, 8.0)
+    out[Candidate.ADVANCE_SLACK] = clip((makespan - nodes[inst.task[i, c, Task.BEFORE], Node.END] - v[Node.TAIL]) * unit, 8.0)
     out[Candidate.BLOCK] = move[Move.BLOCK] / 8.0
     out[Candidate.AT_START] = move[Move.AT_START]
     out[Candidate.AT_END] = move[Move.AT_END]
-    undone = max(s.moved[b, move[Move.FROM], Moved.EARLIER], s.moved[b, move[Move.TO], Moved.LATER])
+    undone = max(s.moved[b, a, Moved.EARLIER], s.moved[b, c, Moved.LATER])
     out[Candidate.RECENT] = since(s, b, undone)
 
 
@@ -115,10 +120,10 @@ def show_task(inst: Instances, s: State, b: int, i: int, n: int, row: Array) -> 
     nodes = s.node[b]
     node = nodes[n]
     makespan = max(s.makespan[b], 1)
-    duration = node[Node.DURATION]
-    ready = nodes[node[Node.BEFORE], Node.END]
+    duration = inst.task[i, n, Task.DURATION]
+    ready = nodes[inst.task[i, n, Task.BEFORE], Node.END]
     end = node[Node.END] if duration > 0 else ready
-    tail = node[Node.TAIL] if duration > 0 else nodes[node[Node.AFTER], Node.TAIL]
+    tail = node[Node.TAIL] if duration > 0 else nodes[inst.task[i, n, Task.AFTER], Node.TAIL]
     free = nodes[node[Node.PREV], Node.END] if duration > 0 else ready
     start = end - duration
     row[TaskNode.EXISTS] = 1.0
@@ -150,14 +155,14 @@ def show_machines(inst: Instances, s: State, b: int, i: int, o: Observation, cha
         for k in range(inst.job[i, j, JobData.LENGTH]):
             n = j * inst.width + k
             work = 0
-            if nodes[n, Node.DURATION] == 0:
+            if inst.task[i, n, Task.DURATION] == 0:
                 show_edge(inst, s, b, i, o, edge, n, 0)
                 edge += 1
             elif nodes[n, Node.PREV] == none:
                 while n < none:
                     show_edge(inst, s, b, i, o, edge, n, work)
                     edge += 1
-                    work += nodes[n, Node.DURATION]
+                    work += inst.task[i, n, Task.DURATION]
                     after = nodes[n, Node.NEXT]
                     if after < none:
                         o.precedes[b, chain, 0] = n

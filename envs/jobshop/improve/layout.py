@@ -18,7 +18,7 @@ N5, N6, N7 = range(3)  # Instances.neighbourhood
 
 
 class Task(Columns):
-    """Of an operation (Instances.task)."""
+    """Of a node (Instances.task); 0 but for operations."""
 
     MACHINE = "its machine"
     DURATION = "its duration"
@@ -42,10 +42,6 @@ class Node(Columns):
     TAIL = "longest path from its start to the end of the schedule"
     PREV = "operation before it on the machine, or none"
     NEXT = "operation after it on the machine, or none"
-    PLACE = "position in State.order, -1 = not there"
-    DURATION = "Task.DURATION"
-    BEFORE = "Task.BEFORE"
-    AFTER = "Task.AFTER"
 
 
 class Moved(Columns):
@@ -81,7 +77,7 @@ class Instances(NamedTuple):
     bound: Array  # (N,) int32 lower bound on the makespan
     unit: Array  # (N,) float64 mean duration of an operation, at least 1
     rate: Array  # (N,) float64 1 / unit
-    task: Array  # (N, J * K, Task) int32
+    task: Array  # (N, J * K + 1 + J, Task) int32
     job: Array  # (N, J, JobData) int32
     load: Array  # (N, M) int32 sum of durations of each machine
     score: Array  # (N, J * K) float64 of the start's rule: the smallest goes first
@@ -101,6 +97,7 @@ class State(NamedTuple):
     found: Array  # (B,) int32 moves of the neighbourhood
     begin: Array  # (B,) int32 where the critical path begins in `path`
     node: Array  # (B, J * K + 1 + J, Node) int32
+    place: Array  # (B, J * K + 1 + J) int32 position of an operation in `order`, -1 for other nodes
     moved: Array  # (B, J * K, Moved) int32
     order: Array  # (B, T) int32 operations in a topological order of the graph
     best_order: Array  # (B, T) int32 the same of the best schedule

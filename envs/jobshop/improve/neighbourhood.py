@@ -59,10 +59,10 @@ def find_path(inst: Instances, s: State, b: int, i: int) -> None:
     while x < none:
         at -= 1
         path[at] = x
-        node = nodes[x]
-        start = node[Node.END] - node[Node.DURATION]
-        before = node[Node.BEFORE]
-        prev = node[Node.PREV]
+        task = inst.task[i, x]
+        start = nodes[x, Node.END] - task[Task.DURATION]
+        before = task[Task.BEFORE]
+        prev = nodes[x, Node.PREV]
         by_job = before < none and nodes[before, Node.END] == start
         by_machine = prev < none and nodes[prev, Node.END] == start
         if by_machine and (not by_job or draw(s.made[b], x) % 2 == 0):
@@ -77,7 +77,7 @@ def list_block(inst: Instances, s: State, b: int, i: int, low: int, high: int) -
     path = s.path[b]
     opens = path[low]
     closes = path[high]
-    front = low > s.begin[b] or s.node[b, opens, Node.END] > s.node[b, opens, Node.DURATION]
+    front = low > s.begin[b] or s.node[b, opens, Node.END] > inst.task[i, opens, Task.DURATION]
     back = high < inst.total[i] - 1
     last_kind = LAST_INWARDS if inst.neighbourhood == N7 else AHEAD_OF_FIRST
     for kind in range(last_kind + 1):
@@ -94,15 +94,15 @@ def list_block(inst: Instances, s: State, b: int, i: int, low: int, high: int) -
             for x in range(begin, end + 1):
                 u = opens if kind == AHEAD_OF_FIRST or kind == FIRST_INWARDS else path[x]
                 v = closes if kind == BEHIND_LAST or kind == LAST_INWARDS else path[x]
-                offer(s, b, u, v, later, high - low + 1, opens, closes)
+                offer(inst, s, b, i, u, v, later, high - low + 1, opens, closes)
 
 
-def offer(s: State, b: int, u: int, v: int, later: bool, block: int, opens: int, closes: int) -> None:
+def offer(inst: Instances, s: State, b: int, i: int, u: int, v: int, later: bool, block: int, opens: int, closes: int) -> None:
     """List a move unless it could close a cycle."""
-    if not (may_go_later(s, b, u, v) if later else may_go_earlier(s, b, u, v)):
+    if not (may_go_later(inst, s, b, i, u, v) if later else may_go_earlier(inst, s, b, i, u, v)):
         return
     s.found[b] += 1
-    estimate = estimate_later(s, b, u, v) if later else estimate_earlier(s, b, u, v)
+    estimate = estimate_later(inst, s, b, i, u, v) if later else estimate_earlier(inst, s, b, i, u, v)
     count = s.count[b]
     place = count
     if count == s.move.shape[1]:
@@ -133,68 +133,72 @@ def between(nodes: Array, u: int, v: int) -> int:
     return count
 
 
-def may_go_later(s: State, b: int, u: int, v: int) -> bool:
+def may_go_later(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> bool:
     """Whether u may go right behind v without a cycle: no path leads from u's job successor to v.
 
     Such a path would make the successor's tail at least its duration longer than v's. Balas & Vazacopoulos (1998),
     proposition 2.2, compare without the duration, and so reject more moves.
     """
     nodes = s.node[b]
-    n = nodes[u, Node.AFTER]
-    return n != v and nodes[n, Node.TAIL] < nodes[n, Node.DURATION] + nodes[v, Node.TAIL]
+    tasks = inst.task[i]
+    n = tasks[u, Task.AFTER]
+    return n != v and nodes[n, Node.TAIL] < tasks[n, Task.DURATION] + nodes[v, Node.TAIL]
 
 
-def may_go_earlier(s: State, b: int, u: int, v: int) -> bool:
+def may_go_earlier(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> bool:
     """Whether v may go right ahead of u without a cycle: no path leads from u to v's job predecessor."""
     nodes = s.node[b]
-    n = nodes[v, Node.BEFORE]
-    return n != u and nodes[n, Node.END] < nodes[n, Node.DURATION] + nodes[u, Node.END]
+    tasks = inst.task[i]
+    n = tasks[v, Task.BEFORE]
+    return n != u and nodes[n, Node.END] < tasks[n, Task.DURATION] + nodes[u, Node.END]
 
 
-def estimate_later(s: State, b: int, u: int, v: int) -> int:
+def estimate_later(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> int:
     """Longest path through the moved operations if u goes right behind v, heads and tails elsewhere as they are.
 
     Balas & Vazacopoulos (1998), section 2; for two neighbours it is Taillard's (ORSA Journal on Computing 6, 1994).
     """
     nodes = s.node[b]
+    tasks = inst.task[i]
     ends = s.scratch[b]
     free = nodes[nodes[u, Node.PREV], Node.END]
     count = 0
     x = u
     while x != v:
         x = nodes[x, Node.NEXT]
-        free = max(nodes[nodes[x, Node.BEFORE], Node.END], free) + nodes[x, Node.DURATION]
+        free = max(nodes[tasks[x, Task.BEFORE], Node.END], free) + tasks[x, Task.DURATION]
         ends[count] = free
         count += 1
-    rest = max(nodes[nodes[u, Node.AFTER], Node.TAIL], nodes[nodes[v, Node.NEXT], Node.TAIL]) + nodes[u, Node.DURATION]
-    longest = max(nodes[nodes[u, Node.BEFORE], Node.END], free) + rest
+    rest = max(nodes[tasks[u, Task.AFTER], Node.TAIL], nodes[nodes[v, Node.NEXT], Node.TAIL]) + tasks[u, Task.DURATION]
+    longest = max(nodes[tasks[u, Task.BEFORE], Node.END], free) + rest
     while count > 0:
         count -= 1
-        rest = max(nodes[nodes[x, Node.AFTER], Node.TAIL], rest)
+        rest = max(nodes[tasks[x, Task.AFTER], Node.TAIL], rest)
         longest = max(longest, ends[count] + rest)
-        rest += nodes[x, Node.DURATION]
+        rest += tasks[x, Task.DURATION]
         x = nodes[x, Node.PREV]
     return longest
 
 
-def estimate_earlier(s: State, b: int, u: int, v: int) -> int:
+def estimate_earlier(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> int:
     """The mirror image: longest path through the moved operations if v goes right ahead of u."""
     nodes = s.node[b]
+    tasks = inst.task[i]
     tails = s.scratch[b]
     rest = nodes[nodes[v, Node.NEXT], Node.TAIL]
     count = 0
     x = v
     while x != u:
         x = nodes[x, Node.PREV]
-        rest = max(nodes[nodes[x, Node.AFTER], Node.TAIL], rest) + nodes[x, Node.DURATION]
+        rest = max(nodes[tasks[x, Task.AFTER], Node.TAIL], rest) + tasks[x, Task.DURATION]
         tails[count] = rest
         count += 1
-    free = max(nodes[nodes[v, Node.BEFORE], Node.END], nodes[nodes[u, Node.PREV], Node.END]) + nodes[v, Node.DURATION]
-    longest = free + max(nodes[nodes[v, Node.AFTER], Node.TAIL], rest)
+    free = max(nodes[tasks[v, Task.BEFORE], Node.END], nodes[nodes[u, Node.PREV], Node.END]) + tasks[v, Task.DURATION]
+    longest = free + max(nodes[tasks[v, Task.AFTER], Node.TAIL], rest)
     while count > 0:
         count -= 1
-        free = max(nodes[nodes[x, Node.BEFORE], Node.END], free)
+        free = max(nodes[tasks[x, Task.BEFORE], Node.END], free)
         longest = max(longest, free + tails[count])
-        free += nodes[x, Node.DURATION]
+        free += tasks[x, Task.DURATION]
         x = nodes[x, Node.NEXT]
     return longest

@@ -5,36 +5,28 @@ from __future__ import annotations
 from dispatchgym.envs.core.contract import Array
 from dispatchgym.envs.jobshop.improve.layout import Instances, JobData, Node, State, Task
 
-MOVING = -2  # Node.PLACE of an operation that a move carries along, while it does
+MOVING = -2  # State.place of an operation that a move carries along, while it does
 
 
 def lay_out(inst: Instances, s: State, b: int, i: int) -> None:
-    """Write what does not change in an episode: the operations with their neighbours in the jobs, and the releases."""
+    """Write the nodes of an instance, none of which has a neighbour on its machine yet."""
     none = s.moved.shape[1]
     for j in range(inst.jobs[i]):
-        write_node(s.node[b, none + 1 + j], inst.job[i, j, JobData.RELEASE], none)
+        clear_node(s, b, none + 1 + j, inst.job[i, j, JobData.RELEASE])
         for n in range(j * inst.width, j * inst.width + inst.job[i, j, JobData.LENGTH]):
-            task = inst.task[i, n]
-            node = s.node[b, n]
-            write_node(node, 0, none)
-            node[Node.DURATION] = task[Task.DURATION]
-            node[Node.BEFORE] = task[Task.BEFORE]
-            node[Node.AFTER] = task[Task.AFTER]
+            clear_node(s, b, n, 0)
             for c in range(s.moved.shape[2]):
                 s.moved[b, n, c] = 0
-    write_node(s.node[b, none], 0, none)
+    clear_node(s, b, none, 0)
 
 
-def write_node(node: Array, end: int, none: int) -> None:
-    """A node without neighbours."""
+def clear_node(s: State, b: int, n: int, end: int) -> None:
+    node = s.node[b, n]
     node[Node.END] = end
     node[Node.TAIL] = 0
-    node[Node.PREV] = none
-    node[Node.NEXT] = none
-    node[Node.PLACE] = -1
-    node[Node.DURATION] = 0
-    node[Node.BEFORE] = none
-    node[Node.AFTER] = none
+    node[Node.PREV] = s.moved.shape[1]
+    node[Node.NEXT] = s.moved.shape[1]
+    s.place[b, n] = -1
 
 
 def evaluate(inst: Instances, s: State, b: int, i: int) -> None:
@@ -43,33 +35,19 @@ def evaluate(inst: Instances, s: State, b: int, i: int) -> None:
     order = s.order[b]
     last = s.last[b]
     none = s.moved.shape[1]
+    total = inst.total[i]
     for m in range(inst.machines[i]):
         last[m] = none
-    for x in range(inst.total[i]):
+    for x in range(total):
         n = order[x]
         m = inst.task[i, n, Task.MACHINE]
-        node = nodes[n]
-        p = last[m]
-        node[Node.PLACE] = x
-        node[Node.PREV] = p
-        node[Node.END] = max(nodes[node[Node.BEFORE], Node.END], nodes[p, Node.END]) + node[Node.DURATION]
-        nodes[p, Node.NEXT] = n
+        s.place[b, n] = x
+        link(nodes, last[m], n)
         last[m] = n
     for m in range(inst.machines[i]):
-        nodes[last[m], Node.NEXT] = none
-    nodes[none, Node.NEXT] = none
-    for x in range(inst.total[i] - 1, -1, -1):
-        node = nodes[order[x]]
-        node[Node.TAIL] = max(nodes[node[Node.AFTER], Node.TAIL], nodes[node[Node.NEXT], Node.TAIL]) + node[Node.DURATION]
-    s.makespan[b] = latest_end(inst, s, b, i)
-
-
-def latest_end(inst: Instances, s: State, b: int, i: int) -> int:
-    """The makespan."""
-    latest = 0
-    for j in range(inst.jobs[i]):
-        latest = max(latest, s.node[b, inst.job[i, j, JobData.LAST], Node.END])
-    return latest
+        link(nodes, last[m], none)
+    refresh_ends(inst, s, b, i, 0)
+    refresh_tails(inst, s, b, i, total - 1)
 
 
 def link(nodes: Array, a: int, c: int) -> None:
@@ -77,13 +55,14 @@ def link(nodes: Array, a: int, c: int) -> None:
     nodes[c, Node.PREV] = a
 
 
-def put_later(s: State, b: int, u: int, v: int) -> None:
+def put_later(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> None:
     """Move u right behind v, a later operation on its machine; `may_go_later` must hold."""
     nodes = s.node[b]
     order = s.order[b]
+    place = s.place[b]
     carried = s.scratch[b]
-    low = nodes[u, Node.PLACE]
-    high = nodes[v, Node.PLACE]
+    low = place[u]
+    high = place[v]
     first = nodes[u, Node.PREV]
     last = nodes[v, Node.NEXT]
     link(nodes, first, nodes[u, Node.NEXT])
@@ -94,29 +73,30 @@ def put_later(s: State, b: int, u: int, v: int) -> None:
     # Within this window, u and its successors go behind the others.
     for x in range(low, high + 1):
         n = order[x]
-        node = nodes[n]
-        if n == u or nodes[node[Node.BEFORE], Node.PLACE] == MOVING or nodes[node[Node.PREV], Node.PLACE] == MOVING:
-            node[Node.PLACE] = MOVING
+        if n == u or place[inst.task[i, n, Task.BEFORE]] == MOVING or place[nodes[n, Node.PREV]] == MOVING:
+            place[n] = MOVING
             carried[count] = n
             count += 1
         else:
             order[kept] = n
-            node[Node.PLACE] = kept
+            place[n] = kept
             kept += 1
     for x in range(count):
         n = carried[x]
         order[kept + x] = n
-        nodes[n, Node.PLACE] = kept + x
-    refresh(s, b, low, high, first, last)
+        place[n] = kept + x
+    refresh_ends(inst, s, b, i, low)
+    refresh_tails(inst, s, b, i, high)
 
 
-def put_earlier(s: State, b: int, u: int, v: int) -> None:
+def put_earlier(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> None:
     """Move v right ahead of u, an earlier operation on its machine; `may_go_earlier` must hold."""
     nodes = s.node[b]
     order = s.order[b]
+    place = s.place[b]
     carried = s.scratch[b]
-    low = nodes[u, Node.PLACE]
-    high = nodes[v, Node.PLACE]
+    low = place[u]
+    high = place[v]
     first = nodes[u, Node.PREV]
     last = nodes[v, Node.NEXT]
     link(nodes, nodes[v, Node.PREV], last)
@@ -127,51 +107,44 @@ def put_earlier(s: State, b: int, u: int, v: int) -> None:
     # Within this window, v and its predecessors go ahead of the others.
     for x in range(high, low - 1, -1):
         n = order[x]
-        node = nodes[n]
-        if n == v or nodes[node[Node.AFTER], Node.PLACE] == MOVING or nodes[node[Node.NEXT], Node.PLACE] == MOVING:
-            node[Node.PLACE] = MOVING
+        if n == v or place[inst.task[i, n, Task.AFTER]] == MOVING or place[nodes[n, Node.NEXT]] == MOVING:
+            place[n] = MOVING
             carried[count] = n
             count += 1
         else:
             order[kept] = n
-            node[Node.PLACE] = kept
+            place[n] = kept
             kept -= 1
     for x in range(count):
         n = carried[x]
         order[kept - x] = n
-        nodes[n, Node.PLACE] = kept - x
-    refresh(s, b, low, high, first, last)
+        place[n] = kept - x
+    refresh_ends(inst, s, b, i, low)
+    refresh_tails(inst, s, b, i, high)
 
 
-def refresh(s: State, b: int, low: int, high: int, first: int, last: int) -> None:
-    """Recompute ends and tails between positions `low` and `high`, and beyond them as far as values change.
+def refresh_ends(inst: Instances, s: State, b: int, i: int, low: int) -> None:
+    """Recompute the ends from position `low` on, and the makespan.
 
-    `first` and `last` are the operations that now come just before and after those moved on their machine, or none: they
-    have new neighbours though they may lie outside.
+    Where changes stop cannot be foretold: to look for it costs more than to go on.
     """
     nodes = s.node[b]
     order = s.order[b]
-    x = low
-    reach = max(high, nodes[last, Node.PLACE])
-    # Which values change cannot be foretold, so nothing here is a branch.
-    while x <= reach:
-        node = nodes[order[x]]
-        end = max(nodes[node[Node.BEFORE], Node.END], nodes[node[Node.PREV], Node.END]) + node[Node.DURATION]
-        far = max(nodes[node[Node.AFTER], Node.PLACE], nodes[node[Node.NEXT], Node.PLACE])
-        reach = max(reach, far if end != node[Node.END] else x)
-        node[Node.END] = end
-        x += 1
-    x = high
-    reach = min(low, place_or(nodes[first, Node.PLACE], low))
-    while x >= reach:
-        node = nodes[order[x]]
-        tail = max(nodes[node[Node.AFTER], Node.TAIL], nodes[node[Node.NEXT], Node.TAIL]) + node[Node.DURATION]
-        far = min(place_or(nodes[node[Node.BEFORE], Node.PLACE], x), place_or(nodes[node[Node.PREV], Node.PLACE], x))
-        reach = min(reach, far if tail != node[Node.TAIL] else x)
-        node[Node.TAIL] = tail
-        x -= 1
+    for x in range(low, inst.total[i]):
+        n = order[x]
+        task = inst.task[i, n]
+        nodes[n, Node.END] = max(nodes[task[Task.BEFORE], Node.END], nodes[nodes[n, Node.PREV], Node.END]) + task[Task.DURATION]
+    latest = 0
+    for j in range(inst.jobs[i]):
+        latest = max(latest, nodes[inst.job[i, j, JobData.LAST], Node.END])
+    s.makespan[b] = latest
 
 
-def place_or(place: int, other: int) -> int:
-    """The place of an operation, or the other number for a node that has none."""
-    return place if place >= 0 else other
+def refresh_tails(inst: Instances, s: State, b: int, i: int, high: int) -> None:
+    """Recompute the tails up to position `high`."""
+    nodes = s.node[b]
+    order = s.order[b]
+    for x in range(high, -1, -1):
+        n = order[x]
+        task = inst.task[i, n]
+        nodes[n, Node.TAIL] = max(nodes[task[Task.AFTER], Node.TAIL], nodes[nodes[n, Node.NEXT], Node.TAIL]) + task[Task.DURATION]

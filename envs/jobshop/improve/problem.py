@@ -33,8 +33,7 @@ from dispatchgym.instances.json_fields import shown
 Neighbourhood = Literal["n6", "n5", "n7"]
 NEIGHBOURHOODS: tuple[str, ...] = get_args(Neighbourhood)
 CODES = {name: code for code, name in enumerate(("n5", "n6", "n7"))}  # Instances.neighbourhood
-# Choices that an environment has room for by default. No schedule of 20x20 in the benchmark's walks shows more.
-SLOTS = {"n5": 32, "n6": 64, "n7": 96}
+SLOTS = {"n5": 32, "n6": 64, "n7": 128}  # by default; random walks on 20x20 meet at most 22, 60 and 100 moves
 MOST_SLOTS = 4096
 MOST_MOVES = 10_000_000
 
@@ -148,7 +147,9 @@ class ImproveProblem:
             bound=np.array([simple_lower_bound(x) for x in instances], np.int32),
             unit=unit,
             rate=1.0 / unit,
-            task=stacked(Task, task).reshape(n, jobs * width, len(Task)).astype(np.int32),
+            task=np.pad(stacked(Task, task).reshape(n, jobs * width, len(Task)), ((0, 0), (0, 1 + jobs), (0, 0))).astype(
+                np.int32
+            ),
             job=stacked(JobData, job).astype(np.int32),
             load=np.ascontiguousarray(load[:, :machines]).astype(np.int32),
             score=score.reshape(n, jobs * width),
@@ -166,6 +167,7 @@ class ImproveProblem:
             **{name: zeros() for name in counters},
             is_best=zeros(dtype=np.int8),
             node=zeros(rows + 1 + sizes.jobs, len(Node)),
+            place=zeros(rows + 1 + sizes.jobs),
             moved=zeros(rows, len(Moved)),
             **{name: zeros(total) for name in ("order", "best_order", "path", "scratch")},
             move=zeros(sizes.actions - 1, len(Move)),

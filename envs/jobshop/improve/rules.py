@@ -13,7 +13,7 @@ from __future__ import annotations
 from dispatchgym.envs.core.contract import Array
 from dispatchgym.envs.jobshop.improve.layout import Instances, JobData, Move, Moved, Node, State, Task
 from dispatchgym.envs.jobshop.improve.neighbourhood import survey
-from dispatchgym.envs.jobshop.improve.orders import evaluate, latest_end, lay_out, put_earlier, put_later
+from dispatchgym.envs.jobshop.improve.orders import evaluate, lay_out, put_earlier, put_later
 from dispatchgym.envs.jobshop.layout import NEVER
 
 
@@ -45,16 +45,18 @@ def dispatch(inst: Instances, s: State, b: int, i: int) -> None:
         for j in range(inst.jobs[i]):
             n = following[j]
             if n < none:
-                start = max(nodes[nodes[n, Node.BEFORE], Node.END], nodes[last[inst.task[i, n, Task.MACHINE]], Node.END])
+                task = inst.task[i, n]
+                start = max(nodes[task[Task.BEFORE], Node.END], nodes[last[task[Task.MACHINE]], Node.END])
                 score = inst.score[i, n]
                 if start < first or (start == first and score < best):
                     first = start
                     chosen = n
                     best = score
         s.order[b, x] = chosen
-        nodes[chosen, Node.END] = first + nodes[chosen, Node.DURATION]
-        last[inst.task[i, chosen, Task.MACHINE]] = chosen
-        following[chosen // inst.width] = nodes[chosen, Node.AFTER]
+        task = inst.task[i, chosen]
+        nodes[chosen, Node.END] = first + task[Task.DURATION]
+        last[task[Task.MACHINE]] = chosen
+        following[chosen // inst.width] = task[Task.AFTER]
 
 
 def keep(inst: Instances, s: State, b: int, i: int) -> None:
@@ -95,8 +97,7 @@ def step(inst: Instances, s: State, b: int, action: int) -> float:
         evaluate(inst, s, b, i)
         s.is_best[b] = 1
     else:
-        play_move(s, b, s.move[b, action])
-        s.makespan[b] = latest_end(inst, s, b, i)
+        play_move(inst, s, b, i, s.move[b, action])
         s.is_best[b] = 0
         if s.makespan[b] < before:
             keep(inst, s, b, i)
@@ -104,13 +105,13 @@ def step(inst: Instances, s: State, b: int, action: int) -> float:
     return (before - s.best[b]) / max(inst.bound[i], 1)
 
 
-def play_move(s: State, b: int, move: Array) -> None:
+def play_move(inst: Instances, s: State, b: int, i: int, move: Array) -> None:
     u = move[Move.FROM]
     v = move[Move.TO]
     if move[Move.LATER] == 1:
-        put_later(s, b, u, v)
+        put_later(inst, s, b, i, u, v)
     else:
-        put_earlier(s, b, u, v)
+        put_earlier(inst, s, b, i, u, v)
     s.moved[b, u, Moved.LATER] = s.made[b]
     s.moved[b, v, Moved.EARLIER] = s.made[b]
 
@@ -138,5 +139,5 @@ def start_if_chosen(inst: Instances, s: State, b: int, k: int) -> int:
     """The tick at which the moved operation starts now; 0 for the restart."""
     if k == s.move.shape[1]:
         return 0
-    node = s.node[b, task_of(inst, s, b, k)]
-    return node[Node.END] - node[Node.DURATION]
+    n = task_of(inst, s, b, k)
+    return s.node[b, n, Node.END] - inst.task[s.row[b], n, Task.DURATION]
