@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from benchmarks import improve as benchmark
 from benchmarks import markdown_blocks
 from dispatchgym.baselines.jobshop.dispatch import dispatch
 from dispatchgym.envs.core.columns import markdown_table
@@ -19,6 +20,7 @@ from dispatchgym.envs.jobshop.check import check
 from dispatchgym.envs.jobshop.improve import layout
 from dispatchgym.envs.jobshop.improve.env import ImproveKeywords, semi_active
 from dispatchgym.envs.jobshop.improve.layout import Candidate, Context, Move, Node, TaskNode
+from dispatchgym.envs.jobshop.improve.policies import POLICIES
 from dispatchgym.envs.jobshop.improve.problem import NEIGHBOURHOODS, SCORES, ImproveProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
@@ -328,6 +330,54 @@ def test_feature_tables_are_those_of_the_layout(name: str, columns: Any) -> None
 def test_every_keyword_is_described() -> None:
     text = PAGE.read_text()
     assert [word for word in ImproveKeywords.words if f"`{word}`" not in text] == []
+
+
+def moves(*rows: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Mask and candidates of one state: rows of features, then an unused slot, then a legal restart."""
+    candidates = np.zeros((1, len(rows) + 2, len(Candidate)), np.float32)
+    for c, row in enumerate(rows):
+        for feature, value in row.items():
+            candidates[0, c, feature] = value
+    candidates[0, RESTART, [Candidate.RESTART, Candidate.CHANGE]] = 1, -9  # it is never chosen for its estimate
+    mask = np.ones(candidates.shape[:2], np.int8)
+    mask[0, -2] = 0
+    return mask, candidates
+
+
+def chosen(policy: str, *rows: dict[int, float]) -> set[int]:
+    rng = np.random.default_rng(0)
+    return {int(POLICIES[policy](*moves(*rows), rng)[0]) for _ in range(60)}
+
+
+def test_policies_choose_what_they_say() -> None:
+    change, recent, above = Candidate.CHANGE, Candidate.RECENT, Candidate.ABOVE_BEST
+    up, down, lower = ({change: x, above: x + 2} for x in (1.0, -1.0, -1.5))
+    assert chosen("random", up, down) == {0, 1, 3}
+    assert chosen("first", up, down, lower) == {1}
+    assert chosen("first", up, up) == {0, 1, 3}
+    assert chosen("best", up, down, lower, lower) == {2, 3}
+    assert chosen("best", up) == {0, 2}
+    assert chosen("tabu", up, {**down, recent: 1 / 9}) == {0}
+    assert chosen("tabu", up, {**down, recent: 1 / 20}) == {1}
+    assert chosen("tabu", up, {**down, recent: 1 / 15}) == {0, 1}
+    assert chosen("tabu", up, {change: -3.0, above: -0.5, recent: 1.0}) == {1}
+    assert chosen("tabu", {**up, recent: 1.0}, {**down, recent: 1.0}) == {0, 1}
+    assert chosen("tabu") == {1}
+
+
+def test_the_benchmark_fills_its_blocks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "improve.md"
+    page.write_text(PAGE.read_text())
+    small = ["--tables", str(tmp_path), "--page", str(page), "--copies", "1", "--instances", "1"]
+    benchmark.main(["walks", "--walks", "24", *small])
+    assert "24 random walks" in capsys.readouterr().out
+    benchmark.main(["makespans", "--moves", "2", "30", *small])
+    table = (tmp_path / "improve-makespans.md").read_text()
+    assert "| n6 | tabu |" in table
+    gaps = {tuple(cells[1:3]): cells[-2] for line in table.splitlines() if (cells := [x.strip() for x in line.split("|")])[1:2]}
+    start, searched = float(gaps["", "none: the start"]), [float(x) for x in gaps["n6", "tabu"].split(" / ")]
+    assert searched[1] < searched[0] <= start
+    assert table.splitlines()[-1] in page.read_text()
 
 
 def record(device: Any) -> dict[str, np.ndarray]:

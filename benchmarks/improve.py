@@ -1,0 +1,218 @@
+"""Regenerates the tables of docs/improve.md: plain policies on improvement, its speed, and its agreement with the referee.
+
+    python benchmarks/improve.py makespans   # after 100, 500 and 5000 moves, on generated shops and on ta01-10
+    python benchmarks/improve.py speed       # moves per CPU-second in batches
+    python benchmarks/improve.py walks       # 10,000 random walks: every best makespan is the referee's
+
+Writes benchmarks/results/improve-PART.md and replaces what stands between the comments of that name in docs/improve.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+if not __package__:  # run as a script: import the project from the folder above
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import numpy as np
+import tyro
+
+from benchmarks.command import run_command
+from benchmarks.markdown_blocks import fill
+from benchmarks.results_file import describe_header, header
+from benchmarks.timing import best_window
+from dispatchgym.baselines.jobshop.methods import solve
+from dispatchgym.envs.core.engine import Engine
+from dispatchgym.envs.jobshop.check import check
+from dispatchgym.envs.jobshop.improve.env import ImproveKeywords
+from dispatchgym.envs.jobshop.improve.policies import POLICIES, MovePolicy, play, random_choice
+from dispatchgym.envs.jobshop.improve.problem import NEIGHBOURHOODS, ImproveProblem
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.files import write_text
+from dispatchgym.instances.jobshop import catalogue
+from dispatchgym.instances.jobshop.generate import generate
+from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
+
+ROOT = Path(__file__).resolve().parent.parent
+MOVES = (100, 500, 5000)
+SPEED_SIZES = ((10, 10), (20, 20), (100, 20))
+SPEED_COPIES = (64, 256, 1024)
+KINDS = (  # of the shops of the walks
+    {},
+    {"routing": "two-set", "duration": (1, 200)},
+    {"operations": 6, "recirculation": True, "release": (0, 30)},
+    {"operations": 4, "recirculation": True, "duration": (0, 6)},
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    part: tyro.conf.Positional[Literal["makespans", "speed", "walks"]]
+    """Which table."""
+    instances: int = 10
+    """Generated shops of each size."""
+    copies: int = 4
+    """Walks on each instance, of which the mean is shown."""
+    moves: tuple[int, ...] = MOVES
+    """Moves after which the best makespan is shown, ascending."""
+    walks: int = 10_000
+    """Random walks that the referee checks."""
+    seconds: float = 0.5
+    """Of a timing."""
+    repeats: int = 5
+    """Timings, of which the fastest counts."""
+    seed: int = 0
+    """Of the random choices."""
+    tables: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = ROOT / "benchmarks" / "results"
+    """Where improve-PART.md goes."""
+    page: Annotated[Path, tyro.conf.arg(metavar="FILE")] = ROOT / "docs" / "improve.md"
+    """The file whose table is replaced."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the benchmark. Exits with 2 on bad input and 130 on Ctrl-C."""
+    run_command(Options, benchmark, __doc__, argv)
+
+
+def benchmark(options: Options) -> None:
+    """Measure, then write the table and the page."""
+    about = header(options.seed)
+    body = {"makespans": makespans, "speed": speed, "walks": walks}[options.part](options)
+    text = f"{describe_header(about)}\n\n{body}\n\nRegenerate with `python benchmarks/improve.py {options.part}`."
+    options.tables.mkdir(parents=True, exist_ok=True)
+    write_text(options.tables / f"improve-{options.part}.md", text + "\n")
+    fill(options.page, f"improve-{options.part}", text)
+    print(text)
+
+
+def sets(options: Options) -> dict[str, list[JobShop]]:
+    """Column -> its instances. The generated ones are none of those that training draws."""
+    drawn = {f"{n}x{n}": [generate(n, n, seed=10**6 + s) for s in range(options.instances)] for n in (10, 20)}
+    return {**drawn, "ta01-10": [catalogue.load(f"ta{n:02}") for n in range(1, 11)]}
+
+
+def reference(instance: JobShop) -> int:
+    """What gaps are above: the best known makespan, or the lower bound of a generated shop."""
+    return instance.best_known or simple_lower_bound(instance)
+
+
+def makespans(options: Options) -> str:
+    """Mean gaps after some moves, of each neighbourhood and policy."""
+    columns = sets(options)
+    marks = " / ".join(map(str, options.moves))
+    lines = [
+        f"Percent above the lower bound ({options.instances} generated shops of each size; it is loose) or the best known "
+        f"makespan (ta01-10) after {marks} moves from `fdd-mwkr`; the mean of {options.copies} walks an instance.\n",
+        f"| neighbourhood | policy | {' | '.join(columns)} |",
+        f"| --- | --- | {' | '.join(['--:'] * len(columns))} |",
+        row("", "none: the start", [[gap_of("fdd-mwkr", pool, options)] for pool in columns.values()]),
+    ]
+    for name in sorted(NEIGHBOURHOODS):
+        for title, policy in POLICIES.items():
+            lines.append(row(name, title, [walked(name, policy, pool, options) for pool in columns.values()]))
+    searched = [[gap_of(f"tabu:moves={n}", pool, options) for n in options.moves] for pool in columns.values()]
+    return "\n".join([*lines, row("n7", "the solver `tabu`", searched)])
+
+
+def row(neighbourhood: str, title: str, gaps: Sequence[Sequence[float]]) -> str:
+    cells = (" / ".join(f"{gap:.1f}" for gap in column) for column in gaps)
+    return f"| {neighbourhood} | {title} | {' | '.join(cells)} |"
+
+
+def gap_of(method: str, pool: Sequence[JobShop], options: Options) -> float:
+    """The mean gap of a method of `evaluate.py`."""
+    found = [(solve(x, method, seed=options.seed), x) for x in pool]
+    return float(np.mean([100 * (check(x, result.schedule) / reference(x) - 1) for result, x in found]))  # type: ignore[arg-type]
+
+
+def walked(name: str, policy: MovePolicy, pool: list[JobShop], options: Options) -> list[float]:
+    """The mean gap after each of options.moves; InputError if the referee finds another makespan at the end."""
+    rows = np.repeat(np.arange(len(pool)), options.copies)
+    engine = Engine(ImproveProblem(name, moves=max(options.moves)), pool, len(rows), graph=False)  # type: ignore[arg-type]
+    engine.assign_rows(rows)
+    engine.reset()
+    rng = np.random.default_rng(options.seed)
+    floor = np.array([reference(x) for x in pool])[rows]
+    gaps, made = [], 0
+    for moves in options.moves:
+        play(engine, policy, moves - made, rng)
+        made = moves
+        gaps.append(float(100 * np.mean(engine.placed("state").best / floor - 1)))
+    referee_agrees(engine)
+    return gaps
+
+
+def referee_agrees(engine: Engine) -> None:
+    """InputError unless the best makespan of every copy is that of its schedule."""
+    state = engine.placed("state")
+    for b, i in enumerate(engine.rows().tolist()):
+        instance = engine.pool[i]
+        makespan = check(instance, ImproveKeywords().schedule(instance, state, b))
+        if makespan != state.best[b]:
+            raise InputError(f"{instance.name}: the environment has makespan {state.best[b]}, the referee {makespan}")
+
+
+def speed(options: Options) -> str:
+    """Moves per CPU-second by size, neighbourhood and copies, candidates' features included."""
+    lines = [
+        'Thousand moves per CPU-second, `observation="candidates"`, random legal choices (drawing them is not timed).\n',
+        f"| size | neighbourhood | moves to choose from | {' | '.join(f'{n} copies' for n in SPEED_COPIES)} |",
+        f"| --- | --- | --: | {' | '.join(['--:'] * len(SPEED_COPIES))} |",
+    ]
+    for jobs, machines in SPEED_SIZES:
+        pool = [generate(jobs, machines, seed=s) for s in range(8)]
+        for name in sorted(NEIGHBOURHOODS):
+            rates = [rate(name, pool, copies, options) for copies in SPEED_COPIES]
+            cells = " | ".join(f"{value / 1000:.0f}" for value, _ in rates)
+            lines.append(f"| {jobs}x{machines} | {name} | {rates[-1][1]:.0f} | {cells} |")
+    return "\n".join(lines)
+
+
+def rate(name: str, pool: list[JobShop], copies: int, options: Options) -> tuple[float, float]:
+    """Moves per CPU-second of so many copies, and the mean number of moves that they can choose from."""
+    engine = Engine(ImproveProblem(name, moves=500), pool, copies, seed=options.seed, graph=False)  # type: ignore[arg-type]
+    engine.reset()
+    rng = np.random.default_rng(options.seed)
+    seen, episodes = engine.arrays
+
+    def choose() -> None:
+        episodes.action[:] = random_choice(seen.mask, seen.candidates, rng)
+
+    def step() -> int:
+        engine.step()
+        return copies
+
+    best = best_window(choose, step, options.seconds, options.repeats)
+    return best, float(engine.placed("state").found.mean())
+
+
+def walks(options: Options) -> str:
+    """Random walks on shops of every kind; InputError for the first one whose makespan is not the referee's."""
+    done = moves = 0
+    for name, pool in walked_pools(options.walks):
+        engine = Engine(ImproveProblem(name, moves=60), pool, len(pool), graph=False)  # type: ignore[arg-type]
+        engine.assign_rows(np.arange(len(pool)))
+        engine.reset()
+        play(engine, random_choice, 60, np.random.default_rng(options.seed + done))
+        referee_agrees(engine)
+        done += len(pool)
+        moves += int(engine.placed("state").made.sum())
+    return f"{done} random walks of {moves} moves in all: every best makespan is the one that the referee finds of the schedule."
+
+
+def walked_pools(count: int) -> Iterator[tuple[str, list[JobShop]]]:
+    """Neighbourhoods and shops, so many shops in all."""
+    for first in range(0, count, 500):
+        n = first // 500
+        words = KINDS[n % len(KINDS)]
+        seeds = range(first, min(first + 500, count))
+        name = NEIGHBOURHOODS[n // len(KINDS) % len(NEIGHBOURHOODS)]
+        yield name, [generate(4 + n % 5, 3 + n % 4, seed=s, **words) for s in seeds]  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()
