@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install kernels demo check test lint format bench bridges clean site
+.PHONY: help install kernels demo check test lint format bench bridges clean notebooks site
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -44,6 +44,9 @@ format: $(STAMP) ## rewrite the sources as the linter wants them
 
 site: $(STAMP) ## the documentation as a site, in site/
 	$(BIN)/python -m mkdocs build
+
+notebooks: $(STAMP) ## execute the tutorials and store their outputs
+	$(BIN)/python docs/run_notebooks.py
 
 bench: $(STAMP) ## steps per second of the environments
 	$(BIN)/python benchmarks/throughput.py

@@ -20,19 +20,20 @@ from docs import make_images
 from tests.corpus.requests import kinds
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 FAMILY = (ROOT / "docs" / "jobshop.md").read_text()
 
 
 def anchors(page):
     heads = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}
+    documented = re.findall(r"^::: (\S+)$", page.read_text(), re.MULTILINE)  # the site writes these sections from docstrings
+    return {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads} | set(documented)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
-    assert links or page.name == "CONTRIBUTING.md"
+    assert links or page.name == "CONTRIBUTING.md" or page.parent.name == "api"
     for link in links:
         path, _, anchor = link.partition("#")
         if "://" not in link:
