@@ -30,7 +30,7 @@ def register(family: families.Family) -> None:
             gymnasium.register(
                 id=f"dispatchgym/{full}",
                 entry_point="dispatchgym.envs.core.env:DispatchEnv",
-                vector_entry_point="dispatchgym.envs.core.vector:DispatchVectorEnv",
+                vector_entry_point="dispatchgym.envs.core.tensors:make_batch",
                 max_episode_steps=MAX_EPISODE_STEPS,
                 kwargs={"family": keywords, "flat": flat},
             )

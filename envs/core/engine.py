@@ -170,7 +170,7 @@ class Engine:
     def restart(self, where: npt.NDArray[np.bool_] | None = None) -> None:
         """Start a new episode in the copies of the (B,) mask `where`, or in those whose last step ended theirs."""
         if where is not None:
-            self._fill("terminated", where.astype(np.int8))
+            self._fill("terminated", where)
             self._fill("truncated", np.zeros(self.copies, np.int8))
         self._turn(0, episode.ENDED if where is None else episode.ENDED_SHOW)
 
