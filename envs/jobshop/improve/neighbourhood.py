@@ -11,7 +11,6 @@ N7  also puts the first or the last one between others of the block (Zhang, Li, 
 
 from __future__ import annotations
 
-from dispatchgym.envs.core.contract import Array
 from dispatchgym.envs.core.random import draw
 from dispatchgym.envs.jobshop.improve.layout import N5, N7, Instances, JobData, Move, Node, State, Task
 
@@ -75,9 +74,7 @@ def find_path(inst: Instances, s: State, b: int, i: int) -> None:
 def list_block(inst: Instances, s: State, b: int, i: int, low: int, high: int) -> None:
     """Offer the moves of the block path[low] ... path[high]."""
     path = s.path[b]
-    opens = path[low]
-    closes = path[high]
-    front = low > s.begin[b] or s.node[b, opens, Node.END] > inst.task[i, opens, Task.DURATION]
+    front = low > s.begin[b] or s.node[b, path[low], Node.END] > inst.task[i, path[low], Task.DURATION]
     back = high < inst.total[i] - 1
     last_kind = LAST_INWARDS if inst.neighbourhood == N7 else AHEAD_OF_FIRST
     for kind in range(last_kind + 1):
@@ -92,17 +89,19 @@ def list_block(inst: Instances, s: State, b: int, i: int, low: int, high: int) -
                 begin = max(begin, high - 1) if later else begin
                 end = end if later else min(end, low + 1)
             for x in range(begin, end + 1):
-                u = opens if kind == AHEAD_OF_FIRST or kind == FIRST_INWARDS else path[x]
-                v = closes if kind == BEHIND_LAST or kind == LAST_INWARDS else path[x]
-                offer(inst, s, b, i, u, v, later, high - low + 1, opens, closes)
+                first = low if kind == AHEAD_OF_FIRST or kind == FIRST_INWARDS else x
+                last = high if kind == BEHIND_LAST or kind == LAST_INWARDS else x
+                offer(inst, s, b, i, first, last, later, low, high)
 
 
-def offer(inst: Instances, s: State, b: int, i: int, u: int, v: int, later: bool, block: int, opens: int, closes: int) -> None:
-    """List a move unless it could close a cycle."""
+def offer(inst: Instances, s: State, b: int, i: int, first: int, last: int, later: bool, low: int, high: int) -> None:
+    """List the move of path[first] and path[last] within the block path[low] ... path[high], unless it could close a cycle."""
+    u = s.path[b, first]
+    v = s.path[b, last]
     if not (may_go_later(inst, s, b, i, u, v) if later else may_go_earlier(inst, s, b, i, u, v)):
         return
     s.found[b] += 1
-    estimate = estimate_later(inst, s, b, i, u, v) if later else estimate_earlier(inst, s, b, i, u, v)
+    estimate = estimate_later(inst, s, b, i, first, last) if later else estimate_earlier(inst, s, b, i, first, last)
     count = s.count[b]
     place = count
     if count == s.move.shape[1]:
@@ -118,19 +117,10 @@ def offer(inst: Instances, s: State, b: int, i: int, u: int, v: int, later: bool
     move[Move.TO] = v
     move[Move.LATER] = 1 if later else 0
     move[Move.ESTIMATE] = estimate
-    move[Move.PASSED] = between(s.node[b], u, v)
-    move[Move.BLOCK] = block
-    move[Move.AT_START] = 1 if u == opens else 0
-    move[Move.AT_END] = 1 if v == closes else 0
-
-
-def between(nodes: Array, u: int, v: int) -> int:
-    """How many operations follow u on its machine up to v."""
-    count = 0
-    while u != v:
-        u = nodes[u, Node.NEXT]
-        count += 1
-    return count
+    move[Move.PASSED] = last - first
+    move[Move.BLOCK] = high - low + 1
+    move[Move.AT_START] = 1 if first == low else 0
+    move[Move.AT_END] = 1 if last == high else 0
 
 
 def may_go_later(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> bool:
@@ -153,52 +143,46 @@ def may_go_earlier(inst: Instances, s: State, b: int, i: int, u: int, v: int) ->
     return n != u and nodes[n, Node.END] < tasks[n, Task.DURATION] + nodes[u, Node.END]
 
 
-def estimate_later(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> int:
-    """Longest path through the moved operations if u goes right behind v, heads and tails elsewhere as they are.
+def estimate_later(inst: Instances, s: State, b: int, i: int, first: int, last: int) -> int:
+    """Longest path through the moved operations if path[first] goes right behind path[last], all else as it is.
 
     Balas & Vazacopoulos (1998), section 2; for two neighbours it is Taillard's (ORSA Journal on Computing 6, 1994).
     """
     nodes = s.node[b]
     tasks = inst.task[i]
+    path = s.path[b]
     ends = s.scratch[b]
+    u = path[first]
+    v = path[last]
     free = nodes[nodes[u, Node.PREV], Node.END]
-    count = 0
-    x = u
-    while x != v:
-        x = nodes[x, Node.NEXT]
-        free = max(nodes[tasks[x, Task.BEFORE], Node.END], free) + tasks[x, Task.DURATION]
-        ends[count] = free
-        count += 1
+    for x in range(first + 1, last + 1):
+        free = max(nodes[tasks[path[x], Task.BEFORE], Node.END], free) + tasks[path[x], Task.DURATION]
+        ends[x] = free
     rest = max(nodes[tasks[u, Task.AFTER], Node.TAIL], nodes[nodes[v, Node.NEXT], Node.TAIL]) + tasks[u, Task.DURATION]
     longest = max(nodes[tasks[u, Task.BEFORE], Node.END], free) + rest
-    while count > 0:
-        count -= 1
-        rest = max(nodes[tasks[x, Task.AFTER], Node.TAIL], rest)
-        longest = max(longest, ends[count] + rest)
-        rest += tasks[x, Task.DURATION]
-        x = nodes[x, Node.PREV]
+    for x in range(last, first, -1):
+        rest = max(nodes[tasks[path[x], Task.AFTER], Node.TAIL], rest)
+        longest = max(longest, ends[x] + rest)
+        rest += tasks[path[x], Task.DURATION]
     return longest
 
 
-def estimate_earlier(inst: Instances, s: State, b: int, i: int, u: int, v: int) -> int:
-    """The mirror image: longest path through the moved operations if v goes right ahead of u."""
+def estimate_earlier(inst: Instances, s: State, b: int, i: int, first: int, last: int) -> int:
+    """The mirror image: longest path through the moved operations if path[last] goes right ahead of path[first]."""
     nodes = s.node[b]
     tasks = inst.task[i]
+    path = s.path[b]
     tails = s.scratch[b]
+    u = path[first]
+    v = path[last]
     rest = nodes[nodes[v, Node.NEXT], Node.TAIL]
-    count = 0
-    x = v
-    while x != u:
-        x = nodes[x, Node.PREV]
-        rest = max(nodes[tasks[x, Task.AFTER], Node.TAIL], rest) + tasks[x, Task.DURATION]
-        tails[count] = rest
-        count += 1
+    for x in range(last - 1, first - 1, -1):
+        rest = max(nodes[tasks[path[x], Task.AFTER], Node.TAIL], rest) + tasks[path[x], Task.DURATION]
+        tails[x] = rest
     free = max(nodes[tasks[v, Task.BEFORE], Node.END], nodes[nodes[u, Node.PREV], Node.END]) + tasks[v, Task.DURATION]
     longest = free + max(nodes[tasks[v, Task.AFTER], Node.TAIL], rest)
-    while count > 0:
-        count -= 1
-        free = max(nodes[tasks[x, Task.BEFORE], Node.END], free)
-        longest = max(longest, free + tails[count])
-        free += tasks[x, Task.DURATION]
-        x = nodes[x, Node.NEXT]
+    for x in range(first, last):
+        free = max(nodes[tasks[path[x], Task.BEFORE], Node.END], free)
+        longest = max(longest, free + tails[x])
+        free += tasks[path[x], Task.DURATION]
     return longest

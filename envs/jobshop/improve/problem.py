@@ -81,7 +81,7 @@ class ImproveProblem:
     moves: int = 200
     slots: int | None = None
 
-    kernel: ClassVar[Kernel] = Kernel((rules, features), graph_keeps="rows")
+    kernel: ClassVar[Kernel] = Kernel((rules, features), graph_keeps="rows", compiled_once=True)
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:
