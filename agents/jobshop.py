@@ -1,4 +1,4 @@
-"""The job shop, as the agent sees it; it can also be played backwards in time."""
+"""The job shop, as the agent sees it: built operation by operation, forward or backward in time, or improved by moves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import numpy as np
 from dispatchgym.agents.records import Demonstration
 from dispatchgym.agents.training import Agent, Training, Way, parse_pair, starts_only
 from dispatchgym.envs.core.contract import Sizes
+from dispatchgym.envs.jobshop.improve.env import ImproveKeywords
+from dispatchgym.envs.jobshop.improve.problem import ImproveProblem
 from dispatchgym.envs.jobshop.problem import JobShopProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate_arrays
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
+from dispatchgym.instances.json_fields import shown
 
 
 def draw_job_shops(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[JobShop]:
@@ -48,8 +51,44 @@ TRAINING = Training(
 )
 
 
+TASKS = ("build", "improve")
+
+
+def training(task: str = "build", neighbourhood: str = "n6", moves: int = 100) -> Training:
+    """Building schedules, or improving complete ones by so many moves of a neighbourhood; InputError for what does not exist."""
+    if task not in TASKS:
+        raise InputError(f"--task {shown(task)} is not one of {', '.join(TASKS)}")
+    if task == "build":
+        return TRAINING
+    keywords = {"neighbourhood": neighbourhood, "moves": moves}
+    return Training(
+        name="jobshop",
+        problem=ImproveProblem(**keywords),  # type: ignore[arg-type]
+        gymnasium_id="dispatchgym:dispatchgym/JobShopImprove-v0",
+        draw=draw_job_shops,
+        schedule=ImproveKeywords().schedule,
+        demonstration=None,  # a schedule does not say by which moves it was reached
+        default_sizes=("10x10", "15x10", "15x15"),
+        pretrained="jobshop-improve",
+        run_name="jobshop-improve",
+        keywords=keywords,
+        options={"task": task, **keywords},
+    )
+
+
+def of_run(build: Training, options: Mapping[str, str]) -> Training:
+    """The training that the options of a run name, of so many moves as `length` asks for; `build` if they name none."""
+    length = options["length"]
+    if options.get("task", "build") == "improve":
+        return training("improve", options["neighbourhood"], int(options["moves"] if length == "trained" else length))
+    if length != "trained":
+        raise InputError(f"option length={length} is for a run that was trained to improve")
+    return build
+
+
 def directions(training: Training, instance: JobShop, options: Mapping[str, str]) -> list[Way]:
     """Forward in time, backward, or both."""
+    training = of_run(training, options)
     direction = options["direction"]
     if direction != "forward" and instance.release.any():
         raise InputError("an instance with release dates has no time-reversed twin; use direction=forward")
@@ -93,9 +132,10 @@ def unreverse(instance: JobShop, schedule: Schedule) -> Schedule:
 
 
 AGENT = Agent(
-    training=lambda: TRAINING,
+    training=training,
     of_instance=lambda instance: TRAINING,
     ways=directions,
-    method_options={"direction": ("forward", "backward", "both")},
+    method_options={"direction": ("forward", "backward", "both"), "length": ("trained", "100", "500", "1000", "5000")},
     noted_options=("direction",),
+    options_of_run=("task", "neighbourhood", "moves"),
 )

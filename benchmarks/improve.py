@@ -3,6 +3,7 @@
     python benchmarks/improve.py makespans   # after 100, 500 and 5000 moves, on generated shops and on ta01-10
     python benchmarks/improve.py speed       # moves per CPU-second in batches
     python benchmarks/improve.py walks       # 10,000 random walks: every best makespan is the referee's
+    python benchmarks/improve.py learned --policy runs/mine    # a trained policy against plain ones at equal moves
 
 Writes benchmarks/results/improve-PART.md and replaces what stands between the comments of that name in docs/improve.md.
 """
@@ -13,7 +14,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 if not __package__:  # run as a script: import the project from the folder above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -25,6 +26,8 @@ from benchmarks.command import run_command
 from benchmarks.markdown_blocks import fill
 from benchmarks.results_file import describe_header, header
 from benchmarks.timing import best_window
+from dispatchgym import families
+from dispatchgym.agents.rollout import Rollout
 from dispatchgym.baselines.jobshop.methods import solve
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.jobshop.check import check
@@ -36,6 +39,7 @@ from dispatchgym.instances.files import write_text
 from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.generate import generate
 from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
+from dispatchgym.policies import load
 
 ROOT = Path(__file__).resolve().parent.parent
 MOVES = (100, 500, 5000)
@@ -51,8 +55,10 @@ KINDS = (  # of the shops of the walks
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    part: tyro.conf.Positional[Literal["makespans", "speed", "walks"]]
+    part: tyro.conf.Positional[Literal["makespans", "speed", "walks", "learned"]]
     """Which table."""
+    policy: Path | None = None
+    """The run whose policy is played, for `learned`."""
     instances: int = 10
     """Generated shops of each size."""
     copies: int = 4
@@ -81,8 +87,9 @@ def main(argv: list[str] | None = None) -> None:
 def benchmark(options: Options) -> None:
     """Measure, then write the table and the page."""
     about = header(options.seed)
-    body = {"makespans": makespans, "speed": speed, "walks": walks}[options.part](options)
-    text = f"{describe_header(about)}\n\n{body}\n\nRegenerate with `python benchmarks/improve.py {options.part}`."
+    body = {"makespans": makespans, "speed": speed, "walks": walks, "learned": learned}[options.part](options)
+    words = f"{options.part} --policy FOLDER" if options.policy else options.part
+    text = f"{describe_header(about)}\n\n{body}\n\nRegenerate with `python benchmarks/improve.py {words}`."
     options.tables.mkdir(parents=True, exist_ok=True)
     write_text(options.tables / f"improve-{options.part}.md", text + "\n")
     fill(options.page, f"improve-{options.part}", text)
@@ -103,19 +110,60 @@ def reference(instance: JobShop) -> int:
 def makespans(options: Options) -> str:
     """Mean gaps after some moves, of each neighbourhood and policy."""
     columns = sets(options)
-    marks = " / ".join(map(str, options.moves))
-    lines = [
-        f"Percent above the lower bound ({options.instances} generated shops of each size; it is loose) or the best known "
-        f"makespan (ta01-10) after {marks} moves from `fdd-mwkr`; the mean of {options.copies} walks an instance.\n",
-        f"| neighbourhood | policy | {' | '.join(columns)} |",
-        f"| --- | --- | {' | '.join(['--:'] * len(columns))} |",
-        row("", "none: the start", [[gap_of("fdd-mwkr", pool, options)] for pool in columns.values()]),
-    ]
+    lines = head(columns, options)
     for name in sorted(NEIGHBOURHOODS):
         for title, policy in POLICIES.items():
             lines.append(row(name, title, [walked(name, policy, pool, options) for pool in columns.values()]))
     searched = [[gap_of(f"tabu:moves={n}", pool, options) for n in options.moves] for pool in columns.values()]
     return "\n".join([*lines, row("n7", "the solver `tabu`", searched)])
+
+
+def head(columns: dict[str, list[JobShop]], options: Options) -> list[str]:
+    """What the numbers are, the head of the table, and the row of the start."""
+    return [
+        f"Percent above the lower bound ({options.instances} generated shops of each size; it is loose) or the best known "
+        f"makespan (ta01-10) after {' / '.join(map(str, options.moves))} moves from `fdd-mwkr`; the mean of {options.copies} "
+        "walks an instance.\n",
+        f"| neighbourhood | policy | {' | '.join(columns)} |",
+        f"| --- | --- | {' | '.join(['--:'] * len(columns))} |",
+        row("", "none: the start", [[gap_of("fdd-mwkr", pool, options)] for pool in columns.values()]),
+    ]
+
+
+def learned(options: Options) -> str:
+    """Mean gaps of a trained policy, greedy and drawn, beside those of the plain ones on its neighbourhood."""
+    if options.policy is None:
+        raise InputError("learned: give the run of a policy, --policy FOLDER")
+    policy, about = load(str(options.policy), families.load("jobshop"))
+    training = families.load("jobshop").trained_by().of_run(about["config"])
+    if not isinstance(training.problem, ImproveProblem):
+        raise InputError(f"{options.policy}: was not trained to improve (--task improve)")
+    name, columns = training.problem.neighbourhood, sets(options)
+    lines = head(columns, options)
+    for title in ("first", "best", "tabu"):
+        lines.append(row(name, title, [walked(name, POLICIES[title], pool, options) for pool in columns.values()]))
+    for title, heat in (("learned, greedy", 0.0), ("learned, drawn", 1.0)):
+        lines.append(row(name, title, [played(name, policy, pool, heat, options) for pool in columns.values()]))
+    trained = (
+        f"{about['minutes']} CPU-minutes, {about['iterations']} iterations, {about['trained_on']}, {training.problem.moves} moves"
+    )
+    return "\n".join([*lines, f"\nThe policy: {trained}."])
+
+
+def played(name: str, policy: Any, pool: list[JobShop], temperature: float, options: Options) -> list[float]:
+    """The mean gap of a policy's episodes of each of options.moves."""
+    rows = np.repeat(np.arange(len(pool)), options.copies)
+    floor = np.array([reference(x) for x in pool])[rows]
+    gaps = []
+    for moves in options.moves:
+        problem = ImproveProblem(name, moves=moves)  # type: ignore[arg-type]
+        rollout = Rollout(problem, problem.sizes(pool), len(rows), policy.config.hidden)
+        rollout.load(pool)
+        objective = rollout.play(policy, rows, options.seed + np.arange(len(rows)), temperature).objective.numpy()
+        for copy in range(len(rows)):
+            agrees(pool[rows[copy]], rollout.state, copy, int(objective[copy]))
+        gaps.append(float(100 * np.mean(objective / floor - 1)))
+    return gaps
 
 
 def row(neighbourhood: str, title: str, gaps: Sequence[Sequence[float]]) -> str:
@@ -150,10 +198,14 @@ def referee_agrees(engine: Engine) -> None:
     """InputError unless the best makespan of every copy is that of its schedule."""
     state = engine.placed("state")
     for b, i in enumerate(engine.rows().tolist()):
-        instance = engine.pool[i]
-        makespan = check(instance, ImproveKeywords().schedule(instance, state, b))
-        if makespan != state.best[b]:
-            raise InputError(f"{instance.name}: the environment has makespan {state.best[b]}, the referee {makespan}")
+        agrees(engine.pool[i], state, b, int(state.best[b]))
+
+
+def agrees(instance: JobShop, state: Any, copy: int, best: int) -> None:
+    """InputError unless the best schedule of a copy has this makespan."""
+    makespan = check(instance, ImproveKeywords().schedule(instance, state, copy))
+    if makespan != best:
+        raise InputError(f"{instance.name}: the environment has makespan {best}, the referee {makespan}")
 
 
 def speed(options: Options) -> str:

@@ -40,11 +40,14 @@ FAMILY = Family(
     rules=("fdd-mwkr", "mwkr", "spt"),
     agent=Lazy("dispatchgym.agents.jobshop:AGENT"),
     policy_help=POLICY_HELP.removesuffix("]")
-    + ", direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)]",
+    + ", direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)"
+    + ", length=trained|100|500|1000|5000 (moves of a policy that was trained to improve)]",
+    train_options=Lazy("dispatchgym.families.shops:JobShopTraining"),
     train_examples=(
         "--minutes 10",
         "--minutes 60 --out runs/long --seed 1        (stop it any time, then the same with --resume)",
         "--steps 500 --learner self-label --sizes 6x6 10x10",
         "--minutes 20 --imitate tabu:0.2s --imitate-steps 50",
+        "--task improve --neighbourhood n5 --moves 100 --minutes 20 --sizes 10x10",
     ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.envs.core.drawing import FURTHER, SAFE
+from dispatchgym.envs.jobshop.improve.problem import ImproveSizes
 from dispatchgym.families import schedule_tables
 from dispatchgym.instances.blocking.instance import BlockingSchedule, BlockingShop
 from dispatchgym.instances.blocking.instance import lower_bound as blocking_bound
@@ -96,8 +97,20 @@ def _blocking_arcs(instance: BlockingShop, table: schedule_tables.Table) -> list
 
 
 def name_operations(problem: Any, instance: JobShop, sizes: Sizes) -> NameChoice:
+    if isinstance(sizes, ImproveSizes):
+        return _name_improvements(sizes)
     width = sizes.tasks // sizes.actions
     return lambda k, task, machine, start: _operation(task, width, machine, start)
+
+
+def _name_improvements(sizes: ImproveSizes) -> NameChoice:
+    def name(k: int, task: int, machine: int, start: int) -> tuple[str, str]:
+        if k == sizes.actions - 1:
+            return "", "restart from the best schedule"
+        job, operation = divmod(task, sizes.width)
+        return "", f"move job {job}, operation {operation} on M{machine}, which starts at {start}"
+
+    return name
 
 
 def name_moves(problem: Any, instance: BlockingShop, sizes: Sizes) -> NameChoice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -103,6 +103,18 @@ INTERRUPTIONS = Disturbance(
     note="p: long-run share of time that machines are down. Gaps are measured against the best known makespan without "
     "interruptions, for reference only: where that is optimal no trace allows less, and many do not allow as little.",
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class JobShopTraining:
+    """What a policy for job shops is trained to do."""
+
+    task: Literal["build", "improve"] = "build"
+    """Build schedules operation by operation, or improve complete ones by moves on critical paths."""
+    neighbourhood: Literal["n5", "n6", "n7"] = "n6"
+    """Moves to choose from, with --task improve."""
+    moves: int = 100
+    """Moves of an episode, with --task improve."""
 
 
 @dataclasses.dataclass(frozen=True)

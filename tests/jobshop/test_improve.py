@@ -13,7 +13,12 @@ import pytest
 
 from benchmarks import improve as benchmark
 from benchmarks import markdown_blocks
+from dispatchgym import families
+from dispatchgym.agents.rollout import Rollout
+from dispatchgym.agents.settings import TrainConfig
+from dispatchgym.agents.trainer import Trainer
 from dispatchgym.baselines.jobshop.dispatch import dispatch
+from dispatchgym.baselines.method import parse_method
 from dispatchgym.envs.core.columns import markdown_table
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.jobshop.check import check
@@ -22,9 +27,11 @@ from dispatchgym.envs.jobshop.improve.env import ImproveKeywords, semi_active
 from dispatchgym.envs.jobshop.improve.layout import Candidate, Context, Move, Node, TaskNode
 from dispatchgym.envs.jobshop.improve.policies import POLICIES
 from dispatchgym.envs.jobshop.improve.problem import NEIGHBOURHOODS, SCORES, ImproveProblem
+from dispatchgym.families.shop_scenes import name_operations
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
 from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
+from dispatchgym.policies import players_of
 from tests.core.targets import answer, on_every_target
 from tests.jobshop.shops import odd_shop, pick
 
@@ -378,6 +385,39 @@ def test_the_benchmark_fills_its_blocks(tmp_path: Path, capsys: pytest.CaptureFi
     start, searched = float(gaps["", "none: the start"]), [float(x) for x in gaps["n6", "tabu"].split(" / ")]
     assert searched[1] < searched[0] <= start
     assert table.splitlines()[-1] in page.read_text()
+
+
+def test_a_policy_is_trained_to_improve_and_plays_as_many_moves_as_asked(tmp_path: Path) -> None:
+    training = families.load("jobshop").trained_by().training(task="improve", neighbourhood="n5", moves=5)
+    config = TrainConfig(steps=1, sizes=("3x3",), instances=2, samples=2, width=8, layers=1, hidden=8, device="python")
+    Trainer(training, config, tmp_path).run(lambda line: None)
+    family, instance = families.load("jobshop"), generate(4, 3, seed=1)
+    (player,) = players_of(family, instance, parse_method(f"policy@{tmp_path}"))
+    assert player.way.training.problem == ImproveProblem("n5", moves=5)
+    (longer,) = players_of(family, instance, parse_method(f"policy@{tmp_path}:length=100"))
+    assert longer.way.training.problem == ImproveProblem("n5", moves=100)
+    with pytest.raises(InputError, match="length=100 is for a run that was trained to improve"):
+        players_of(family, instance, parse_method("policy:length=100"))
+    for direction in ("forward", "backward"):
+        (player,) = players_of(family, instance, parse_method(f"policy@{tmp_path}:direction={direction}"))
+        problem, played = player.way.training.problem, player.way.instance
+        rollout = Rollout(problem, problem.sizes([played]), 2, 8, "python")
+        rollout.load([played])
+        found = rollout.play(player.policy, np.zeros(2, int), np.arange(2)).objective.tolist()
+        for copy, objective in enumerate(found):
+            schedule = player.way.training.schedule(played, rollout.state, copy)
+            assert check(played, schedule) == objective
+            if player.way.restore:
+                restored, forward = player.way.restore(schedule)
+                assert check(instance, forward) == restored <= objective
+
+
+def test_reports_name_moves() -> None:
+    problem = ImproveProblem("n5")
+    sizes = problem.sizes(PLAIN)
+    name = name_operations(problem, PLAIN[0], sizes)
+    assert name(0, 6, 2, 30)[1] == "move job 1, operation 2 on M2, which starts at 30"
+    assert name(sizes.actions - 1, sizes.tasks - 1, sizes.resources - 1, 0)[1] == "restart from the best schedule"
 
 
 def record(device: Any) -> dict[str, np.ndarray]:

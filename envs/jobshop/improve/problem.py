@@ -92,6 +92,11 @@ class ImproveProblem:
             if number is not None and not 1 <= number <= most:
                 raise InputError(f"{word} {shown(number)} is not a whole number between 1 and {most}")
 
+    @property
+    def actions(self) -> str:
+        """What the choices are, for reports."""
+        return f"{self.neighbourhood} moves"
+
     def sizes(self, instances: Sequence[JobShop]) -> ImproveSizes:
         jobs = max(x.jobs for x in instances)
         width = max(x.machine.shape[1] for x in instances)
