@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import re
 import warnings
@@ -106,7 +107,7 @@ def _columns(observations: Sequence[Any]) -> Any:
 
 def _spec(stage: Stage, names: Sequence[str]) -> EnvSpec:
     """The environment with names in the place of instances, so that the data set can say how it is made again."""
-    spec = gymnasium.spec(stage.id)
+    spec = copy.deepcopy(gymnasium.spec(stage.id))  # the registry gives its own
     spec.kwargs = {**spec.kwargs, **stage.words, "instance": list(names)}
     return spec
 

@@ -31,15 +31,25 @@ class Bridge:
     trains: bool = True
     install: tuple[str, ...] = ()  # what pip installs beside the package into an environment of its own; () = .venv has it
     constraints: str = "constraints.txt"
+    without: tuple[str, ...] = ()  # packages of `constraints` of which the library needs another version
+    shares: str = ""  # the bridge whose environment it runs in
 
 
+TORCHRL = (".[agent,cli,minari]", "torchrl")
 BRIDGES = {
     "plain": Bridge("register_in_your_code.py", trains=False),
     "gymnasium": Bridge("gymnasium_wrappers.py", trains=False),
     "cleanrl": Bridge("cleanrl_ppo.py", ("torch",), ("--steps", "40000")),
     "sb3": Bridge("sb3_without_masks.py", ("stable_baselines3",)),
-    "torchrl": Bridge("torchrl_ppo.py", ("torchrl",), ("--steps", "12000"), install=(".[agent]", "torchrl")),
-    "tianshou": Bridge("tianshou_dqn.py", ("tianshou",), ("--steps", "6000"), install=(".[agent]", "tianshou")),
+    "torchrl": Bridge("torchrl_ppo.py", ("torchrl",), ("--steps", "12000"), install=TORCHRL),
+    "offline": Bridge("torchrl_offline.py", ("torchrl", "minari"), install=TORCHRL, shares="torchrl"),
+    "tianshou": Bridge(
+        "tianshou_dqn.py",
+        ("tianshou",),
+        ("--steps", "6000"),
+        install=(".[agent]", "tianshou>=2"),
+        without=("pandas", "filelock"),
+    ),
     "skrl": Bridge("skrl_ppo.py", ("skrl",), ("--steps", "32000"), install=(".[agent]", "skrl")),
     "rllib": Bridge("rllib_ppo.py", ("ray",), ("--iterations", "6"), install=(".[ray]",), constraints="constraints-ray.txt"),
 }
@@ -74,15 +84,19 @@ def run(bridge: Bridge, python: Path, folder: Path) -> str:
 
 
 def environment_of(name: str, bridge: Bridge) -> Path:
-    """The interpreter of the bridge's own environment, which is made if it is not there."""
-    place = ROOT / ".bridges" / name
-    python = place / "bin" / "python"
-    if not (place / "installed").exists():
+    """The interpreter of the bridge's own environment, which is made if it is not there, or has been made from other words."""
+    place = ROOT / ".bridges" / (bridge.shares or name)
+    python, marker = place / "bin" / "python", place / "installed"
+    lines = (ROOT / bridge.constraints).read_text().splitlines(keepends=True)
+    constraints = "".join(line for line in lines if line.partition("==")[0] not in bridge.without)
+    packages = [word for what in bridge.install for word in (["-e", what] if what.startswith(".") else [what])]
+    wanted = f"{' '.join(packages)}\n{constraints}"
+    if not marker.exists() or marker.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
-        packages = [word for what in bridge.install for word in (["-e", what] if what.startswith(".") else [what])]
-        command = [str(python), "-m", "pip", "install", "--quiet", "-c", str(ROOT / bridge.constraints), *packages]
+        (place / "constraints.txt").write_text(constraints)
+        command = [str(python), "-m", "pip", "install", "--quiet", "-c", str(place / "constraints.txt"), *packages]
         subprocess.run(command, check=True, cwd=ROOT)
-        (place / "installed").touch()
+        marker.write_text(wanted)
     return python
 
 

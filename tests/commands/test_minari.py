@@ -93,3 +93,7 @@ def test_the_data_set_names_instances_that_gymnasium_can_make(data: Any) -> None
     spec = json.loads(data.spec.env_spec.to_json())
     assert spec["kwargs"]["instance"] == ["ft06", "uniform/j4/m3/s0"]
     assert isinstance(gymnasium.make(data.spec.env_spec), gymnasium.Env)
+
+
+def test_an_export_leaves_the_registered_environment_as_it_was(data: Any) -> None:
+    assert "instance" not in gymnasium.spec("dispatchgym/JobShopFlat-v0").kwargs
