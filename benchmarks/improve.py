@@ -14,12 +14,14 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any, Literal
 
 if not __package__:  # run as a script: import the project from the folder above
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import numpy as np
+import numpy.typing as npt
 import tyro
 
 from benchmarks.command import run_command
@@ -40,8 +42,10 @@ from dispatchgym.instances.jobshop import catalogue
 from dispatchgym.instances.jobshop.generate import generate
 from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
 from dispatchgym.policies import load
+from dispatchgym.statistics import half_width
 
 ROOT = Path(__file__).resolve().parent.parent
+Gaps = list[npt.NDArray[np.float64]]  # after each number of moves, percent, by instance
 MOVES = (100, 500, 5000)
 SPEED_SIZES = ((10, 10), (20, 20), (100, 20))
 SPEED_COPIES = (64, 256, 1024)
@@ -140,18 +144,39 @@ def learned(options: Options) -> str:
         raise InputError(f"{options.policy}: was not trained to improve (--task improve)")
     name, columns = training.problem.neighbourhood, sets(options)
     lines = head(columns, options)
+    found: dict[str, list[Gaps]] = {}
     for title in ("first", "best", "tabu"):
-        lines.append(row(name, title, [walked(name, POLICIES[title], pool, options) for pool in columns.values()]))
+        found[title] = [walked(name, POLICIES[title], pool, options) for pool in columns.values()]
     for title, heat in (("learned, greedy", 0.0), ("learned, drawn", 1.0)):
-        lines.append(row(name, title, [played(name, policy, pool, heat, options) for pool in columns.values()]))
+        found[title] = [played(name, policy, pool, heat, options) for pool in columns.values()]
+    lines += [row(name, title, gaps) for title, gaps in found.items()]
+    paired = [f"- less `{plain}`: {differences(found['learned, drawn'], found[plain], options)}" for plain in ("best", "tabu")]
+    clock = "CPU-minutes" if about["config"].get("clock") == "cpu" else "minutes"
     trained = (
-        f"{about['minutes']} CPU-minutes, {about['iterations']} iterations, {about['trained_on']}, {training.problem.moves} moves"
+        f"{about['minutes']} {clock}, {about['iterations']} iterations, {about['trained_on']}, {training.problem.moves} moves"
     )
-    return "\n".join([*lines, f"\nThe policy: {trained}."])
+    return "\n".join(
+        [
+            *lines,
+            "\nThe drawn policy's gap, mean over all instances with its 95 % interval,\n",
+            *paired,
+            f"\nThe policy: {trained}.",
+        ]
+    )
 
 
-def played(name: str, policy: Any, pool: list[JobShop], temperature: float, options: Options) -> list[float]:
-    """The mean gap of a policy's episodes of each of options.moves."""
+def differences(left: list[Gaps], right: list[Gaps], options: Options) -> str:
+    """Mean paired difference over the instances of all columns with its 95 % interval, after each of options.moves."""
+    found = []
+    for n in range(len(options.moves)):
+        difference = np.concatenate([a[n] - b[n] for a, b in zip(left, right, strict=True)]).tolist()
+        half = half_width(difference)  # None without scipy
+        found.append(f"{fmean(difference):.1f}" + ("" if half is None else f" ±{half:.1f}"))
+    return " / ".join(found)
+
+
+def played(name: str, policy: Any, pool: list[JobShop], temperature: float, options: Options) -> Gaps:
+    """The gaps of a policy's episodes of each of options.moves."""
     rows = np.repeat(np.arange(len(pool)), options.copies)
     floor = np.array([reference(x) for x in pool])[rows]
     gaps = []
@@ -162,23 +187,29 @@ def played(name: str, policy: Any, pool: list[JobShop], temperature: float, opti
         objective = rollout.play(policy, rows, options.seed + np.arange(len(rows)), temperature).objective.numpy()
         for copy in range(len(rows)):
             agrees(pool[rows[copy]], rollout.state, copy, int(objective[copy]))
-        gaps.append(float(100 * np.mean(objective / floor - 1)))
+        gaps.append(by_instance(objective / floor, pool))
     return gaps
 
 
-def row(neighbourhood: str, title: str, gaps: Sequence[Sequence[float]]) -> str:
-    cells = (" / ".join(f"{gap:.1f}" for gap in column) for column in gaps)
+def by_instance(ratio: npt.NDArray[np.float64], pool: Sequence[JobShop]) -> npt.NDArray[np.float64]:
+    """Percent above 1 of each instance: the mean of its walks, which follow one another."""
+    return 100 * (ratio.reshape(len(pool), -1).mean(axis=1) - 1)
+
+
+def row(neighbourhood: str, title: str, columns: Sequence[Gaps]) -> str:
+    """A row of means over the instances of each column."""
+    cells = (" / ".join(f"{gaps.mean():.1f}" for gaps in column) for column in columns)
     return f"| {neighbourhood} | {title} | {' | '.join(cells)} |"
 
 
-def gap_of(method: str, pool: Sequence[JobShop], options: Options) -> float:
-    """The mean gap of a method of `evaluate.py`."""
+def gap_of(method: str, pool: Sequence[JobShop], options: Options) -> npt.NDArray[np.float64]:
+    """The gaps of a method of `evaluate.py`."""
     found = [(solve(x, method, seed=options.seed), x) for x in pool]
-    return float(np.mean([100 * (check(x, result.schedule) / reference(x) - 1) for result, x in found]))  # type: ignore[arg-type]
+    return np.array([100 * (check(x, result.schedule) / reference(x) - 1) for result, x in found])  # type: ignore[arg-type]
 
 
-def walked(name: str, policy: MovePolicy, pool: list[JobShop], options: Options) -> list[float]:
-    """The mean gap after each of options.moves; InputError if the referee finds another makespan at the end."""
+def walked(name: str, policy: MovePolicy, pool: list[JobShop], options: Options) -> Gaps:
+    """The gaps after each of options.moves; InputError if the referee finds another makespan at the end."""
     rows = np.repeat(np.arange(len(pool)), options.copies)
     engine = Engine(ImproveProblem(name, moves=max(options.moves)), pool, len(rows), graph=False)  # type: ignore[arg-type]
     engine.assign_rows(rows)
@@ -189,7 +220,7 @@ def walked(name: str, policy: MovePolicy, pool: list[JobShop], options: Options)
     for moves in options.moves:
         play(engine, policy, moves - made, rng)
         made = moves
-        gaps.append(float(100 * np.mean(engine.placed("state").best / floor - 1)))
+        gaps.append(by_instance(engine.placed("state").best / floor, pool))
     referee_agrees(engine)
     return gaps
 
