@@ -183,6 +183,15 @@ def test_an_update_that_returns_a_copy_overwrites_an_argument_that_is_not_read_a
     assert again.alias.max() == -1
 
 
+def test_an_update_takes_an_operation_for_each_entry_that_it_changes() -> None:
+    def ticks(function) -> int:
+        return int(traced(function, "64x64", "2:int64", "2x64", vector_rate=1e12).compute[0])
+
+    assert ticks(lambda cache, at, new: cache.index_put((at,), new)) == 128
+    assert ticks(lambda cache, at, new: cache.index_put_((at,), new)) == 128
+    assert ticks(lambda cache, at, new: (cache.index_put((at,), new), cache.sum())) == 4096  # the old value is read again
+
+
 def test_a_parameter_is_not_overwritten_by_a_forward_pass() -> None:
     program = traced(
         lambda table, at, new: table.weight.index_put((at,), new), "2:int64", "2x64", parts=lambda: (nn.Embedding(64, 64),)

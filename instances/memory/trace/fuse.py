@@ -62,6 +62,7 @@ def update_in_place(record: Recorder, kept: Collection[int], outputs: Collection
             record.buffers[new].previous = operator.base
             operator.reads[operator.base] = operator.changed if operator.accumulates else 0
             operator.writes[new] = operator.changed
+            operator.vector = operator.vector * operator.changed // base.size  # it writes no other elements
             overwritten.add(operator.base)
 
 

@@ -6,7 +6,7 @@ computed by ONNX's own reference implementation, so that it decides shapes but i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import onnx
 import torch
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.memory.trace.module import MAX_SIDE, Shape
@@ -43,7 +44,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
 
 
 # Have a value that follows from shapes and constants, or are refused.
-KNOWN_ONLY = ("Constant", "ConstantOfShape", "Shape", "Size", "Range", "Cast", "CastLike", "NonZero", "Mod", "ScatterND", "Trilu")
+KNOWN_ONLY = ("Constant", "ConstantOfShape", "Shape", "Size", "Range", "Cast", "CastLike", "NonZero", "Mod", "Trilu")
 
 
 def inputs_of(model: onnx.ModelProto, batch: int | None, asked: Sequence[Shape] = ()) -> list[Shape]:
@@ -89,6 +90,7 @@ class OnnxModule(nn.Module):
                 self.weights[x.name] = len(tensors)
                 tensors.append(nn.Parameter(torch.empty(tuple(x.dims), dtype=_dtype(x.data_type)), requires_grad=False))
         self.tensors = nn.ParameterList(tensors)
+        self.biases = _biases(self.graph, {name for name, i in self.weights.items() if tensors[i].dim() == 1})
 
     def forward(self, *inputs: Tensor) -> list[Any]:
         known = dict(self.known)
@@ -113,12 +115,24 @@ class OnnxModule(nn.Module):
         elif node.op_type in ("Cast", "CastLike"):
             to = next((a.i for a in node.attribute if a.name == "to"), 0)
             values[node.output[0]] = values[node.input[0]].to(_dtype(to) if to else values[node.input[1]].dtype)
+        elif node.output[0] in self.biases and self._is_layer(node, values):
+            add, bias = self.biases[node.output[0]]
+            values[add] = F.linear(values[node.input[0]], values[node.input[1]].t(), values[bias])
+        elif node.op_type == "Add" and node.output[0] in values:
+            return  # was added within the product
         elif node.op_type not in OPERATORS:
             raise InputError(f"{self.name}: node {_called(node)}: operator {node.op_type} is supported for constants only")
         else:
             given = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute} | {"outputs": len(node.output)}
             made = OPERATORS[node.op_type](given, *(_operand(name, values, known) for name in node.input))
             values |= zip(node.output, made if isinstance(made, list) else [made], strict=False)
+
+    def _is_layer(self, node: Any, values: dict[str, Any]) -> bool:
+        """Whether a product is with a matrix that has a column for each entry of the bias that is added."""
+        if not all(name in values for name in node.input):
+            return False
+        weight, bias = values[node.input[1]], values[self.biases[node.output[0]][1]]
+        return weight.dim() == 2 and weight.shape[1] == bias.shape[0]
 
     def _computed(self, node: Any, known: dict[str, Any]) -> Sequence[Any]:
         """The outputs of a node whose inputs are known, by ONNX's reference implementation."""
@@ -129,6 +143,23 @@ class OnnxModule(nn.Module):
         model = onnx.helper.make_model(one, opset_imports=self.opset, ir_version=self.ir_version)
         found: Any = ReferenceEvaluator(model).run(None, {name: known[name] for name in given})
         return found
+
+
+def _biases(graph: Any, vectors: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Products whose only reader adds one of `vectors`: output of MatMul -> (output of Add, vector). torch does both at once."""
+    kept = {x.name for x in graph.output}
+    readers: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    found = {}
+    for node in graph.node:
+        nexts = readers.get(node.output[0], [])
+        if node.op_type == "MatMul" and node.output[0] not in kept and [x.op_type for x in nexts] == ["Add"]:
+            bias = [name for name in nexts[0].input if name in vectors]
+            if len(bias) == 1:
+                found[node.output[0]] = nexts[0].output[0], bias[0]
+    return found
 
 
 def _operand(name: str, values: dict[str, Any], known: dict[str, Any]) -> Any:

@@ -216,6 +216,11 @@ def _gather(given: Given, x: Tensor, index: Any) -> Tensor:
     return found.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
 
 
+def _scatter_nd(given: Given, x: Tensor, index: Any, updates: Tensor) -> Tensor:
+    places = tuple(as_tensor(index).unbind(-1))
+    return x.index_put(places, updates, accumulate=given.get("reduction", b"none") == b"add")
+
+
 def _pad(given: Given, x: Tensor, pads: Any = None, value: Any = None, axes: Any = None) -> Tensor:
     asked = _numbers(pads) if pads is not None else list(given["pads"])
     along = [a % x.dim() for a in _numbers(axes)] if axes is not None else list(range(x.dim()))
@@ -282,6 +287,7 @@ OPERATORS: dict[str, Operator] = {
     "Reshape": _reshape, "Flatten": _flatten, "Transpose": _transpose, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze,
     "Expand": _expand, "Split": _split, "Slice": _slice, "Gather": _gather, "Pad": _pad, "Resize": _resize,
     "Concat": lambda given, *inputs: torch.cat(list(map(as_tensor, inputs)), int(given["axis"])),
+    "ScatterND": _scatter_nd,
     "GatherElements": lambda given, x, index: x.gather(int(given.get("axis", 0)), index),
     "Tile": lambda given, x, repeats: x.repeat(_numbers(repeats)),
     "Einsum": lambda given, *inputs: torch.einsum(given["equation"].decode(), *inputs),

@@ -133,6 +133,8 @@ class Recorder(TorchDispatchMode):
         moved = operator.changed or _seen(tensor) * tensor.itemsize
         if previous == NONE:  # a constant that becomes a tensor is written whole
             moved = tensor.untyped_storage().nbytes()
+        elif operator.changed:
+            operator.vector = min(operator.vector, operator.changed // tensor.itemsize)
         self._read(operator, previous, 0, tensor.itemsize)
         if operator.accumulates:
             self._read(operator, previous, operator.changed // tensor.itemsize, tensor.itemsize)
