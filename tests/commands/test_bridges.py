@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dispatchgym.instances.extras import EXTRAS
+from tests.commands import bridge_checks
 from tests.commands.bridges import BRIDGES, ROOT, installed, main, run
 
 
@@ -28,6 +29,21 @@ def test_bridges_are_short_and_in_the_table() -> None:
 def test_a_bridge_of_another_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cleanrl", "pufferlib"]) == 2
     assert capsys.readouterr().err.startswith("error: pufferlib is not one of plain, gymnasium, cleanrl")
+
+
+def test_a_check_that_fails_is_said_and_the_next_one_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert set(bridge_checks.CHECKS) <= {name for name, bridge in BRIDGES.items() if bridge.install}
+    checks = [("holds", lambda: True), ("breaks", lambda: 1 / 0 > 1), ("is wrong", lambda: False), ("holds, too", lambda: True)]
+    monkeypatch.setitem(bridge_checks.CHECKS, "skrl", lambda: iter(checks))
+    assert bridge_checks.main("skrl") == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "check: holds: ok",
+        "check: breaks: FAILED: ZeroDivisionError: division by zero",
+        "check: is wrong: FAILED: is not so",
+        "check: holds, too: ok",
+    ]
 
 
 def test_the_ray_extra_has_constraints_of_its_own_that_agree_with_the_others_but_for_gymnasium() -> None:
