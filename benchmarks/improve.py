@@ -64,7 +64,9 @@ class Options:
     policy: Path | None = None
     """The run whose policy is played, for `learned`."""
     instances: int = 10
-    """Generated shops of each size."""
+    """Generated shops of each size; 0 = none."""
+    ta: int = 10
+    """Instances of Taillard, from the first on."""
     copies: int = 4
     """Walks on each instance, of which the mean is shown."""
     moves: tuple[int, ...] = MOVES
@@ -102,8 +104,9 @@ def benchmark(options: Options) -> None:
 
 def sets(options: Options) -> dict[str, list[JobShop]]:
     """Column -> its instances. The generated ones are none of those that training draws."""
-    drawn = {f"{n}x{n}": [generate(n, n, seed=10**6 + s) for s in range(options.instances)] for n in (10, 20)}
-    return {**drawn, "ta01-10": [catalogue.load(f"ta{n:02}") for n in range(1, 11)]}
+    seeds = range(10**6, 10**6 + options.instances)
+    drawn = {f"{n}x{n}": [generate(n, n, seed=s) for s in seeds] for n in (10, 20) if seeds}
+    return {**drawn, f"ta01-{options.ta}": [catalogue.load(f"ta{n:02}") for n in range(1, options.ta + 1)]}
 
 
 def reference(instance: JobShop) -> int:
@@ -126,7 +129,7 @@ def head(columns: dict[str, list[JobShop]], options: Options) -> list[str]:
     """What the numbers are, the head of the table, and the row of the start."""
     return [
         f"Percent above the lower bound ({options.instances} generated shops of each size; it is loose) or the best known "
-        f"makespan (ta01-10) after {' / '.join(map(str, options.moves))} moves from `fdd-mwkr`; the mean of {options.copies} "
+        f"makespan (ta) after {' / '.join(map(str, options.moves))} moves from `fdd-mwkr`; the mean of {options.copies} "
         "walks an instance.\n",
         f"| neighbourhood | policy | {' | '.join(columns)} |",
         f"| --- | --- | {' | '.join(['--:'] * len(columns))} |",
