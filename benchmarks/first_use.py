@@ -39,7 +39,11 @@ def spent():
 name, words = sys.argv[1], json.loads(sys.argv[2])
 import gymnasium, numba, torch, dispatchgym
 imports, began, clock = spent(), spent(), time.perf_counter()
-env = gymnasium.make(name, **words)
+try:
+    env = gymnasium.make(name, **words)
+except gymnasium.error.NameNotFound:
+    print("{}")
+    sys.exit()
 _, info = env.reset(seed=0)
 env.step(int(info["action_mask"].argmax()))
 print(json.dumps({"imports": imports, "cpu": spent() - began, "wall": time.perf_counter() - clock}))
@@ -55,12 +59,18 @@ class Mode(NamedTuple):
     words: Mapping[str, Any]
 
 
-MODES = tuple(
-    Mode(name, variant, env_id, keywords)
-    for name in families.NAMES
-    for env_id in families.load(name).ids
-    for variant, keywords in families.load(name).variants.items()
-)
+def modes(family: str) -> list[Mode]:
+    """Of every id and variant; the first id of a family is called by the family's name alone."""
+    card = families.load(family)
+    names = {env_id: env_id.rpartition("-")[0] if n else "" for n, env_id in enumerate(card.ids)}
+    return [
+        Mode(family, " ".join(filter(None, (names[env_id], variant))), env_id, keywords)
+        for env_id in card.ids
+        for variant, keywords in card.variants.items()
+    ]
+
+
+MODES = tuple(mode for name in families.NAMES for mode in modes(name))
 FAMILIES = families.NAMES
 
 
@@ -113,8 +123,11 @@ def run(options: argparse.Namespace) -> None:
             for n, (mode, observation) in enumerate(wanted):
                 # Here first, other first, in turns: a machine that becomes slower shall not favour one of the two.
                 order = list(checkouts.items())[:: -1 if (turn + n) % 2 else 1]
-                rows += [measure(mode, observation, name, tree) for name, tree in order]
-                status.update(f"{mode.family} {mode.name} {observation}: {rows[-1].cold:.1f} CPU-seconds")
+                for name, tree in order:
+                    row = measure(mode, observation, name, tree)
+                    if row is not None:
+                        rows.append(row)
+                        status.update(f"{mode.family} {mode.name} {observation}: {row.cold:.1f} CPU-seconds")
     rows = least(rows)
     grid = table(rows)
     console.print(results.describe_header(about), style="dim", highlight=False)
@@ -123,11 +136,13 @@ def run(options: argparse.Namespace) -> None:
         results.save(options.out, about, {"rows": [asdict(row) for row in rows]}, page(about, grid, options.passes))
 
 
-def measure(mode: Mode, observation: str, name: str, tree: Path) -> Row:
-    """A fresh process with an empty cache, and another one that finds what the first has left."""
+def measure(mode: Mode, observation: str, name: str, tree: Path) -> Row | None:
+    """A fresh process with an empty cache, and another one that finds what the first has left; None if `tree` lacks the id."""
     arguments = [PREFIX + mode.id, json.dumps({**mode.words, "observation": observation})]
     with tempfile.TemporaryDirectory() as folder:
         cold, warm = (json.loads(trees.answer(tree, CHILD, arguments, NUMBA_CACHE_DIR=folder)) for _ in range(2))
+    if not cold:
+        return None
     return Row(mode.family, mode.name, observation, name, cold["imports"], cold["cpu"], warm["cpu"], cold["wall"])
 
 
@@ -149,12 +164,17 @@ def table(rows: Sequence[Row]) -> Grid:
         here = found[(*key, "here")]
         cells = [f"{here.imports:.1f}", f"{here.cold:.1f}", f"{here.warm:.2f}", f"{here.wall:.1f}"]
         if compared:
-            other = found[(*key, "other")]
-            cells += [f"{other.cold:.1f}", f"{other.warm:.2f}", f"{here.cold / other.cold:.2f}", f"{here.warm / other.warm:.2f}"]
+            other = found.get((*key, "other"))
+            cells += ["-"] * 4 if other is None else [f"{x:.{n}f}" for x, n in _against(here, other)]
         body.append((" ".join(filter(None, key[:2])), key[2], *cells))
     columns = ("environment", "observation", "imports", "cold", "warm", "cold, wall")
     more = ("other cold", "other warm", "cold / other", "warm / other") if compared else ()
     return Grid("First use: CPU-seconds of make, reset and step in a fresh process", (*columns, *more), tuple(body), words=2)
+
+
+def _against(here: Row, other: Row) -> list[tuple[float, int]]:
+    """The columns about the other checkout, each with its decimals."""
+    return [(other.cold, 1), (other.warm, 2), (here.cold / other.cold, 2), (here.warm / other.warm, 2)]
 
 
 def page(about: dict[str, Any], grid: Grid, passes: int) -> str:

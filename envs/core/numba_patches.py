@@ -93,7 +93,8 @@ def for_cuda(relaxed: Collection[str]) -> Iterator[None]:
     """Compile kernels for CUDA as for the CPU: indices without wraparound, and no product fused with a sum.
 
     NVVM fuses by default and numba passes no option of it on. Fusing rounds once where the CPU rounds twice. Functions of the
-    modules called `relaxed` may fuse: they come to NVVM as modules of their own, whose instructions are marked.
+    modules called `relaxed` may fuse float32, the arithmetic of networks: they come to NVVM as modules of their own, whose
+    instructions are marked. The problem's functions that are copied into them count in float64.
     """
     nvvm: Any = import_module("numba.cuda.cudadrv.nvvm")
     own = importlib.util.find_spec("numba_cuda") is not None  # numba-cuda has copies of numba's modules
@@ -110,7 +111,7 @@ def for_cuda(relaxed: Collection[str]) -> Iterator[None]:
         first = re.search(r"^define [^\n]*", text, re.MULTILINE)
         if first is None or not any(part in first[0] for part in parts):
             return text
-        return re.sub(r"= (fmul|fadd|fsub) (double|float)", r"= \1 contract \2", text)
+        return re.sub(r"= (fmul|fadd|fsub) float", r"= \1 contract float", text)
 
     def compile_ir(texts: Any, **options: Any) -> Any:
         texts = [texts] if isinstance(texts, str) else texts

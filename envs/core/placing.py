@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dispatchgym.envs.core.targets import Target, simulated, uncompiled
+from dispatchgym.envs.core.cuda_launch import simulated
+from dispatchgym.envs.core.targets import Target, uncompiled
 from dispatchgym.instances.extras import named
 
 

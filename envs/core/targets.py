@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 from dispatchgym import machine_code
 from dispatchgym.envs.core import numba_patches
 from dispatchgym.envs.core.contract import Kernel
+from dispatchgym.envs.core.cuda_launch import CudaLaunch
 from dispatchgym.envs.core.link import Linked, link, numbered, problem_functions, small
 
 Target = Literal["python", "cpu", "cuda"]
@@ -38,7 +39,6 @@ class Launch(Protocol):
 
 
 THREADS_FROM = 512  # copies below which waking a second thread costs more than it saves
-CUDA_BLOCK = 128
 HOW = ("targets", "numba_patches", "tables", "table_items")  # modules that machine code depends on, beside the kernels'
 
 LOOP = "def {title}({copies}, {args}):\n{body}"
@@ -78,7 +78,10 @@ def compile_entries(
     once = kernel is not None and kernel.compiled_once
     module = _module(linked, target, relaxed, once)
     if target == "cuda":
-        return {entry.__name__: CudaLaunch(entry, module, relaxed) for entry in entries}
+        from numba import cuda
+
+        module.__dict__["cuda"] = cuda
+        return {entry.__name__: CudaLaunch(_loop(entry, module, "cuda", "copies"), relaxed) for entry in entries}
     return {entry.__name__: CpuLaunch(entry, module, title_of(entry, kernel), linked.names, once) for entry in entries}
 
 
@@ -212,26 +215,6 @@ def _in_threads(call: Callable[..., None], copies: int, given: Sequence[Any]) ->
         job.result()
 
 
-class CudaLaunch:
-    """An entry compiled for the GPU, a thread a copy."""
-
-    def __init__(self, entry: Callable[..., None], module: ModuleType, relaxed: frozenset[str]) -> None:
-        from numba import cuda
-
-        module.__dict__["cuda"] = cuda
-        self.loop = _loop(entry, module, "cuda", "copies")
-        self.kernel = cuda.jit(self.loop)
-        if not simulated():
-            numba_patches.compile_exactly(self.kernel, relaxed)
-
-    def __call__(self, copies: int, *arrays: Any) -> None:
-        self.prepare(copies, *arrays)()
-
-    def prepare(self, copies: int, *arrays: Any) -> Prepared:
-        block = min(CUDA_BLOCK, copies)
-        return partial(self.kernel[(copies + block - 1) // block, block], copies, *arrays)
-
-
 def thread_count() -> int:
     """How many CPU threads a launch may use: DISPATCHGYM_THREADS, or the cores this process may run on."""
     asked = os.environ.get("DISPATCHGYM_THREADS", "")
@@ -242,8 +225,3 @@ def thread_count() -> int:
 def _pool(process: int) -> ThreadPoolExecutor:
     # Keyed by process: threads do not survive a fork, so a child of AsyncVectorEnv makes its own.
     return ThreadPoolExecutor(max(1, thread_count() - 1), thread_name_prefix="dispatchgym")
-
-
-def simulated() -> bool:
-    """Whether numba's CUDA simulator stands in for the device (NUMBA_ENABLE_CUDASIM=1)."""
-    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")

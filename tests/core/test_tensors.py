@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from dispatchgym.envs.core.targets import simulated
+from dispatchgym.envs.core.cuda_launch import simulated
 from dispatchgym.instances.errors import InputError
 
 torch = pytest.importorskip("torch")
