@@ -11,13 +11,14 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from dispatchgym import families, program, settings_file
 from dispatchgym.baselines.method import MAX_WORKERS, Method, parse_method
 from dispatchgym.baselines.result import Result
-from dispatchgym.evaluation import report, runner, tables
+from dispatchgym.evaluation import cluster, report, runner, tables
 from dispatchgym.evaluation.bounds import read_bounds
 from dispatchgym.evaluation.loading import load_instances, remark
 from dispatchgym.evaluation.record import describe_run, version
@@ -57,6 +58,8 @@ class Options:
     """Pairs solved at a time, each in a process of its own. More than the cores you have makes seconds dishonest."""
     solver_workers: Annotated[int, Metavar("N")] = 1
     """Cores that each method may use on a pair, the same for all."""
+    ray: Annotated[str | None, Metavar("ADDRESS")] = None
+    """Solve in a Ray cluster, with N workers on its machines (extra 'cluster'); "local" starts one on this machine."""
     clock: Literal["cpu", "wall"] = "cpu"
     """What limits and times count for all methods: CPU time of each core, which other work does not shorten, or wall time."""
     seed: Annotated[int, Metavar("N")] = 0
@@ -195,6 +198,8 @@ def evaluate(problem: Family, options: Options, arguments: Sequence[str] = ()) -
     need("rich")
     if options.plot:
         need("matplotlib", what="--plot")
+    if options.ray is not None:
+        need("ray", what="--ray")
     from rich.console import Console
 
     with hold() as notes:  # a request that is refused after all gets no line but the error
@@ -320,7 +325,8 @@ def _work(problem: Family, options: Options, todo: list[Pair], results: Results,
                 console.print(f"[{finished}/{len(todo)}] {_said(problem, row)}", markup=False, highlight=False, soft_wrap=True)
                 console.file.flush()
 
-        runner.run(
+        run = runner.run if options.ray is None else partial(cluster.run, address=options.ray)
+        run(
             problem,
             todo,
             seed=options.seed,

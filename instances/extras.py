@@ -20,7 +20,7 @@ EXTRAS = {
     "rich": "cli",
     "stable_baselines3": "sb3",
     "sb3_contrib": "sb3",
-    "ray": "ray",
+    "ray": "cluster",
     "tensorboard": "log",
     "wandb": "wandb",
     "mlflow": "mlflow",

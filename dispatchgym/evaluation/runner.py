@@ -33,7 +33,7 @@ Limit = Callable[[Method], float | None]  # seconds after which a method that ha
 
 _SPAWN = multiprocessing.get_context("spawn")  # forked children would inherit the locks of compiled threads
 WARM_UP = 1.0  # seconds that a method may use on the trivial instance, most need none
-_THREAD_VARIABLES = ("DISPATCHGYM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREAD_VARIABLES = ("DISPATCHGYM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def run(
@@ -60,7 +60,7 @@ def run(
         while waiting or workers:
             while len(workers) < processes and sum(not worker.ready for worker in workers) < len(waiting):
                 workers.append(_Worker(problem, seed, cores, clock))
-            answered = wait([worker.pipe for worker in workers], _patience(workers))
+            answered = wait([worker.pipe for worker in workers], shortest_wait([worker.deadline for worker in workers]))
             for worker in [worker for worker in workers if worker.pipe in answered or worker.late()]:
                 if worker.pipe in answered:
                     worker.listen(report)
@@ -79,10 +79,15 @@ def run(
             worker.kill()
 
 
-def _patience(workers: Sequence[_Worker]) -> float | None:
-    """Seconds until the next worker is late; None if none can be."""
-    ends = [worker.deadline for worker in workers if worker.deadline is not None]
+def shortest_wait(deadlines: Sequence[float | None]) -> float | None:
+    """Seconds until the next worker is late; None if none can be. Deadlines are values of time.perf_counter()."""
+    ends = [deadline for deadline in deadlines if deadline is not None]
     return max(0.0, min(ends) - time.perf_counter()) if ends else None
+
+
+def no_answer(seconds: float) -> str:
+    """Why a method that was ended has no answer."""
+    return f"no answer after {seconds:.0f} s: the process was ended (longer with --patience or more seconds of its own)"
 
 
 class _Worker:
@@ -139,8 +144,7 @@ class _Worker:
         self.kill()
         self.pipe.close()
         seconds = time.perf_counter() - self.began
-        reason = f"no answer after {seconds:.0f} s: the process was ended (longer with --patience or more seconds of its own)"
-        report(self.pair, Result(None, None, "error", seconds, notes={"reason": reason}), 0.0)
+        report(self.pair, Result(None, None, "error", seconds, notes={"reason": no_answer(seconds)}), 0.0)
 
     def kill(self) -> None:
         try:
@@ -163,9 +167,9 @@ def _environment(cores: int) -> Iterator[None]:
     Numerical libraries read the variables when they are loaded, so a child must be born with them. A spawned child
     would also run the caller's script again; ours need nothing from it, and so work from any script or notebook.
     """
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     script = sys.modules["__main__"]
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(cores)))
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(cores)))
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         yield
@@ -193,16 +197,26 @@ def _serve(
 
 
 def _answer(pipe: Connection, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int) -> None:
-    warm: set[tuple[Method, str]] = set()  # method, digest of the instance it was tried on
+    answers = Answers(solve, smallest, seed, cores)
     pipe.send(None)
     while (task := pipe.recv()) is not None:
-        instance, method = task
-        trivial = smallest(instance)
-        if (method, digest(trivial)) not in warm:  # compiling and loading belong to no instance
+        pipe.send(answers(*task))
+
+
+class Answers:
+    """What a worker does with a pair. A method is warmed up before its first: compiling and loading belong to no instance."""
+
+    def __init__(self, solve: Solve, smallest: Callable[[Any], Any], seed: int, cores: int) -> None:
+        self.solve, self.smallest, self.seed, self.cores = solve, smallest, seed, cores
+        self.warm: set[tuple[Method, str]] = set()  # method, digest of the trivial instance that it was tried on
+
+    def __call__(self, instance: Any, method: Method) -> tuple[Result, float]:
+        trivial = self.smallest(instance)
+        if (method, digest(trivial)) not in self.warm:
             short = dataclasses.replace(method, seconds=min(method.seconds, WARM_UP)) if method.seconds else method
-            attempt(solve, trivial, short, seed=seed, cores=cores)
-            warm.add((method, digest(trivial)))
-        pipe.send(attempt(solve, instance, method, seed=seed, cores=cores))
+            attempt(self.solve, trivial, short, seed=self.seed, cores=self.cores)
+            self.warm.add((method, digest(trivial)))
+        return attempt(self.solve, instance, method, seed=self.seed, cores=self.cores)
 
 
 def _end_with_parent() -> None:

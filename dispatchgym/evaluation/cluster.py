@@ -1,0 +1,148 @@
+"""Runs instance-method pairs in actors of a Ray cluster: the same work as in the processes of runner.py, on other machines.
+
+A worker that dies, or whose machine does, has answered nothing: its pair is given to another one.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dispatchgym
+from dispatchgym.baselines.clock import choose
+from dispatchgym.baselines.method import Method
+from dispatchgym.baselines.result import Result
+from dispatchgym.evaluation.results import Pair, one_line
+from dispatchgym.evaluation.runner import THREAD_VARIABLES, Answers, Limit, Report, no_answer, shortest_wait
+from dispatchgym.family import Family
+from dispatchgym.instances.errors import InputError
+from dispatchgym.instances.names import printable
+from dispatchgym.own import registry
+
+LOCAL = "local"  # the address that starts a cluster of this machine alone
+ATTEMPTS = 3  # at a pair whose worker dies
+REACH = 10.0  # seconds
+
+
+@dataclass
+class Task:
+    """A pair that a worker is at."""
+
+    pair: Pair
+    worker: Any
+    began: float  # value of time.perf_counter()
+    deadline: float | None
+
+
+def run(
+    problem: Family,
+    pairs: Sequence[Pair],
+    *,
+    address: str,
+    seed: int,
+    processes: int,
+    cores: int,
+    report: Report,
+    limit: Limit = lambda _: None,
+    clock: str = "cpu",
+) -> None:
+    """As `runner.run`, with `processes` workers in the Ray cluster at `address`, or `LOCAL`.
+
+    Needs Ray. Raises InputError where the cluster cannot be reached. KeyboardInterrupt ends the workers before it leaves.
+    """
+    start = _connect(address, problem, seed, cores, clock, processes)
+    import ray
+
+    try:
+        _share(pairs, start, min(processes, len(pairs)), report, limit)
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str, problem: Family, seed: int, cores: int, clock: str, processes: int) -> Callable[[], Any]:
+    """What starts a worker in the cluster."""
+    import ray
+
+    variables = dict.fromkeys(THREAD_VARIABLES, str(cores))
+    where: dict[str, Any] = {"address": address}
+    if address == LOCAL:
+        where = {"num_cpus": processes * cores, "include_dashboard": False}
+        variables["PYTHONPATH"] = str(Path(dispatchgym.__file__).parents[1])
+    else:
+        _reach(address)
+    try:
+        ray.init(**where, log_to_driver=False, logging_level="ERROR", runtime_env={"env_vars": variables})
+    except Exception as error:  # of any kind: Ray has no common one
+        raise InputError(f"--ray {printable(address, 100)}: {one_line(error)}") from None
+    remote = ray.remote(num_cpus=cores, max_restarts=0)(Worker)
+    words = (problem.solve, problem.warm_up, seed, cores, clock, registry.pack())
+    return lambda: remote.remote(*words)
+
+
+def _reach(address: str) -> None:
+    """InputError at once where nothing answers at HOST:PORT: Ray itself asks for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        return  # as "auto", a cluster that this machine belongs to
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--ray {printable(address, 100)}: cannot be reached: {one_line(error)}") from None
+
+
+class Worker:
+    """An actor: a process somewhere in the cluster."""
+
+    def __init__(self, solve: Any, smallest: Any, seed: int, cores: int, clock: str, packed: bytes) -> None:
+        registry.unpack(packed)
+        choose(clock)
+        self.answers = Answers(solve, smallest, seed, cores)
+
+    def answer(self, instance: Any, method: Method) -> tuple[Result, float]:
+        """The answer, with the machine that found it, and the CPU-seconds that it took."""
+        result, cpu_seconds = self.answers(instance, method)
+        result.notes["node"] = socket.gethostname()
+        return result, cpu_seconds
+
+
+def _share(pairs: Sequence[Pair], start: Callable[[], Any], processes: int, report: Report, limit: Limit) -> None:
+    """Give every pair to a worker until it is answered."""
+    import ray
+
+    waiting = deque(pairs)
+    idle = [start() for _ in range(processes)]
+    running: dict[Any, Task] = {}
+    deaths: dict[int, int] = {}  # of workers, by the identity of the pair that each was at
+    while waiting or running:
+        while waiting and idle:
+            pair, worker, now = waiting.popleft(), idle.pop(), time.perf_counter()
+            patience = limit(pair.method)
+            task = Task(pair, worker, now, None if patience is None else now + patience)
+            running[worker.answer.remote(pair.instance, pair.method)] = task
+        done, _ = ray.wait(list(running), timeout=shortest_wait([task.deadline for task in running.values()]))
+        for answered in done:
+            task = running.pop(answered)
+            try:
+                report(task.pair, *ray.get(answered))
+                idle.append(task.worker)
+            except ray.exceptions.RayActorError as error:
+                deaths[id(task.pair)] = deaths.get(id(task.pair), 0) + 1
+                if deaths[id(task.pair)] < ATTEMPTS:
+                    waiting.appendleft(task.pair)
+                else:
+                    report(task.pair, _failed(task, f"{ATTEMPTS} workers died at it: {one_line(error)}"), 0.0)
+                idle.append(start())
+        for late in [ref for ref, task in running.items() if task.deadline is not None and time.perf_counter() > task.deadline]:
+            task = running.pop(late)
+            ray.kill(task.worker)
+            report(task.pair, _failed(task, no_answer(time.perf_counter() - task.began)), 0.0)
+            idle.append(start())
+
+
+def _failed(task: Task, reason: str) -> Result:
+    return Result(None, None, "error", time.perf_counter() - task.began, notes={"reason": reason})

@@ -1,0 +1,80 @@
+"""Evaluations in a Ray cluster of this machine: the results of local workers, and pairs whose worker was killed are done again.
+
+Run where Ray is installed (extra `cluster`): python -m pytest tests/commands/test_cluster.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatchgym import evaluate
+from dispatchgym.families.jobshop import FAMILY
+from dispatchgym.instances.errors import InputError
+
+pytest.importorskip("ray")
+SAME = ("instance", "method", "objective", "status", "seed", "workers", "digest", "reason")
+
+KILLED = """
+import os, signal, time
+from pathlib import Path
+
+from dispatchgym.baselines.jobshop.methods import solve
+
+def dies_once(instance, seed, seconds, workers):
+    mark = Path(__file__).with_name(instance.name + ".mark")
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return solve(instance, "spt").schedule
+
+def dies(instance, seed, seconds, workers):
+    if instance.jobs > 1:  # the trivial instance of the warm-up is spared
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def hangs(instance, seed, seconds, workers):
+    time.sleep(600 if instance.jobs > 1 else 0)
+"""
+
+
+def rows(out: Path, *methods: str, **words: Any) -> list[dict[str, Any]]:
+    options = evaluate.Options(("ft06", "la01", "la02"), methods, out, workers=2, **words)
+    found = evaluate.evaluate(FAMILY, options)
+    assert len({(row["instance"], row["method"]) for row in found}) == len(found) == 3 * len(methods)
+    return found
+
+
+def test_results_are_those_of_local_workers(tmp_path: Path) -> None:
+    methods = ("spt", "fdd-mwkr", "random:x8")
+    there, here = (sorted(rows(tmp_path / (ray or "processes"), *methods, ray=ray), key=str) for ray in ("local", None))
+    for one, other in zip(there, here, strict=True):
+        assert {key: one[key] for key in SAME} == {key: other[key] for key in SAME}
+        assert one["notes"].pop("node")
+        assert one["notes"] == other["notes"]
+
+
+def test_a_pair_whose_worker_dies_is_done_again_and_none_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(KILLED)
+    found = rows(tmp_path / "out", f"{tmp_path}/mine.py:dies_once", f"{tmp_path}/mine.py:dies", "spt", ray="local")
+    told = {(row["instance"], row["method"].rpartition(":")[2]): row for row in found}
+    for name in ("ft06", "la01", "la02"):
+        assert told[name, "dies_once"]["objective"] == told[name, "spt"]["objective"]
+        assert told[name, "dies"]["status"] == "error"
+        assert told[name, "dies"]["reason"].startswith("3 workers died at it")
+
+
+def test_a_method_that_hangs_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(KILLED)
+    found = rows(tmp_path / "out", f"{tmp_path}/mine.py:hangs", "spt", ray="local", patience=15.0)
+    assert [row["status"] for row in found if row["method"].endswith("hangs")] == ["error"] * 3
+    assert all("no answer after" in row["reason"] for row in found if row["status"] == "error")
+    assert all(row["objective"] for row in found if row["method"] == "spt")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999999"])
+def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, address: str) -> None:
+    with pytest.raises(InputError, match=f"^--ray {address}: cannot be reached: ") as caught:
+        rows(tmp_path / "out", "spt", ray=address)
+    assert "\n" not in str(caught.value)
