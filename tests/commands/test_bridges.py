@@ -56,4 +56,5 @@ def test_the_ray_extra_has_constraints_of_its_own_that_agree_with_the_others_but
     assert "ray" in rays
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert not [line for line in extras["all"] if "ray" in line]
-    assert EXTRAS["ray"] == "ray"
+    assert EXTRAS["ray"] == "cluster", "Ray without RLlib, which takes the other pins as they are"
+    assert not [line for line in extras["cluster"] if "rllib" in line]
