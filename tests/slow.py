@@ -45,6 +45,7 @@ SLOW = (
     "tests/cpmodel/test_env.py::test_the_referee_accepts_*",
     "tests/cpmodel/test_model.py::*",
     "tests/memory/test_latency_cpsat.py::*",
+    "tests/memory/test_trace.py::*",
     "tests/memory/test_trace_onnx.py::*",
     "tests/memory/test_map_env.py::test_every_legal_rollout_*",
     "tests/soc/test_env.py::test_every_legal_rollout_*",
@@ -78,10 +79,7 @@ SLOW = (
     "tests/commands/test_command.py::test_a_schedule_of_any_family_*",
     "tests/commands/test_command.py::test_every_set_and_generator_*",
     "tests/commands/test_command.py::test_the_settings_of_*",
-    "tests/commands/test_evaluate.py::test_plots_*",
-    "tests/commands/test_evaluate.py::test_schedule_charts_*",
-    "tests/commands/test_evaluate.py::test_resume_*",
-    "tests/commands/test_evaluate.py::test_a_worker_whose_parent_*",
+    "tests/commands/test_evaluate.py::*",
     "tests/jobshop/test_rendering.py::*",
     "tests/memory/test_evaluate.py::test_the_benchmarks_*",
     "tests/report/test_browser.py::*",
@@ -95,7 +93,6 @@ SLOW = (
     "tests/commands/test_learners_benchmark.py::*",
     "tests/commands/test_light_install.py::test_wheel_and_sdist_work_in_a_fresh_environment",
     "tests/commands/test_own_methods.py::test_the_examples_of_the_page_run_as_plain_scripts*",
-    "tests/commands/test_evaluate.py::test_resume_after_a_kill_*",
     "tests/commands/test_kills.py::*",
     "tests/commands/test_site.py::test_every_page*",
     "tests/commands/test_site.py::test_no_page*",
@@ -106,15 +103,11 @@ SLOW = (
     "tests/commands/test_tutorials.py::test_the_code*",
     "tests/report/test_browser.py::test_a_report_opens_and_can_be_used*",
     "tests/corpus/test_corpus.py::test_random_changes_*",
-    "tests/commands/test_evaluate.py::test_the_quality_benchmark_*",
     "tests/soc/test_evaluate.py::test_the_benchmarks_write_*",
     # Studies: optima by brute force, linear programs, every method, every network.
     "tests/blocking/test_env.py::test_the_best_reachable_schedule_is_optimal*",
     "tests/jobshop/test_baselines.py::test_every_listed_method_*",
     "tests/memory/test_check.py::test_the_latency_is_the_optimum_of_the_linear_program",
-    "tests/memory/test_trace.py::test_a_class_in_a_package_is_traced_by_the_command_itself",
-    "tests/memory/test_trace.py::test_every_network_is_traced*",
-    "tests/memory/test_trace.py::test_networks_have_the_published_number_of_parameters",
 )
 
 
