@@ -26,7 +26,7 @@ from dispatchgym.envs.jobshop.improve import layout
 from dispatchgym.envs.jobshop.improve.env import ImproveKeywords, semi_active
 from dispatchgym.envs.jobshop.improve.layout import Candidate, Context, Move, Node, TaskNode
 from dispatchgym.envs.jobshop.improve.policies import POLICIES
-from dispatchgym.envs.jobshop.improve.problem import NEIGHBOURHOODS, SCORES, ImproveProblem
+from dispatchgym.envs.jobshop.improve.problem import NEIGHBOURHOODS, STARTS, ImproveProblem
 from dispatchgym.families.shop_scenes import name_operations
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.generate import generate
@@ -205,7 +205,7 @@ def moves_by_definition(instance: JobShop, state: Any, b: int, name: str) -> dic
     return found
 
 
-@pytest.mark.parametrize("rule", SCORES)
+@pytest.mark.parametrize("rule", STARTS)
 def test_the_start_is_the_schedule_of_the_rule(rule: str) -> None:
     pool = [*PLAIN, generate(4, 3, operations=6, recirculation=True, release=(0, 60), seed=7)]
     first = batch(pool, start=rule).placed("state").first

@@ -9,7 +9,7 @@ import numpy as np
 from dispatchgym.envs.core.keywords import choose, is_whole
 from dispatchgym.envs.core.placing import on_host
 from dispatchgym.envs.jobshop.env import GENERATOR, JobShopKeywords
-from dispatchgym.envs.jobshop.improve.problem import MOST_MOVES, MOST_SLOTS, NEIGHBOURHOODS, SCORES, ImproveProblem
+from dispatchgym.envs.jobshop.improve.problem import MOST_MOVES, MOST_SLOTS, NEIGHBOURHOODS, STARTS, ImproveProblem
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import JobShop, Schedule
 from dispatchgym.instances.json_fields import shown
@@ -29,7 +29,7 @@ class ImproveKeywords(JobShopKeywords):
     def problem(self, words: dict[str, Any]) -> ImproveProblem:  # type: ignore[override]
         return ImproveProblem(
             neighbourhood=choose(words, "neighbourhood", NEIGHBOURHOODS),  # type: ignore[arg-type]
-            start=choose(words, "start", tuple(SCORES)),
+            start=choose(words, "start", STARTS),
             moves=_number(words, "moves", MOST_MOVES) or ImproveProblem.moves,
             slots=_number(words, "slots", MOST_SLOTS),
         )

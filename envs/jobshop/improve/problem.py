@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -28,6 +28,7 @@ from dispatchgym.envs.jobshop.improve.layout import (
 )
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.jobshop.instance import JobShop, simple_lower_bound
+from dispatchgym.instances.jobshop.priorities import SCORES
 from dispatchgym.instances.json_fields import shown
 
 Neighbourhood = Literal["n6", "n5", "n7"]
@@ -36,28 +37,7 @@ CODES = {name: code for code, name in enumerate(("n5", "n6", "n7"))}  # Instance
 SLOTS = {"n5": 32, "n6": 64, "n7": 128}  # by default; random walks on 20x20 meet at most 22, 60 and 100 moves
 MOST_SLOTS = 4096
 MOST_MOVES = 10_000_000
-
-Numbers = npt.NDArray[np.float64]
-
-
-def work_from(x: JobShop) -> Numbers:
-    """(J, K) work of the job from each operation on, itself included."""
-    return np.cumsum(x.duration[:, ::-1].astype(np.float64), axis=1)[:, ::-1]
-
-
-def flow_due(x: JobShop) -> Numbers:
-    """(J, K) earliest end of each operation on machines that are always free."""
-    return np.cumsum(x.duration.astype(np.float64), axis=1) + x.release[:, None]
-
-
-# Of a dispatching rule: the score (J, K) of each operation; the smallest goes first. Haupt, OR Spektrum 11 (1989).
-SCORES: dict[str, Callable[[JobShop], Numbers]] = {
-    "fdd-mwkr": lambda x: flow_due(x) / np.maximum(work_from(x), 1e-3),
-    "mwkr": lambda x: -work_from(x),
-    "mopnr": lambda x: np.arange(x.machine.shape[1], dtype=np.float64) - x.operations[:, None],
-    "spt": lambda x: x.duration.astype(np.float64),
-    "lpt": lambda x: -x.duration.astype(np.float64),
-}
+STARTS = ("fdd-mwkr", "mwkr", "mopnr", "spt", "lpt")  # rules of instances/jobshop/priorities.py
 
 
 @dataclass(frozen=True)
@@ -85,7 +65,7 @@ class ImproveProblem:
     features: ClassVar[Features] = Features.of(Candidate, Context, TaskNode, ResourceNode, RunsOn)
 
     def __post_init__(self) -> None:
-        for word, value, known in (("neighbourhood", self.neighbourhood, NEIGHBOURHOODS), ("start", self.start, tuple(SCORES))):
+        for word, value, known in (("neighbourhood", self.neighbourhood, NEIGHBOURHOODS), ("start", self.start, STARTS)):
             if value not in known:
                 raise InputError(f"{word} {shown(value)} is not one of {', '.join(known)}")
         for word, number, most in (("moves", self.moves, MOST_MOVES), ("slots", self.slots, MOST_SLOTS)):
