@@ -5,6 +5,7 @@ A worker that dies, or whose machine does, has answered nothing: its pair is giv
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from collections import deque
@@ -75,10 +76,12 @@ def _connect(address: str, problem: Family, seed: int, cores: int, clock: str, p
         variables["PYTHONPATH"] = str(Path(dispatchgym.__file__).parents[1])
     else:
         _reach(address)
+    ended = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**where, log_to_driver=False, logging_level="ERROR", runtime_env={"env_vars": variables})
     except Exception as error:  # of any kind: Ray has no common one
         raise InputError(f"--ray {printable(address, 100)}: {one_line(error)}") from None
+    signal.signal(signal.SIGTERM, ended)  # Ray's own handler would end the command without a word
     remote = ray.remote(num_cpus=cores, max_restarts=0)(Worker)
     words = (problem.solve, problem.warm_up, seed, cores, clock, registry.pack())
     return lambda: remote.remote(*words)

@@ -28,7 +28,7 @@ LEAST = {"makespan": -30.0, "return": 0.05}  # by which the mean must change
 
 @dataclass(frozen=True)
 class Bridge:
-    """A script of examples/ that trains, unless it only shows what it does."""
+    """A script of examples/ that trains, unless it only shows what it does, or a file of tests."""
 
     script: str
     imports: tuple[str, ...] = ()
@@ -38,6 +38,7 @@ class Bridge:
     constraints: str = "constraints.txt"
     without: tuple[str, ...] = ()  # packages of `constraints` of which the library needs another version
     shares: str = ""  # the bridge whose environment it runs in
+    tests: str = ""  # a file of tests that runs in the place of a script
     loop: tuple[str, int, int, int] | None = None  # an option, two values of it, and how many steps one unit of it is
 
 
@@ -68,6 +69,7 @@ BRIDGES = {
         constraints="constraints-ray.txt",
         loop=("--iterations", 2, 12, 2304),
     ),
+    "cluster": Bridge("", ("ray",), install=(".[cli,cluster,dev]",), trains=False, tests="tests/commands/test_cluster.py"),
 }
 
 
@@ -77,8 +79,14 @@ def installed(bridge: Bridge) -> bool:
 
 def run(bridge: Bridge, python: Path, folder: Path) -> str:
     """What the script prints. Raises RuntimeError, with the end of its errors, if it fails or what it trains does not improve."""
-    command = [str(python), str(ROOT / "examples" / bridge.script), *bridge.words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    if bridge.tests:
+        command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", bridge.tests]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, env=environment)
+        if done.returncode != 0:
+            raise RuntimeError(f"{bridge.tests}: {done.stdout[-2000:]}")
+        return done.stdout
+    command = [str(python), str(ROOT / "examples" / bridge.script), *bridge.words]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, env=environment)
     if done.returncode != 0:
         raise RuntimeError(f"{bridge.script}: {done.stderr[-2000:]}")
@@ -157,7 +165,7 @@ def main(words: Sequence[str]) -> int:
                 lines = [f"{speed(bridge, python, folder):.0f} steps per CPU-second"]
             else:
                 said = run(bridge, python, folder).strip().splitlines()
-                lines = ["; ".join(line for line in said if "mean" in line) or "runs"]
+                lines = [said[-1] if bridge.tests else "; ".join(line for line in said if "mean" in line) or "runs"]
                 lines += check(name, python, folder) if name in CHECKS else []
         except (RuntimeError, subprocess.SubprocessError) as error:
             failed += 1

@@ -1,10 +1,12 @@
 """Evaluations in a Ray cluster of this machine: the results of local workers, and pairs whose worker was killed are done again.
 
-Run where Ray is installed (extra `cluster`): python -m pytest tests/commands/test_cluster.py
+Ray (extra `cluster`) is not among what tests need, so `make bridges` runs this file in an environment of its own.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from dispatchgym.families.jobshop import FAMILY
 from dispatchgym.instances.errors import InputError
 
 pytest.importorskip("ray")
+ROOT = Path(__file__).resolve().parents[2]
 SAME = ("instance", "method", "objective", "status", "seed", "workers", "digest", "reason")
 
 KILLED = """
@@ -71,6 +74,21 @@ def test_a_method_that_hangs_is_ended(tmp_path: Path) -> None:
     assert [row["status"] for row in found if row["method"].endswith("hangs")] == ["error"] * 3
     assert all("no answer after" in row["reason"] for row in found if row["status"] == "error")
     assert all(row["objective"] for row in found if row["method"] == "spt")
+
+
+def test_a_signal_ends_the_command_as_without_a_cluster(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(KILLED)
+    words = ["--instances", "ft06", "la01", "--methods", "spt", f"{tmp_path}/mine.py:hangs", "--ray", "local"]
+    command = [sys.executable, "evaluate.py", "jobshop", *words, "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(2):  # spt has answered both
+            assert "spt" in process.stdout.readline()
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "--ray local" in said.splitlines()[-1]
+    assert said.splitlines()[-1].endswith("--resume")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:99999999"])
