@@ -91,7 +91,7 @@ def read(folder: Path) -> list[Row]:
     data = read_bytes(path, MAX_RESULTS)
     if not data.strip():
         raise InputError(f"{where}: holds no results")
-    problem = parse(data.split(b"\n", 1)[0].decode("utf-8", "replace"), f"{where} line 1")["problem"].text()
+    problem = parse(data.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace"), f"{where} line 1")["problem"].text()
     families.load(problem)
     return read_rows(data, where, problem)
 
