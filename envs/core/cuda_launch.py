@@ -44,7 +44,8 @@ class PreparedLaunch:
         from cuda.core import LaunchConfig, launch
         from numba.cuda.typing.typeof import Purpose, typeof
 
-        compiled = kernel.compile(tuple(typeof(argument, Purpose.argument) for argument in arguments))
+        kinds = tuple(typeof(argument, Purpose.argument) for argument in arguments)
+        compiled = kernel.overloads.get(kinds) or kernel.compile(kinds)
         self.arguments = arguments
         self.words = machine_words(compiled, arguments)
         self.function = compiled._codelibrary.get_cufunc().kernel

@@ -77,7 +77,7 @@ def test_a_launch_is_prepared_once_and_runs_on_torchs_current_stream(monkeypatch
         return kernel
 
     with cuda_launch.arrays_on_the_gpu():
-        ready = PreparedLaunch(SimpleNamespace(compile=compile_for), 2, 128, arguments)
+        ready = PreparedLaunch(SimpleNamespace(compile=compile_for, overloads={}), 2, 128, arguments)
     for handle in (5, 0, 5):
         stream.cuda_stream = handle
         ready()
