@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,6 @@ class TensorVectorEnv(DispatchVectorEnv):
     illegal action. Illegal actions cost the penalty and change nothing (`illegal="ignore"`): to answer them otherwise, the
     host would have to wait for the GPU.
     """
-
-    metadata: ClassVar[dict[str, Any]] = dict(DispatchVectorEnv.metadata)  # type: ignore[misc]
 
     def __init__(self, *, copy: bool = False, **words: Any) -> None:
         with named():
@@ -131,10 +129,10 @@ class TensorVectorEnv(DispatchVectorEnv):
         self._tensor_bounds = None
 
     def _begun(self, where: npt.NDArray[np.bool_]) -> None:
-        """Returns and lengths are counted by the engine."""
+        """Nothing to note: infos read what the engine holds."""
 
     def _turn(self) -> None:
-        """The engine writes to the same memory for ever."""
+        """The engine always writes to the same memory."""
 
 
 def make_batch(*, output: str = "numpy", **words: Any) -> DispatchVectorEnv:
