@@ -56,6 +56,13 @@ def test_a_line_has_the_fields_of_the_table_and_names_its_schedule(finished: Pat
         assert read_row(json.dumps(row).encode(), "here", "jobshop") == row
 
 
+def test_empty_lines_are_no_results(copy: Path) -> None:
+    log = copy / "out" / "results.jsonl"
+    before = lines(copy)
+    log.write_bytes(b"\n" + log.read_bytes().replace(b"\n", b"\n\n"))
+    assert compare.read(copy / "out") == before
+
+
 def test_a_pair_that_is_answered_twice_is_refused(copy: Path) -> None:
     """Means over a folder would count it twice."""
     log = copy / "out" / "results.jsonl"
