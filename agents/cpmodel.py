@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from dispatchgym.agents.cpmodel_own import load, own_training
 from dispatchgym.agents.records import Demonstration
 from dispatchgym.agents.training import Agent, Training, parse_pair, starts_only
 from dispatchgym.envs.core.contract import Sizes
@@ -20,6 +21,7 @@ from dispatchgym.instances.json_fields import shown
 
 UNPLANNED = 2**40  # the start of a mode that a schedule does not take: after all others
 PRESETS = ("flexible", "projects")
+NO_MODEL = {"from": None, "model": None}  # what a run of a preset says of a user's own model
 
 
 def draw_shops(rng: np.random.Generator, count: int, sizes: Sequence[str], hard: float) -> list[CPInstance]:
@@ -72,7 +74,7 @@ FLEXIBLE = Training(
     default_sizes=("10x5", "10x5", "15x10", "20x5", "10x10", "15x8"),
     pretrained="cpmodel-flexible",
     run_name="flexible",
-    options={"preset": "flexible"},
+    options={"preset": "flexible", **NO_MODEL},
     domain="random flexible job shops (SD1, SD2, Hurink's)",
 )
 PROJECTS = Training(
@@ -86,18 +88,23 @@ PROJECTS = Training(
     pretrained="cpmodel-projects",
     run_name="projects",
     keywords={"actions": "parallel"},
-    options={"preset": "projects"},
+    options={"preset": "projects", **NO_MODEL},
     domain="random projects with PSPLIB's parameters",
     size=parse_project,
 )
 
 
-@lru_cache(maxsize=2)
-def training(preset: str = "flexible") -> Training:
-    """The training of a preset; InputError for an unknown one."""
-    if preset not in PRESETS:
+@lru_cache(maxsize=4)
+def training(preset: str | None = None, from_: str | None = None) -> Training:
+    """The training of a preset, "flexible" by default, or for the model that `from_` names; InputError if there is none."""
+    if preset is not None and preset not in PRESETS:
         raise InputError(f"--preset {shown(preset)} is not one of {', '.join(PRESETS)}")
-    return FLEXIBLE if preset == "flexible" else PROJECTS
+    if from_ is None:
+        return PROJECTS if preset == "projects" else FLEXIBLE
+    if preset is not None:
+        raise InputError(f"--preset {preset}: the model of --from says itself how it is played; leave --preset out")
+    instance = load(from_)
+    return own_training(of_instance(instance), from_, instance)
 
 
 def of_instance(instance: CPInstance) -> Training:

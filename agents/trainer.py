@@ -209,7 +209,12 @@ class Trainer:
 
         def play(pool: list[Any], rollout: Rollout) -> Any:
             rollout.record.seed.zero_()
-            return rollout.replay(np.arange(len(pool)), [follow(x, solve(x), rollout.sizes) for x in pool])
+            schedules = [solve(x) for x in pool]
+            if any(schedule is None for schedule in schedules):
+                raise InputError("an instance was left without a schedule")
+            return rollout.replay(
+                np.arange(len(pool)), [follow(x, y, rollout.sizes) for x, y in zip(pool, schedules, strict=True)]
+            )
 
         return self._mean_gap(play)
 
@@ -220,7 +225,8 @@ class Trainer:
             rollout.load(pool)
             record = play(pool, rollout)
             bound = torch.as_tensor(np.asarray(rollout.instances.bound.cpu()))
-            ratios.append(record.objective.cpu() / bound)
+            # Tardiness has bounds of 0, lateness those below it.
+            ratios.append(1.0 + (record.objective.cpu() - bound) / bound.abs().clamp(min=1))
         ratio = torch.cat(ratios)
         mean = ratio.log().mean().exp() if self.training.geometric else ratio.mean()
         return float(100.0 * (mean - 1.0))
@@ -368,7 +374,7 @@ def settings(training: Training, config: TrainConfig) -> dict[str, Any]:
 def training_sizes(training: Training, asked: Sequence[str]) -> tuple[str, ...]:
     """The sizes to draw from; InputError for what is no size of the family."""
     if asked and not training.default_sizes:
-        raise InputError(f"--sizes {asked[0]}: instances of {training.name} have no sizes; choose a --preset")
+        raise InputError(f"--sizes {asked[0]}: {training.domain or f'instances of {training.name}'} have no sizes")
     for size in asked:
         training.size(size)
     return tuple(asked) or training.default_sizes or ("",)

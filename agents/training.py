@@ -52,6 +52,7 @@ class Training:
     options: dict[str, Any] = field(default_factory=dict)  # of train.py, that make it this training
     domain: str = ""  # what `draw` draws, in words; empty = generated instances of the sizes
     size: Callable[[str], Any] = parse_pair  # reads a size; InputError unless it is one
+    instance: str = ""  # what users type for the one instance that it is for; empty = it is for all that are like those drawn
     fixed: Callable[[], list[Any]] | None = None  # instances to validate on; None = drawn, some of each size
     geometric: bool = False  # validation means ratios to the bound geometrically: bounds are loose, and unequally so
     kept_shapes: int = 24  # padded sizes whose buffers are kept; fewer where hardly two batches have the same

@@ -148,6 +148,7 @@ class Family:
     train_options: Lazy | None = None  # dataclass of the options of train.py that only this family has
     train_examples: tuple[str, ...] = ()  # commands after `train.py NAME`
     sizes_help: str = "JOBSxMACHINES"
+    after_training: Callable[[Family, Any, Path], str] | None = None  # (family, training, folder): what is said at the end
     disturbance: Lazy | None = None  # Disturbance
     per_unit: int = 1  # objectives are whole numbers of such parts of `unit`
     metrics: Callable[[Any, Any], dict[str, float | None]] | None = None  # (instance, accepted schedule), for results.jsonl

@@ -14,6 +14,7 @@ class Metavar:
     """What stands for the value of an option in the help, as in `down_share: Annotated[tuple[float, ...], Metavar("P ...")]`."""
 
     text: str
+    name: str | None = None  # of the option, if it is not the field's: a word of Python's own, as `from`
 
 
 class Positional:
@@ -40,7 +41,7 @@ def for_parser(options: Any) -> Any:
         turned = hint.__origin__
         for mark in marks:
             if isinstance(mark, Metavar):
-                turned = Annotated[turned, tyro.conf.arg(metavar=mark.text)]
+                turned = Annotated[turned, tyro.conf.arg(name=mark.name, metavar=mark.text)]
             else:
                 turned = (positional if isinstance(mark, Positional) else suppress)[turned]
         options.__annotations__[name] = turned

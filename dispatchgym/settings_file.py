@@ -44,7 +44,12 @@ def _fields(part: Any) -> Iterator[tuple[str, Any]]:
         if dataclasses.is_dataclass(value):
             yield from _fields(value)
         elif value is not None:
-            yield field.name.replace("_", "-"), value
+            yield _key(field.name), value
+
+
+def _key(field: str) -> str:
+    """The option of a field; `from_` is that of Python's own word."""
+    return field.rstrip("_").replace("_", "-")
 
 
 def _toml(value: Any) -> str:
@@ -64,7 +69,7 @@ def _fields_of_type(kind: Any) -> Iterator[tuple[str, Any]]:
         if dataclasses.is_dataclass(inner):
             yield from _fields_of_type(inner)
         else:
-            yield field.name.replace("_", "-"), field
+            yield _key(field.name), field
 
 
 def expand(arguments: Sequence[str], known: Any, *, negative: bool) -> list[str]:

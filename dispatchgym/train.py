@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dispatchgym import families, program, settings_file
 from dispatchgym.agents.settings import TrainConfig
@@ -23,6 +23,10 @@ from dispatchgym.interrupts import Interrupts, Stopped
 from dispatchgym.loggers import LOGGERS, Name
 from dispatchgym.output import may_be_lost
 
+if TYPE_CHECKING:
+    from dispatchgym.agents.training import Training
+
+SHIPPED = Path("shipped")  # as --initial
 MOST_SHOWN = 10_000  # characters of a command that is printed
 
 DESCRIPTION = """Train a policy; its folder works as a method of evaluate.py (policy@OUT, policy@OUT:x128).
@@ -40,7 +44,7 @@ class Run:
     resume: bool = False
     """Go on with the run in --out from its last checkpoint."""
     initial: Path | None = None
-    """Start from the weights of another run."""
+    """Start from the weights of another run, or from the policy that is shipped for such instances: --initial shipped."""
     imitate: str | None = None
     """First imitate this method's schedules of generated instances, e.g. tabu:0.2s, cpsat:2s or etf."""
     log: tuple[Name, ...] = ()
@@ -123,6 +127,7 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         need("jinja2", "plotly", what="--report")
     training = family.trained_by().training(**(dataclasses.asdict(request.options) if request.options else {}))
     config = with_defaults(request.config, imitates=run.imitate is not None)
+    initial = _initial(run, training)
     out = run.out or Path("runs") / f"{training.run_name or training.name}-{config.learner}-{config.seed}"
     if config.learner == "sb3":
         from dispatchgym.agents.sb3_policy import train as train_sb3
@@ -133,7 +138,7 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
             raise InputError(f"{'--log' if run.log else '--report'}: --learner sb3 writes no log")
         with Interrupts() as asked:
             begun = partial(_keep_settings, request, out)
-            steps = train_sb3(training, config, out, initial=run.initial, stopped=asked, begun=begun)
+            steps = train_sb3(training, config, out, initial=initial, stopped=asked, begun=begun)
         saved = f"{printable(out / 'policy.safetensors', 200)}: {steps} environment steps"
         if asked():
             raise Stopped(
@@ -141,13 +146,13 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
                 f"interrupted; saved {saved}; this learner cannot resume, another run may begin from it:\n"
                 f"  --initial {printable(shlex.quote(str(out)), MOST_SHOWN)}",
             )
-        print(f"saved {saved}; compare it with\n  {printable(comparison(family, out), MOST_SHOWN)}")
+        _say_saved(family, training, out, saved)
         return out
 
     from dispatchgym.agents.trainer import Trainer
 
     expert = expert_of(family, run.imitate, config.seed) if run.imitate else None
-    trainer = Trainer(training, config, out, resume=run.resume, initial=run.initial, expert=expert)
+    trainer = Trainer(training, config, out, resume=run.resume, initial=initial, expert=expert)
     _keep_settings(request, out)
     with Interrupts() as asked, Progress(trainer, family, run.log) as report:
         report.show_rules()
@@ -162,8 +167,25 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         given = [*arguments, *([] if run.out else ["--out", str(out)]), *([] if run.resume else ["--resume"])]
         command = printable(shlex.join([*program.call("train.py"), *given]), MOST_SHOWN)
         raise Stopped(asked.number, f"interrupted; saved {saved}; go on with\n  {command}")
-    print(f"saved {saved}; compare it with\n  {printable(comparison(family, out), MOST_SHOWN)}")
+    _say_saved(family, training, out, saved)
     return out
+
+
+def _say_saved(family: Family, training: Training, out: Path, saved: str) -> None:
+    """What there is now, how the policy does if that is told at once, and how to compare it."""
+    told = family.after_training(family, training, out) if family.after_training else ""
+    print(f"{told}saved {saved}; compare it with\n  {printable(comparison(family, out, training.instance), MOST_SHOWN)}")
+
+
+def _initial(run: Run, training: Training) -> Path | None:
+    """The weights to start from. Raises InputError if none are shipped for such instances."""
+    if run.initial != SHIPPED:
+        return run.initial
+    from dispatchgym.agents.checkpoint import PRETRAINED
+
+    if not (PRETRAINED / training.pretrained).is_dir():
+        raise InputError(f"--initial {SHIPPED}: no policy '{training.pretrained}' is shipped; train one without --initial first")
+    return PRETRAINED / training.pretrained
 
 
 def _keep_settings(request: Request, out: Path) -> None:
@@ -174,9 +196,9 @@ def _keep_settings(request: Request, out: Path) -> None:
     write_text(out / settings_file.FILE, text)
 
 
-def comparison(family: Family, out: Path) -> str:
-    """The command that compares the trained policy with the family's rules, on the instances of its first example."""
-    words = shlex.split(family.examples[0][1])
+def comparison(family: Family, out: Path, instance: str = "") -> str:
+    """The command that compares the trained policy with the family's rules, on an instance or those of its first example."""
+    words = ["--instances", instance] if instance else shlex.split(family.examples[0][1])
     first = words.index("--instances") + 1
     last = next((i for i in range(first, len(words)) if words[i].startswith("--")), len(words))
     policy = f"policy@{out}"

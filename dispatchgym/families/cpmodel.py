@@ -44,6 +44,7 @@ FAMILY = Family(
     rules=("mwkr", "lft", "mopnr"),
     agent=Lazy("dispatchgym.agents.cpmodel:AGENT"),
     train_options=Lazy("dispatchgym.families.models:ModelTraining"),
-    train_examples=("--minutes 20", "--preset projects --minutes 20 --sizes 30 60"),
-    sizes_help="JOBSxMACHINES of flexible shops, numbers of activities of projects",
+    train_examples=("--minutes 20", "--preset projects --minutes 20 --sizes 30 60", "--from my_model.pbtxt --minutes 5"),
+    after_training=Lazy("dispatchgym.families.own_model:report"),
+    sizes_help="JOBSxMACHINES of flexible shops, numbers of activities of projects; a model of your own has none",
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from dispatchgym.instances.cpmodel import catalogue
 from dispatchgym.instances.cpmodel.instance import CPInstance, CPSchedule, Mode, Resource, Task
+from dispatchgym.options import Metavar
 
 
 def expand(specs: Iterable[str], options: Any = None) -> list[str]:
@@ -47,5 +48,9 @@ def table(instance: CPInstance, schedule: CPSchedule) -> dict[str, list[Any]]:
 class ModelTraining:
     """Which models a policy is trained for."""
 
-    preset: Literal["flexible", "projects"] = "flexible"
-    """Random flexible job shops, or random projects with resources of several units."""
+    preset: Literal["flexible", "projects"] | None = None
+    """Random flexible job shops (the default), or random projects with resources of several units."""
+    from_: Annotated[str | None, Metavar("MODEL", name="from")] = None
+    """Train for a model of your own: a file that CP-SAT exported (.pb, .pbtxt, .txt), any other file of models, or a name.
+    Each batch has random variations of it: other durations and demands, or a part of its tasks. At the end the model is
+    solved by rules, the policy and CP-SAT. Weights start at random; --initial shipped starts from the shipped policy."""

@@ -15,6 +15,7 @@ from dispatchgym.envs.cpmodel.layout import DEAD_END, Clock, Task
 from dispatchgym.envs.cpmodel.problem import ACTIONS, CPProblem
 from dispatchgym.instances.cpmodel import catalogue, generate
 from dispatchgym.instances.cpmodel.instance import CPInstance, CPSchedule
+from dispatchgym.instances.cpmodel.model import from_model
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.json_fields import shown
 
@@ -26,7 +27,7 @@ KINDS = ("sd1", "sd2", *(f"hurink-{kind}" for kind in generate.KINDS))
 class CPModelKeywords:
     """Keywords
 
-    instance   a name (`mk01`, `j301_1`), a file, or a CPInstance, or a list of them
+    instance   a name (`mk01`, `j301_1`), a file, a CPInstance or a CpModel of OR-Tools, or a list of them
     activities, complexity, factor, strength, resources, modes    of random projects, if there is no instance
     pool, pool_seed    how many of these, and the first seed
     actions    `serial` or `parallel` (see rules.py)
@@ -58,7 +59,9 @@ class CPModelKeywords:
             return instance
         if isinstance(instance, (str, Path)):
             return catalogue.load(instance)
-        raise InputError(f"instance {shown(instance)} is not a name, a file or a CPInstance")
+        if hasattr(instance, "Proto"):
+            return from_model(instance)
+        raise InputError(f"instance {shown(instance)} is not a name, a file, a CPInstance or a CpModel")
 
     def schedule(self, instance: CPInstance, state: Any, copy: int) -> CPSchedule:
         task = on_host(state.task[copy, : len(instance.tasks)]).astype(np.int64)

@@ -34,7 +34,7 @@ def kinds(owner: type) -> Iterator[tuple[str, Any]]:
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             yield from kinds(hint)
         elif name != "extra":
-            yield f"--{name.replace('_', '-')}", hint
+            yield f"--{name.rstrip('_').replace('_', '-')}", hint
 
 
 def values(option: str, hint: Any) -> tuple[str, ...]:
