@@ -12,6 +12,8 @@ def generalised(reward: Tensor, value: Tensor, decisions: Tensor, decay: float) 
     `reward` and `value` are (D,), episode after episode, `decisions` (B,) their lengths; every episode ends by
     termination, so the value after the last decision is 0. Returns advantages and returns, (D,) both.
     """
+    if not len(reward):
+        return reward.float(), reward.float()
     longest = int(decisions.max())
     first = decisions.cumsum(0) - decisions
     steps = torch.arange(longest, device=reward.device)

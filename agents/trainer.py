@@ -20,6 +20,7 @@ from dispatchgym.agents.bounds import validate
 from dispatchgym.agents.learners import LEARNERS, Forward, Turn, accelerated, imitate, optimiser_step
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.optimisers import OPTIMISERS
+from dispatchgym.agents.ranks import ALONE, Ranks, check_split
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.agents.schedules import rate_at
 from dispatchgym.agents.settings import TrainConfig
@@ -35,11 +36,11 @@ KEPT_DEMONSTRATIONS = 200  # pools whose expert schedules are kept
 MAX_LOG = 64 * 2**20  # bytes of log.jsonl
 
 
-Expert = Callable[[Any], Any]  # instance -> a schedule worth imitating
+Expert = Callable[[Sequence[Any]], list[Any]]  # instances -> a schedule worth imitating of each
 
 
 class Trainer:
-    """One run in the folder `out`."""
+    """One run in the folder `out`; of the processes in `ranks` only the first writes, logs and validates."""
 
     def __init__(
         self,
@@ -50,10 +51,12 @@ class Trainer:
         resume: bool = False,
         initial: Path | None = None,
         expert: Expert | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         validate(config)
+        check_split(config, ranks.count)
         self._lock: int | None = None  # until `run` ends
-        self.config, self.out, self.expert = config, out, expert
+        self.config, self.out, self.expert, self.ranks = config, out, expert, ranks
         self.training = training
         if expert is not None and training.demonstration is None:
             chosen = " ".join(f"--{name} {value}" for name, value in training.options.items())
@@ -69,20 +72,21 @@ class Trainer:
         self.average.load_state_dict(self.policy.state_dict())
         self._kind = OPTIMISERS[config.optimizer]
         self.optimiser = self._kind.make(self.policy.parameters(), config.rate, config.weight_decay)
-        self.forward: Forward = accelerated(self.policy, config.precision, config.compile, self.device.type)
+        self.forward: Forward = ranks.forward(accelerated(self.policy, config.precision, config.compile, self.device.type))
         self.iteration, self.episodes, self.seconds = 0, 0, 0.0
-        self._demonstrations: list[tuple[list[Any], Any]] = []  # instances and the expert's schedules of them
+        self._demonstrations: list[tuple[list[Any], Sizes, Any]] = []  # instances, their sizes, the expert's schedules of them
         self._rollouts: dict[tuple[Sizes, int], Rollout] = {}
         self.rules: dict[str, float] = {}  # the validation of rules, for the log
         self._logged = -1e9  # seconds or iterations of the last log line
-        checkpoint.writable(out)
-        self._lock = hold(out, f"{out}: another training is writing to it")
+        if ranks.leads:
+            checkpoint.writable(out)
+            self._lock = hold(out, f"{out}: another training is writing to it")
         exists = os.path.lexists(out / "training.safetensors")
         if exists and not resume:
             raise InputError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
         if exists:
             self._resume()
-        else:
+        elif ranks.leads:
             (out / "log.jsonl").unlink(missing_ok=True)  # of a run that ended before its first checkpoint
 
     def close(self) -> None:
@@ -106,8 +110,9 @@ class Trainer:
             self.close()
 
     def _train(self, report: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> None:
-        step = optimiser_step(self.policy, self.optimiser)
-        self._compile()
+        step = optimiser_step(self.policy, self.optimiser, ranks=self.ranks)
+        with self.ranks.first():
+            self._compile()
         clock = time.process_time if self.config.clock == "cpu" else time.monotonic
         began, before = clock(), self.seconds
         saved = time.monotonic()
@@ -117,8 +122,10 @@ class Trainer:
             losses = self.learn(step)
             self.iteration += 1
             self._update_average()
-            self.seconds = before + clock() - began
+            self.seconds = self.ranks.lead(before + clock() - began)
             now = self.seconds if self.config.steps is None else float(self.iteration)
+            if not self.ranks.leads:
+                continue
             if now - self._logged >= self.config.log_every or self.progress() >= 1.0:
                 self._logged = now
                 report(self._log(losses))
@@ -127,7 +134,8 @@ class Trainer:
             if time.monotonic() - saved >= self.config.save_every:
                 saved = time.monotonic()
                 self.save()
-        self.save()
+        if self.ranks.leads:
+            self.save()
 
     def _compile(self) -> None:
         """Play one tiny batch, so that compiling is not counted as training."""
@@ -146,18 +154,19 @@ class Trainer:
         return self.seconds / (60.0 * self.config.minutes)
 
     def learn(self, step: Any) -> dict[str, float]:
-        """One iteration: play a batch, update on it."""
+        """One iteration: play a batch, or this process's part of it, update on it."""
         c = self.config
         rng = np.random.default_rng([c.seed, self.iteration])
-        pool = self.training.draw(rng, c.instances, self.sizes, c.hard)
+        batch = self.training.draw(rng, c.instances, self.sizes, c.hard)
+        sizes = self.training.problem.sizes(batch)
+        pool = self.ranks.part(batch)
         if self.expert is not None and self.iteration < c.imitate_steps:
-            return self._imitate(pool, self.expert, step, rng)
+            return self._imitate(pool, sizes, self.expert, step, rng)
         self.episodes += c.instances * c.samples
-        return LEARNERS[c.learner].learn(self._turn(pool, step, rng))
+        return LEARNERS[c.learner].learn(self._turn(pool, sizes, step, rng))
 
-    def _turn(self, pool: list[Any], step: Any, rng: np.random.Generator) -> Turn:
-        """What a learner has on these instances."""
-        sizes = self.training.problem.sizes(pool)
+    def _turn(self, pool: list[Any], sizes: Sizes, step: Any, rng: np.random.Generator) -> Turn:
+        """What a learner has on these instances, padded to `sizes`."""
         packed = self.training.problem.pack(pool, sizes)
 
         def loaded(each: int) -> Rollout:
@@ -165,27 +174,28 @@ class Trainer:
             rollout.load(packed)
             return rollout
 
-        return Turn(self.policy, self.forward, loaded, len(pool), step, self.config, rng)
+        return Turn(self.policy, self.forward, loaded, len(pool), step, self.config, rng, self.ranks)
 
-    def _imitate(self, pool: list[Any], expert: Expert, step: Any, rng: np.random.Generator) -> dict[str, float]:
+    def _imitate(self, pool: list[Any], sizes: Sizes, expert: Expert, step: Any, rng: np.random.Generator) -> dict[str, float]:
         """Cross-entropy steps towards the expert's schedules of every instance of the pool, then of some earlier pools.
 
         Demonstrations are expensive, so each is used for several updates.
         """
-        sizes = self.training.problem.sizes(pool)
         assert self.training.demonstration is not None
-        shown = [self.training.demonstration(instance, expert(instance), sizes) for instance in pool]
-        self._demonstrations.append((pool, shown))
+        follow = self.training.demonstration
+        shown = [follow(instance, schedule, sizes) for instance, schedule in zip(pool, expert(pool), strict=True)]
+        self._demonstrations.append((pool, sizes, shown))
         del self._demonstrations[:-KEPT_DEMONSTRATIONS]
         used = [-1, *rng.integers(len(self._demonstrations), size=self.config.imitate_repeats - 1).tolist()]
         for which in used:
-            shops, demonstrations = self._demonstrations[which]
-            rollout = self.rollout(self.training.problem.sizes(shops), len(shops))
+            shops, sizes, demonstrations = self._demonstrations[which]
+            rollout = self.rollout(sizes, len(shops))
             rollout.load(shops)
-            rollout.record.seed.copy_(torch.from_numpy(rng.integers(2**62, size=len(shops))))
+            seeds = self.ranks.part(rng.integers(2**62, size=self.config.instances))
+            rollout.record.seed.copy_(torch.from_numpy(seeds))
             rollout.replay(np.arange(len(shops)), demonstrations)
             graph, choices, examples = rollout.recall(encode_every=self.config.encode_every)
-            losses = imitate(self.forward, graph, choices, examples, step)
+            losses = imitate(self.forward, graph, choices, examples, step, self.ranks)
         return losses
 
     def rollout(self, sizes: Sizes, copies: int) -> Rollout:
@@ -201,7 +211,7 @@ class Trainer:
         """Mean ratio to the lower bound of the averaged weights, greedy, on fixed generated instances; percent above 1."""
         return self._mean_gap(lambda pool, rollout: rollout.play(self.average, np.arange(len(pool)), greedy(len(pool)), 0.0))
 
-    def validate_rule(self, solve: Expert) -> float:
+    def validate_rule(self, solve: Callable[[Any], Any]) -> float:
         """The same for a rule's schedules, as far as the action set can follow them; InputError if it cannot follow any."""
         follow = self.training.demonstration
         if follow is None:
@@ -316,7 +326,8 @@ class Trainer:
         if not abs(self._logged) < 2**53:
             raise about["logged"].error(f"{self._logged:g} is out of range")
         self._load_optimiser(path, tensors)
-        self._trim_log()
+        if self.ranks.leads:
+            self._trim_log()
 
     def _load_optimiser(self, path: Path, tensors: dict[str, torch.Tensor]) -> None:
         """The optimiser's state; InputError unless it is that of this network's parameters."""

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
+import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dispatchgym import families, program, settings_file
+from dispatchgym import experts, families, program, settings_file
 from dispatchgym.agents.settings import TrainConfig
-from dispatchgym.baselines.method import parse_method
-from dispatchgym.family import Family, is_policy
+from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.extras import named, need
 from dispatchgym.instances.files import write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts, Stopped
-from dispatchgym.loggers import LOGGERS, Name
+from dispatchgym.loggers import Name
 from dispatchgym.output import may_be_lost
+from dispatchgym.progress import Progress
 
 if TYPE_CHECKING:
+    from dispatchgym.agents.ranks import Ranks
     from dispatchgym.agents.training import Training
 
 SHIPPED = Path("shipped")  # as --initial
@@ -69,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     try:
         with named():
-            request = _parse(settings_file.expand(arguments, _keys, negative=True))
+            with _said_once():
+                request = _parse(settings_file.expand(arguments, _keys, negative=True))
             with may_be_lost():
                 train(request, arguments)
     except InputError as error:
@@ -78,6 +83,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt as error:
         print(str(error) if isinstance(error, Stopped) and error.said else "interrupted", file=sys.stderr)
         sys.exit(error.code if isinstance(error, Stopped) else 130)
+
+
+@contextlib.contextmanager
+def _said_once() -> Iterator[None]:
+    """Of the processes that torchrun has started only the first prints a help, or why the command line cannot be read."""
+    if os.environ.get("RANK", "0") == "0":
+        yield
+        return
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    except InputError:
+        raise SystemExit(2) from None
 
 
 def _parse(arguments: list[str]) -> Request:
@@ -116,7 +134,7 @@ def _command(family: Family) -> Callable[..., Any]:
 
 
 def train(request: Request, arguments: Sequence[str] = ()) -> Path:
-    """Run what the command line says; returns the folder of the run.
+    """Run what the command line says, in this process or with those that torchrun has started; returns the folder of the run.
 
     Raises Stopped when SIGINT or SIGTERM ended the run early, after everything is saved.
     """
@@ -125,50 +143,96 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         need(name, what=f"--log {name}")
     if run.report:
         need("jinja2", "plotly", what="--report")
-    training = family.trained_by().training(**(dataclasses.asdict(request.options) if request.options else {}))
-    config = with_defaults(request.config, imitates=run.imitate is not None)
-    initial = _initial(run, training)
-    out = run.out or Path("runs") / f"{training.run_name or training.name}-{config.learner}-{config.seed}"
-    if config.learner == "sb3":
-        from dispatchgym.agents.sb3_policy import train as train_sb3
+    from dispatchgym.agents.ranks import check_split, joined
 
-        if run.resume:
-            raise InputError("--learner sb3 cannot resume; begin another run with --initial")
-        if run.log or run.report:
-            raise InputError(f"{'--log' if run.log else '--report'}: --learner sb3 writes no log")
-        with Interrupts() as asked:
-            begun = partial(_keep_settings, request, out)
-            steps = train_sb3(training, config, out, initial=initial, stopped=asked, begun=begun)
-        saved = f"{printable(out / 'policy.safetensors', 200)}: {steps} environment steps"
-        if asked():
-            raise Stopped(
-                asked.number,
-                f"interrupted; saved {saved}; this learner cannot resume, another run may begin from it:\n"
-                f"  --initial {printable(shlex.quote(str(out)), MOST_SHOWN)}",
-            )
-        _say_saved(family, training, out, saved)
-        return out
+    with joined(request.config.device) as ranks:
+        with ranks.agreed():
+            training = family.trained_by().training(**(dataclasses.asdict(request.options) if request.options else {}))
+            config = with_defaults(request.config, imitates=run.imitate is not None)
+            check_split(config, ranks.count)
+            out = run.out or Path("runs") / f"{training.run_name or training.name}-{config.learner}-{config.seed}"
+        if config.learner == "sb3":
+            _train_sb3(request, training, config, out)
+        else:
+            _train(request, arguments, training, config, out, ranks)
+    return out
 
+
+def _train(request: Request, arguments: Sequence[str], training: Training, config: TrainConfig, out: Path, ranks: Ranks) -> None:
     from dispatchgym.agents.trainer import Trainer
 
-    expert = expert_of(family, run.imitate, config.seed) if run.imitate else None
-    trainer = Trainer(training, config, out, resume=run.resume, initial=initial, expert=expert)
-    _keep_settings(request, out)
-    with Interrupts() as asked, Progress(trainer, family, run.log) as report:
-        report.show_rules()
-        trainer.run(report, asked)
+    family, run = request.family, request.run
+    with contextlib.ExitStack() as stack:
+        with ranks.agreed():
+            expert = stack.enter_context(_expert(request, config))
+            trainer = Trainer(
+                training, config, out, resume=run.resume, initial=_initial(run, training), expert=expert, ranks=ranks
+            )
+            if ranks.leads:
+                _keep_settings(request, out)
+        with ranks.agreed():
+            if ranks.lead(trainer.iteration) != trainer.iteration:
+                found = f"process {ranks.rank} of {ranks.count} finds another checkpoint there than the first"
+                raise InputError(f"{printable(out, 200)}: {found}; --out must be a folder that all machines see")
+        asked = stack.enter_context(Interrupts())
+
+        def stopped() -> bool:
+            found = int(ranks.most(asked.number))  # a signal to one process stops all
+            asked.number = asked.number or found  # another signal may have come since
+            return found != 0
+
+        if ranks.leads:
+            progress = stack.enter_context(Progress(trainer, family, run.log))
+            progress.show_rules()
+            trainer.run(progress, stopped)
+        else:
+            trainer.run(lambda line: None, stopped)
+    ends_early = asked() and trainer.progress() < 1.0
+    if not ranks.leads:
+        if ends_early:
+            raise SystemExit(128 + asked.number)  # the first process says why
+        return
     if run.report:
         from dispatchgym.report.training import write_report
 
-        command = shlex.join([*program.call("train.py"), *arguments])
+        command = shlex.join([*_call(ranks.count), *arguments])
         print(f"{printable(write_report(family.title, out, command), 200)}: open it in a browser")
     saved = f"{printable(out / 'policy.safetensors', 200)}: {trainer.iteration} iterations, {trainer.episodes} episodes"
-    if asked() and trainer.progress() < 1.0:
+    if ends_early:
         given = [*arguments, *([] if run.out else ["--out", str(out)]), *([] if run.resume else ["--resume"])]
-        command = printable(shlex.join([*program.call("train.py"), *given]), MOST_SHOWN)
+        command = printable(shlex.join([*_call(ranks.count), *given]), MOST_SHOWN)
         raise Stopped(asked.number, f"interrupted; saved {saved}; go on with\n  {command}")
     _say_saved(family, training, out, saved)
-    return out
+
+
+def _call(processes: int) -> list[str]:
+    """The words that start this command, in so many processes."""
+    words = program.call("train.py")
+    if processes == 1:
+        return words
+    start = ["torchrun", "--nproc-per-node", str(processes)]
+    return [*start, *words[1:]] if words[0] == "python" else [*start, "--no-python", *words]
+
+
+def _train_sb3(request: Request, training: Training, config: TrainConfig, out: Path) -> None:
+    from dispatchgym.agents.sb3_policy import train as train_sb3
+
+    family, run = request.family, request.run
+    if run.resume:
+        raise InputError("--learner sb3 cannot resume; begin another run with --initial")
+    if run.log or run.report:
+        raise InputError(f"{'--log' if run.log else '--report'}: --learner sb3 writes no log")
+    with Interrupts() as asked:
+        begun = partial(_keep_settings, request, out)
+        steps = train_sb3(training, config, out, initial=_initial(run, training), stopped=asked, begun=begun)
+    saved = f"{printable(out / 'policy.safetensors', 200)}: {steps} environment steps"
+    if asked():
+        raise Stopped(
+            asked.number,
+            f"interrupted; saved {saved}; this learner cannot resume, another run may begin from it:\n"
+            f"  --initial {printable(shlex.quote(str(out)), MOST_SHOWN)}",
+        )
+    _say_saved(family, training, out, saved)
 
 
 def _say_saved(family: Family, training: Training, out: Path, saved: str) -> None:
@@ -216,87 +280,15 @@ def with_defaults(config: TrainConfig, *, imitates: bool) -> TrainConfig:
     return dataclasses.replace(config, imitate_steps=config.imitate_steps if imitates else 0)
 
 
-def expert_of(family: Family, text: str, seed: int) -> Callable[[Any], Any]:
-    """instance -> schedule by the method that is imitated."""
-    method = parse_method(text)
-    if is_policy(method):
-        raise InputError(f"--imitate {text}: only baselines can be imitated; a policy goes on by --initial")
-    family.validate(method)
-
-    def schedule(instance: Any) -> Any:
-        result = family.solve(instance, method, seed=seed, workers=1)
-        if result.schedule is None:
-            raise InputError(f"--imitate {text} found no schedule for {instance.name}")
-        return result.schedule
-
-    return schedule
-
-
-class Progress:
-    """A progress bar on a terminal, plain lines elsewhere, and the loggers asked for."""
-
-    def __init__(self, trainer: Any, family: Family, log: Sequence[str]) -> None:
-        self.trainer, self.family = trainer, family
-        self.rule = ""
-        self.best: float | None = None
-        self.loggers = [LOGGERS[name](trainer.out) for name in dict.fromkeys(log)]
-
-    def __enter__(self) -> Progress:
-        from rich.console import Console
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self.console = Console()
-        self.bar = Bar(
-            BarColumn(20),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-            console=self.console,
-            disable=not self.console.is_terminal,
-        )
-        self.bar.start()
-        self.task = self.bar.add_task("compiling (first time only)", total=1.0)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-        for logger in self.loggers:
-            logger.close()
-
-    def show_rules(self) -> None:
-        """Play the family's rules on the validation instances, and say how the best of them does."""
-        from dispatchgym.agents.trainer import settings
-        from dispatchgym.instances.errors import InvalidSchedule
-
-        gaps: dict[str, float] = {}
-        for rule in self.family.rules:
-            try:
-                gaps[rule] = self.trainer.validate_rule(lambda x, rule=rule: self.family.solve(x, rule).schedule)
-            except (InputError, InvalidSchedule):
-                continue  # schedules of this rule do not say what the policy decides
-        self.trainer.rules = gaps
-        for logger in self.loggers:
-            logger.start(settings(self.trainer.training, self.trainer.config), gaps)
-        if gaps:
-            rule = min(gaps, key=lambda name: gaps[name])
-            self.rule = f"{rule} {gaps[rule]:.2f}"
-            self.console.print(f"validation instances: {rule} is {gaps[rule]:.2f} % above the lower bound", highlight=False)
-
-    def __call__(self, line: dict[str, Any]) -> None:
-        """A line of the trainer: after every iteration, with "validation" if it is logged."""
-        done = min(1.0, self.trainer.progress())
-        if "validation" not in line:
-            self.bar.update(self.task, completed=done)
-            return
-        self.best = line["validation"] if self.best is None else min(self.best, line["validation"])
-        now = f"{line['validation']:.2f} % above bound (best {self.best:.2f}{', ' + self.rule if self.rule else ''})"
-        self.bar.update(self.task, completed=done, description=f"{now}, {line['episodes']} episodes")
-        if not self.console.is_terminal:
-            text = f"iteration {line['iteration']}, {line['episodes']} episodes, {now}"
-            print(f"{line['seconds']:7.0f} s  {text}", flush=True)
-        for logger in self.loggers:
-            logger.log(line["iteration"], {name: value for name, value in line.items() if name != "iteration"})
+@contextlib.contextmanager
+def _expert(request: Request, config: TrainConfig) -> Iterator[experts.Expert | None]:
+    """What makes the schedules to imitate, if there are any to imitate."""
+    family, run = request.family, request.run
+    if run.imitate is None:
+        yield None
+        return
+    method = experts.method_of(family, run.imitate)
+    yield experts.here(family, method, config.seed)
 
 
 if __name__ == "__main__":

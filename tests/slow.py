@@ -67,6 +67,7 @@ SLOW = (
     # Learning, and the whole command again and again.
     "tests/agents/test_learners.py::test_a_stopped_and_resumed_run_*",
     "tests/agents/test_learners.py::test_several_updates_*",
+    "tests/agents/test_ranks.py::test_*process*",
     "tests/agents/test_learners.py::test_rounds_of_one_sample_*",
     "tests/agents/test_search.py::test_a_search_is_better_*",
     "tests/blocking/test_evaluate.py::test_rules_run_from_the_command_line_*",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dispatchgym.agents.learners.turn import Turn, mean_log_probability, play_samples
+from dispatchgym.agents.ranks import ALONE, Ranks
 
 
 def preference(turn: Turn) -> dict[str, float]:
@@ -21,9 +22,9 @@ def preference(turn: Turn) -> dict[str, float]:
     graph, choices, examples = rollout.recall(copies, turn.config.encode_every)
     for _ in range(turn.config.reuse):
         logp, _ = turn.forward(graph, choices)
-        loss = preference_loss(objective, mean_log_probability(logp, examples, len(copies)).view(-1, pairs + 1))
+        loss = preference_loss(objective, mean_log_probability(logp, examples, len(copies)).view(-1, pairs + 1), turn.ranks)
         norm = turn.step(loss)
-    return {"loss": float(loss.detach()), "gradient": norm}
+    return {**turn.ranks.sums(loss=float(loss.detach())), "gradient": norm}
 
 
 def ranked(objective: Tensor, group: int, pairs: int) -> Tensor:
@@ -35,15 +36,15 @@ def ranked(objective: Tensor, group: int, pairs: int) -> Tensor:
     return (order[:, ranks] + first).flatten()
 
 
-def preference_loss(objective: Tensor, logp: Tensor) -> Tensor:
+def preference_loss(objective: Tensor, logp: Tensor, ranks: Ranks = ALONE) -> Tensor:
     """Mean over the pairs of -log sigmoid(g(loser) / g(winner) * (logp(winner) - logp(loser))).
 
     `objective` and `logp` (mean over the decisions) are (G, pairs + 1), the winner first. A pair with equal objectives prefers
-    neither and is left out.
+    neither and is left out. Of several processes each has its part of the mean.
     """
     scores = objective.float()
     winner, losers = scores[:, :1], scores[:, 1:]
     unequal = losers > winner
     scale = losers / winner.clamp(min=1.0)
     loss = -torch.nn.functional.logsigmoid(scale * (logp[:, :1] - logp[:, 1:]))
-    return (loss * unequal).sum() / unequal.sum().clamp(min=1)
+    return (loss * unequal).sum() / max(1.0, ranks.total(float(unequal.sum())))

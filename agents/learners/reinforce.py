@@ -16,12 +16,12 @@ def reinforce(turn: Turn) -> dict[str, float]:
     rollout = play_samples(turn, greedy_first=True)
     copies, advantage = against_greedy(rollout.record.objective, turn.group)
     graph, choices, examples = rollout.recall(copies, turn.config.encode_every)
-    if not len(examples.chosen):
+    if not turn.ranks.total(len(examples.chosen)):
         return {}
     logp, _ = turn.forward(graph, choices)
-    loss = -(advantage[examples.copy] * logp[examples.chosen]).mean()
+    loss = -turn.ranks.mean(advantage[examples.copy] * logp[examples.chosen])
     norm = turn.step(loss)
-    return {"loss": float(loss.detach()), "gradient": norm}
+    return {**turn.ranks.sums(loss=float(loss.detach())), "gradient": norm}
 
 
 def against_greedy(objective: Tensor, group: int) -> tuple[Tensor, Tensor]:

@@ -15,5 +15,5 @@ def self_label(turn: Turn) -> dict[str, float]:
     copies = best + torch.arange(0, rollout.copies, turn.group, device=best.device)
     graph, choices, examples = rollout.recall(copies, turn.config.encode_every)
     for _ in range(turn.config.reuse):
-        log = imitate(turn.forward, graph, choices, examples, turn.step)
+        log = imitate(turn.forward, graph, choices, examples, turn.step, turn.ranks)
     return log

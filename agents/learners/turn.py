@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dispatchgym.agents.network import Choices, Graph, Policy
+from dispatchgym.agents.ranks import ALONE, Ranks
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.agents.settings import TrainConfig
 
@@ -32,10 +33,16 @@ class Turn:
     policy: Policy  # that plays
     forward: Forward  # the same network, for the update
     rollout: Callable[[int], Rollout]  # copies of each instance -> buffers with the instances loaded
-    instances: int
+    instances: int  # of this process
     step: Stepper
     config: TrainConfig
     rng: np.random.Generator
+    ranks: Ranks = ALONE
+
+    @property
+    def batch(self) -> int:
+        """Instances of all processes."""
+        return self.instances if self.ranks.count == 1 else self.config.instances
 
     @property
     def group(self) -> int:
@@ -58,7 +65,7 @@ def play_samples(turn: Turn, *, greedy_first: bool = False) -> Rollout:
     """
     rollout = turn.rollout(turn.group)
     rows = np.repeat(np.arange(turn.instances), turn.group)
-    seeds = turn.rng.integers(2**62, size=rollout.copies)
+    seeds = turn.ranks.part(turn.rng.integers(2**62, size=turn.batch * turn.group), turn.group)
     if greedy_first:
         seeds[:: turn.group] = -1  # this stream plays greedily
     rollout.play(turn.policy, rows, seeds)
@@ -70,10 +77,12 @@ def order_of(turn: Turn) -> torch.Generator:
     return torch.Generator().manual_seed(int(turn.rng.integers(2**31)))
 
 
-def optimiser_step(policy: nn.Module, optimiser: torch.optim.Optimizer, limit: float = 1.0) -> Stepper:
+def optimiser_step(policy: nn.Module, optimiser: torch.optim.Optimizer, limit: float = 1.0, ranks: Ranks = ALONE) -> Stepper:
     def step(loss: Tensor) -> float:
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        if loss.requires_grad or ranks.count == 1:  # of several processes one may have nothing to learn from
+            loss.backward()
+        ranks.add_gradients(policy.parameters())
         norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), limit)
         optimiser.step()
         return float(norm)
@@ -90,20 +99,39 @@ def mean_log_probability(logp: Tensor, examples: Any, copies: int) -> Tensor:
     return total / torch.bincount(examples.copy, minlength=copies).clamp(min=1)
 
 
+@dataclass(frozen=True)
+class Shuffled:
+    """Graphs of a batch in minibatches."""
+
+    graphs: int  # of this process
+    parts: int
+    order: torch.Generator
+    ranks: Ranks = ALONE
+
+    def blocks(self) -> Iterator[Tensor]:
+        """This process's graphs of each minibatch, whose order is one over the batch of all processes."""
+        counts = [0] * self.ranks.count
+        counts[self.ranks.rank] = self.graphs
+        counts = [int(n) for n in self.ranks.sums(**{str(i): n for i, n in enumerate(counts)}).values()]
+        first = sum(counts[: self.ranks.rank])
+        for block in torch.randperm(sum(counts), generator=self.order).chunk(self.parts):
+            yield block[(first <= block) & (block < first + self.graphs)] - first
+
+
 def minibatches(
-    graph: Graph, choices: Choices, chosen: Tensor, owner: Tensor, graphs: int, parts: int, order: torch.Generator
+    graph: Graph, choices: Choices, chosen: Tensor, owner: Tensor, graphs: Shuffled
 ) -> Iterator[tuple[Graph, Choices, Tensor, Tensor]]:
     """Split decisions by whole graphs: (graphs and choices of the part, its decisions, its chosen rows within the part).
 
     `owner` (D,) is the graph of each decision.
     """
-    if parts <= 1:
+    if graphs.parts <= 1:
         yield graph, choices, torch.arange(len(chosen), device=chosen.device), chosen
         return
-    tasks, resources = graph.tasks.shape[0] // graphs, graph.resources.shape[0] // graphs
-    shuffled = torch.randperm(graphs, generator=order).to(owner.device)
-    for block in shuffled.chunk(parts):
-        place = torch.full_like(shuffled, -1)  # of the graphs within the part
+    tasks, resources = graph.tasks.shape[0] // graphs.graphs, graph.resources.shape[0] // graphs.graphs
+    for own in graphs.blocks():
+        block = own.to(owner.device)
+        place = torch.full((graphs.graphs,), -1, device=owner.device)  # of the graphs within the part
         place[block] = torch.arange(len(block), device=owner.device)
         decisions = (place[owner] >= 0).nonzero().squeeze(1)
         rank = torch.full_like(owner, -1)

@@ -16,6 +16,7 @@ from dispatchgym.agents import checkpoint
 from dispatchgym.agents.advantages import extremes, generalised, relative
 from dispatchgym.agents.jobshop import reverse, unreverse
 from dispatchgym.agents.learners import minibatches
+from dispatchgym.agents.learners.turn import Shuffled
 from dispatchgym.agents.network import Policy, PolicyConfig, mean_messages, segment_log_softmax
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.agents.schedules import rate_at
@@ -229,7 +230,8 @@ def test_minibatches_cut_between_instances_and_lose_nothing(policy: Policy) -> N
     graph, choices, x = rollout.recall()
     logp, _ = policy(graph, choices)
     seen = []
-    for nodes, part, decisions, at in minibatches(graph, choices, x.chosen, x.copy, 6, 3, torch.Generator().manual_seed(0)):
+    graphs = Shuffled(6, 3, torch.Generator().manual_seed(0))
+    for nodes, part, decisions, at in minibatches(graph, choices, x.chosen, x.copy, graphs):
         assert len(nodes.tasks) == len(graph.tasks) / 3
         again, _ = policy(nodes, part)
         torch.testing.assert_close(again[at], logp[x.chosen[decisions]])

@@ -45,7 +45,8 @@ def training_of(name: str, **options: Any) -> Training:
 def trainer(out: Path, *, problem: str = "jobshop", expert: Any = None, resume: bool = False, **settings: Any) -> Trainer:
     """A trainer in the folder `out`; `settings` are those of TrainConfig and the family's own options."""
     own = {name: settings.pop(name) for name in OPTIONS if name in settings}
-    return Trainer(training_of(problem, **own), TrainConfig(**settings), out, expert=expert, resume=resume)
+    labels = None if expert is None else lambda pool: [expert(instance) for instance in pool]
+    return Trainer(training_of(problem, **own), TrainConfig(**settings), out, expert=labels, resume=resume)
 
 
 def solve(instance: Any, method: str, *, seed: int = 0) -> Result:

@@ -155,7 +155,7 @@ def test_instances_of_a_family_are_a_function_of_the_generator() -> None:
 
 
 def test_sizes_mean_nothing_for_streams(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--sizes 5x5: streams of gym-ds3-5 .* have no sizes"):
+    with pytest.raises(InputError, match=r"--sizes 5x5: streams of gym-ds3-5 .* have no sizes"):
         trained("soc", tmp_path, sizes=("5x5",))
 
 
