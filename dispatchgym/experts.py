@@ -1,8 +1,9 @@
-"""Schedules that a training imitates: made by a method in this process."""
+"""Schedules that a training imitates: made by a method in this process, or by workers in a Ray cluster that do the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dispatchgym.baselines.method import Method, parse_method
@@ -13,6 +14,14 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
 
 Expert = Callable[[Sequence[Any]], list[Any]]  # instances -> a schedule worth imitating of each
+
+
+@dataclass(frozen=True)
+class Label:
+    """An instance that needs a schedule."""
+
+    instance: Any
+    method: Method
 
 
 def method_of(family: Family, text: str) -> Method:
@@ -31,6 +40,34 @@ def here(family: Family, method: Method, seed: int) -> Expert:
         return [_schedule(method, x, attempt(family.solve, x, method, seed=seed, cores=1)[0]) for x in instances]
 
     return schedules
+
+
+class InCluster:
+    """An expert whose `processes` workers are in the Ray cluster at `address`; 0 = as many as the cluster has cores.
+
+    Needs Ray. Raises InputError where the cluster cannot be reached.
+    """
+
+    def __init__(self, family: Family, method: Method, seed: int, address: str, processes: int) -> None:
+        from dispatchgym.evaluation.cluster import Workers
+
+        self._method = method
+        self._workers = Workers(address, family, seed=seed, processes=processes, cores=1)
+
+    def __call__(self, instances: Sequence[Any]) -> list[Any]:
+        """A schedule of each instance. Raises InputError for an instance that has none after several attempts."""
+        labels = [Label(x, self._method) for x in instances]
+        found: dict[int, Result] = {}
+
+        def report(label: Label, result: Result, cpu_seconds: float) -> None:
+            found[id(label)] = result
+
+        self._workers.share(labels, report)
+        return [_schedule(self._method, label.instance, found[id(label)]) for label in labels]
+
+    def close(self) -> None:
+        """End the workers."""
+        self._workers.close()
 
 
 def _schedule(method: Method, instance: Any, result: Result) -> Any:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path("shipped")  # as --initial
 MOST_SHOWN = 10_000  # characters of a command that is printed
+MOST_WORKERS = 10_000
 
 DESCRIPTION = """Train a policy; its folder works as a method of evaluate.py (policy@OUT, policy@OUT:x128).
 
@@ -51,6 +52,10 @@ class Run:
     """Start from the weights of another run, or from the policy that is shipped for such instances: --initial shipped."""
     imitate: str | None = None
     """First imitate this method's schedules of generated instances, e.g. tabu:0.2s, cpsat:2s or etf."""
+    ray: str | None = None
+    """Make the schedules to imitate in the Ray cluster at this address (extra 'cluster'); "local" starts one on this machine."""
+    workers: int = 1
+    """Workers of --ray, each on a core of the cluster."""
     log: tuple[Name, ...] = ()
     """Also log to tensorboard (OUT/tensorboard, extra 'log'), wandb or mlflow (OUT/mlruns), each with its extra."""
     report: bool = False
@@ -143,6 +148,8 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         need(name, what=f"--log {name}")
     if run.report:
         need("jinja2", "plotly", what="--report")
+    if run.ray is not None:
+        need("ray", what="--ray")
     from dispatchgym.agents.ranks import check_split, joined
 
     with joined(request.config.device) as ranks:
@@ -164,7 +171,7 @@ def _train(request: Request, arguments: Sequence[str], training: Training, confi
     family, run = request.family, request.run
     with contextlib.ExitStack() as stack:
         with ranks.agreed():
-            expert = stack.enter_context(_expert(request, config))
+            expert = stack.enter_context(_expert(request, config, ranks))
             trainer = Trainer(
                 training, config, out, resume=run.resume, initial=_initial(run, training), expert=expert, ranks=ranks
             )
@@ -281,14 +288,27 @@ def with_defaults(config: TrainConfig, *, imitates: bool) -> TrainConfig:
 
 
 @contextlib.contextmanager
-def _expert(request: Request, config: TrainConfig) -> Iterator[experts.Expert | None]:
+def _expert(request: Request, config: TrainConfig, ranks: Ranks) -> Iterator[experts.Expert | None]:
     """What makes the schedules to imitate, if there are any to imitate."""
     family, run = request.family, request.run
     if run.imitate is None:
+        if run.ray is not None:
+            raise InputError(f"--ray {printable(run.ray, 100)}: only the schedules of --imitate are made in a cluster")
         yield None
         return
     method = experts.method_of(family, run.imitate)
-    yield experts.here(family, method, config.seed)
+    if run.ray is None:
+        yield experts.here(family, method, config.seed)
+        return
+    if ranks.count > 1 and run.ray == "local":
+        raise InputError(f"--ray local: {ranks.count} processes need the address of a cluster that they share")
+    if not 1 <= run.workers <= MOST_WORKERS:
+        raise InputError(f"--workers must be between 1 and {MOST_WORKERS}, not {run.workers}")
+    expert = experts.InCluster(family, method, config.seed, run.ray, run.workers)
+    try:
+        yield expert
+    finally:
+        expert.close()
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ BRIDGES = {
         constraints="constraints-ray.txt",
         loop=("--iterations", 2, 12, 2304),
     ),
-    "cluster": Bridge("", ("ray",), install=(".[cli,cluster,dev]",), trains=False, tests="tests/commands/test_cluster.py"),
+    "cluster": Bridge("", ("ray",), install=(".[agent,cli,cluster,dev]",), trains=False, tests="tests/commands/test_cluster.py"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Evaluations in a Ray cluster of this machine: the results of local workers, and pairs whose worker was killed are done again.
+"""A Ray cluster of this machine: results and labels are those of local workers, what a killed worker had is done again.
 
 Ray (extra `cluster`) is not among what tests need, so `make bridges` runs this file in an environment of its own.
 """
@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from dispatchgym import evaluate
+from dispatchgym import evaluate, train
+from dispatchgym.agents.checkpoint import load_tensors
 from dispatchgym.families.jobshop import FAMILY
 from dispatchgym.instances.errors import InputError
+from tests.agents.trainings import TINY_WORDS
 
 pytest.importorskip("ray")
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,3 +98,47 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, address: str) -
     with pytest.raises(InputError, match=f"^--ray {address}: cannot be reached: ") as caught:
         rows(tmp_path / "out", "spt", ray=address)
     assert "\n" not in str(caught.value)
+
+
+TRAINED = ("jobshop", *TINY_WORDS, "--steps", "3", "--imitate-steps", "2")
+LABELS = """
+import os, signal
+from pathlib import Path
+
+from dispatchgym.baselines.jobshop.methods import solve
+
+def dies_once(instance, seed, seconds, workers):
+    mark = Path(__file__).with_suffix(".mark")
+    if instance.jobs > 1 and not mark.exists():  # the trivial instance of the warm-up is spared
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return solve(instance, "fdd-mwkr").schedule
+
+def dies(instance, seed, seconds, workers):
+    if instance.jobs > 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def weights(out: Path, *words: str) -> bytes:
+    train.main([*TRAINED, *words, "--out", str(out)])
+    return b"".join(x.numpy().tobytes() for _, x in sorted(load_tensors(out / "policy.safetensors")[0].items()))
+
+
+def test_labels_of_a_cluster_are_those_of_this_process_and_a_killed_workers_are_made_again(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(LABELS)
+    here = weights(tmp_path / "here", "--imitate", "fdd-mwkr")
+    assert weights(tmp_path / "there", "--imitate", "fdd-mwkr", "--ray", "local", "--workers", "2") == here
+    killed = ("--imitate", f"{tmp_path}/mine.py:dies_once", "--ray", "local", "--workers", "2")
+    assert weights(tmp_path / "killed", *killed) == here
+    assert (tmp_path / "mine.mark").exists()
+
+
+def test_labels_that_nobody_can_make_end_the_training_with_one_line(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "mine.py").write_text(LABELS)
+    with pytest.raises(SystemExit):
+        weights(tmp_path / "out", "--imitate", f"{tmp_path}/mine.py:dies", "--ray", "local")
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: --imitate {tmp_path}/mine.py:dies found no schedule for ")
+    assert "3 workers died at it" in said
+    assert said.count("\n") == 1
