@@ -2,9 +2,10 @@
 
     python benchmarks/cpmodel.py shops      # mk01-10, and la01-40 with Hurink's flexibilities
     python benchmarks/cpmodel.py projects   # the first project of each of PSPLIB's cells of 60 and 120 activities
+    python benchmarks/cpmodel.py tutorial   # the tutorial's model, learned for five CPU-minutes (20 in all)
 
-Runs `evaluate.py` in --out, continuing what is there, then writes benchmarks/results/cpmodel-PART.md and replaces what stands
-between the comments of that name in docs/cpmodel.md.
+Runs `evaluate.py` (for the tutorial `train.py`) in --out, continuing what is there, then writes
+benchmarks/results/cpmodel-PART.md and replaces what stands between the comments of that name in docs/cpmodel.md.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if not __package__:  # run as a script: import the project from the folder above
 
 import tyro
 
+from benchmarks import cpmodel_tutorial
 from benchmarks.command import run_command
 from benchmarks.markdown_blocks import fill
 from dispatchgym import evaluate, families
@@ -58,7 +60,7 @@ PARTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    part: tyro.conf.Positional[Literal["shops", "projects"]]
+    part: tyro.conf.Positional[Literal["shops", "projects", "tutorial"]]
     """Which table."""
     methods: tuple[str, ...] = ()
     """Methods to run instead of the table's own."""
@@ -78,7 +80,10 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def benchmark(options: Options) -> None:
-    """Evaluate, then write the table and the page."""
+    """Evaluate or train, then write the table and the page."""
+    if options.part == "tutorial":
+        keep(options, cpmodel_tutorial.study(options.out / "tutorial"))
+        return
     part, problem = PARTS[options.part], families.load("cpmodel")
     methods = options.methods or part.methods
     specs = tuple(spec for group in part.groups.values() for spec in group)
@@ -90,6 +95,11 @@ def benchmark(options: Options) -> None:
     text = (
         f"{head}\n\n{table(part, methods, rows)}\n" + f"\nRegenerate with `python benchmarks/cpmodel.py {options.part}{chosen}`."
     )
+    keep(options, text)
+
+
+def keep(options: Options, text: str) -> None:
+    """Write a table where it belongs."""
     options.tables.mkdir(parents=True, exist_ok=True)
     write_text(options.tables / f"cpmodel-{options.part}.md", text + "\n")
     fill(options.page, f"cpmodel-{options.part}", text)

@@ -10,6 +10,7 @@ from dispatchgym.families.models import table
 from dispatchgym.family import Shelf
 from dispatchgym.instances.cpmodel import catalogue, files
 from dispatchgym.instances.cpmodel.instance import CPInstance, CPSchedule
+from dispatchgym.instances.cpmodel.jobs import groups
 from dispatchgym.report.scene import NameChoice, Scene
 
 PALETTE = list(SAFE + FURTHER)
@@ -21,7 +22,8 @@ def gantt(instance: CPInstance, schedule: CPSchedule) -> list[Scene]:
     lanes = _lanes(rows)
     names = sorted(set(lanes), key=lambda lane: (lane[0] == "", lane))
     where = {lane: n for n, lane in enumerate(names)}
-    groups = [instance.tasks[j].group if instance.tasks[j].group >= 0 else j for j in rows["task"]]
+    job = groups(instance)
+    drawn = [job[j] for j in rows["task"]]
     scene = Scene(
         title="Gantt chart: resources as rows, jobs as colours",
         across="time (ticks)",
@@ -29,8 +31,8 @@ def gantt(instance: CPInstance, schedule: CPSchedule) -> list[Scene]:
         right=rows["end"],
         low=[where[lane] for lane in lanes],
         high=[where[lane] for lane in lanes],
-        name=[str(group) for group in groups],
-        colour=[group % len(PALETTE) for group in groups],
+        name=[str(n) for n in drawn],
+        colour=[n % len(PALETTE) for n in drawn],
         palette=PALETTE,
         rows=[name if n == 0 else "" for name, n in ((lane[0] or "none", lane[1]) for lane in names)],
         columns={title: rows[title] for title in ("name", "mode", "amount", "start", "end")},

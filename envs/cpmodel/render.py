@@ -19,6 +19,7 @@ from dispatchgym.envs.core.drawing import (
     style_gantt,
 )
 from dispatchgym.instances.cpmodel.instance import CPInstance, CPSchedule
+from dispatchgym.instances.cpmodel.jobs import groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,12 +43,12 @@ class Bar(NamedTuple):
 def bars_of(instance: CPInstance, schedule: CPSchedule) -> list[Bar]:
     """What the placed tasks (start >= 0) use."""
     found = []
+    group = groups(instance)
     for j, (start, mode) in enumerate(zip(schedule.start.tolist(), schedule.mode.tolist(), strict=True)):
         if start < 0:
             continue
         task = instance.tasks[j]
-        group = task.group if task.group >= 0 else j
-        found += [Bar(r, start, start + task.modes[mode].duration, a, group) for r, a in task.modes[mode].demands]
+        found += [Bar(r, start, start + task.modes[mode].duration, a, group[j]) for r, a in task.modes[mode].demands]
     return [bar for bar in found if bar.end > bar.start]
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from dispatchgym.instances.cpmodel.instance import MAX_TIME, CPInstance, Mode, Objective, Resource, Task, safe_horizon
+from dispatchgym.instances.cpmodel.jobs import jobs_of
 from dispatchgym.instances.errors import InputError
 
 TASK, MODE, DEMAND = 0.3, 0.1, 0.25
@@ -70,7 +71,7 @@ def _objective(o: Objective, kept: Collection[int]) -> Objective:
 
 def _part(x: CPInstance, rng: np.random.Generator) -> Collection[int]:
     """The tasks of some jobs, or else half of all tasks or more: the first or the last in some order that the lags allow."""
-    jobs, milestones = _jobs(x)
+    jobs, milestones = jobs_of(x)
     if len(jobs) > 1:
         count = int(rng.integers(-(-len(jobs) // 2), len(jobs)))
         chosen = rng.permutation(len(jobs))[:count]
@@ -79,31 +80,6 @@ def _part(x: CPInstance, rng: np.random.Generator) -> Collection[int]:
     order = _random_order(x, rng)
     left_out = int(rng.integers(0, count // 2, endpoint=True))
     return order[left_out:] if rng.random() < 0.5 else order[: count - left_out]
-
-
-def _jobs(x: CPInstance) -> tuple[list[list[int]], list[int]]:
-    """Tasks that lags or links connect, and the milestones: tasks that take no time and tie all of them together."""
-    milestones = [j for j, task in enumerate(x.tasks) if all(mode.duration == 0 for mode in task.modes)]
-    skipped = set(milestones)
-    near: list[list[int]] = [[] for _ in x.tasks]
-    ties = [*((lag.first, lag.second) for lag in x.lags), *((link.first, link.second) for link in x.links)]
-    for first, second in ties:
-        if first not in skipped and second not in skipped:
-            near[first].append(second)
-            near[second].append(first)
-    jobs: list[list[int]] = []
-    seen = set(milestones)
-    for j in range(len(x.tasks)):
-        if j in seen:
-            continue
-        job = [j]
-        seen.add(j)
-        for k in job:  # grows meanwhile
-            fresh = [other for other in dict.fromkeys(near[k]) if other not in seen]
-            seen.update(fresh)
-            job += fresh
-        jobs.append(job)
-    return jobs, milestones
 
 
 def _random_order(x: CPInstance, rng: np.random.Generator) -> list[int]:

@@ -30,7 +30,7 @@ def printed(path: Path) -> str:
 
 
 def test_every_tutorial_is_stored_as_it_was_executed_from_top_to_bottom() -> None:
-    assert len(TUTORIALS) == 5
+    assert len(TUTORIALS) == 6
     for path in TUTORIALS:
         assert [cell["execution_count"] for cell in cells(path)] == list(range(1, len(cells(path)) + 1)), path.name
         assert all(output["output_type"] != "error" for cell in cells(path) for output in cell["outputs"]), path.name

@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from benchmarks.cpmodel_tutorial import write_model
 from dispatchgym import families, train
 from dispatchgym.agents.cpmodel import AGENT, training
 from dispatchgym.agents.cpmodel_own import HELD_OUT, Models
@@ -18,6 +19,7 @@ from dispatchgym.baselines.cpmodel.cpsat import cpsat
 from dispatchgym.envs.cpmodel.problem import CPProblem
 from dispatchgym.instances.cpmodel import catalogue, files
 from dispatchgym.instances.cpmodel.instance import CPInstance, Lag, Mode, Objective, Resource, Task
+from dispatchgym.instances.cpmodel.jobs import groups, jobs_of
 from dispatchgym.instances.cpmodel.model import from_model
 from dispatchgym.instances.cpmodel.perturb import DEMAND, MODE, TASK, perturbed
 from dispatchgym.instances.errors import InputError
@@ -187,3 +189,19 @@ def test_an_environment_is_made_of_a_model_object() -> None:
     assert info["objective"] >= 6
     with pytest.raises(InputError, match="instance 7 is not a name, a file, a CPInstance or a CpModel"):
         gymnasium.make("dispatchgym/CPModel-v0", instance=7)
+
+
+def test_jobs_of_a_model_are_told_by_its_lags() -> None:
+    x = from_model(example(), "example")
+    assert groups(x) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    project = catalogue.load("j301_1")
+    assert len(jobs_of(project)[0]) == 1
+    assert groups(project) == list(range(len(project.tasks)))
+    assert groups(catalogue.load("mk01")) == [task.group for task in catalogue.load("mk01").tasks]
+
+
+def test_the_benchmark_trains_for_the_model_of_the_tutorial(tmp_path: Path) -> None:
+    x = catalogue.load(str(write_model(tmp_path)))
+    jobs, _ = jobs_of(x)
+    assert (len(jobs), len(x.resources), x.origin is not None) == (20, 8, True)
+    assert all(4 <= len(job) <= 8 for job in jobs)
