@@ -154,8 +154,8 @@ def foresee(inst: Instances, s: State, b: int, w: int, x: int) -> None:
         first = 0
         for q in range(s.element.shape[1]):
             ticks = inst.seen[w, s.live[b, u, Live.ROW], q]
-            if ticks >= 0:
-                free = max(s.element[b, q, Element.EXPECT], s.clock[b, Clock.NOW])
+            free = max(s.element[b, q, Element.EXPECT], s.clock[b, Clock.NOW])
+            if ticks >= 0 and free + ticks + inst.oct[w, s.live[b, u, Live.ROW], q] < second:
                 begins = max(free, data_at(inst, s, b, w, u, q, -1, 0, 0))
                 through = begins + ticks + inst.oct[w, s.live[b, u, Live.ROW], q]
                 second = min(second, max(through, best))

@@ -175,9 +175,14 @@ def describe_successors(inst: Instances, s: State, b: int, w: int, r: int, p: in
             after = s.live[b, u, Live.ROW]
             least = float(NEVER)
             for q in range(s.element.shape[1]):
-                if inst.seen[w, after, q] >= 0:
-                    here = max(data_at(inst, s, b, w, u, q, x, p, end), s.element[b, q, Element.EXPECT])
-                    least = min(least, here + inst.seen[w, after, q] + inst.oct[w, after, q])
+                ticks = inst.seen[w, after, q]
+                free = max(s.element[b, q, Element.EXPECT], end)
+                # The data of u is nowhere before `end`: most PEs need no look at it.
+                if ticks >= 0 and free + ticks + inst.oct[w, after, q] < least:
+                    here = max(data_at(inst, s, b, w, u, q, x, p, end), free)
+                    least = min(least, here + ticks + inst.oct[w, after, q])
+                    if least <= onward:
+                        break
             onward = max(onward, least)
     soon = s.soon[b, p]
     out[Candidate.SUCCESSORS] = task[TaskData.SUCCS] * 0.25 if inst.known == 1 else 0.0

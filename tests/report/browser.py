@@ -15,6 +15,17 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 60.0  # seconds for one answer
+# The middle of the largest box of the first schedule that has been drawn.
+LARGEST_BOX = """(() => {
+  const view = report.views.find((one) => one.count > 0);
+  view.canvas.scrollIntoView({ block: "center" });
+  const area = view.canvas.getBoundingClientRect(), sizes = [...Array(view.count).keys()].map((i) => {
+    const [x0, y0, x1, y1] = view.rect(i);
+    return [(x1 - x0) * (y1 - y0), i];
+  });
+  const [x0, y0, x1, y1] = view.rect(sizes.sort((a, b) => b[0] - a[0])[0][1]);
+  return [area.x + (x0 + x1) / 2, area.y + (y0 + y1) / 2];
+})()"""
 
 
 def find() -> str | None:

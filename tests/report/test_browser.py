@@ -13,7 +13,7 @@ from dispatchgym.report import page
 from dispatchgym.report.page import Drawn, Page
 from dispatchgym.report.scene import Chart, Line, Scene
 from dispatchgym.report.summary import Cell, Table
-from tests.report.browser import Browser, find
+from tests.report.browser import LARGEST_BOX, Browser, find
 
 # Family -> what follows `evaluate.py FAMILY`: rules and, in each, the shipped policy.
 COMMANDS = {
@@ -27,16 +27,6 @@ COMMANDS = {
 }
 # One family of each kind of picture; `DISPATCHGYM_EVERY_REPORT=1` opens those of all families.
 OPENED = tuple(COMMANDS) if os.environ.get("DISPATCHGYM_EVERY_REPORT") else ("jobshop", "soc", "memory-map")
-BOX = """(() => {
-  const view = report.views.find((one) => one.count > 0);
-  view.canvas.scrollIntoView({ block: "center" });
-  const area = view.canvas.getBoundingClientRect(), sizes = [...Array(view.count).keys()].map((i) => {
-    const [x0, y0, x1, y1] = view.rect(i);
-    return [(x1 - x0) * (y1 - y0), i];
-  });
-  const [x0, y0, x1, y1] = view.rect(sizes.sort((a, b) => b[0] - a[0])[0][1]);
-  return [area.x + (x0 + x1) / 2, area.y + (y0 + y1) / 2];
-})()"""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +60,7 @@ def test_a_report_opens_and_can_be_used(family: str, browser: Browser, tmp_path:
         order.append(browser.evaluate(first))
     assert len(set(order[1:])) == 2
 
-    browser.hover(*browser.evaluate(BOX))
+    browser.hover(*browser.evaluate(LARGEST_BOX))
     browser.wait("!tip.hidden")
     assert "start: " in browser.evaluate("tip.textContent") or "instruction: " in browser.evaluate("tip.textContent")
 
@@ -129,7 +119,7 @@ def test_a_name_with_markup_is_text(browser: Browser, tmp_path: Path) -> None:
     page.write(made, tmp_path / "report.html")
     browser.errors.clear()
     browser.open(tmp_path / "report.html")
-    browser.hover(*browser.evaluate(BOX))
+    browser.hover(*browser.evaluate(LARGEST_BOX))
     assert browser.evaluate("document.images.length") == 0
     assert browser.evaluate("document.querySelector('h1').textContent") == bad
     assert bad in browser.evaluate("tip.textContent")
