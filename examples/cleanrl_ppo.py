@@ -14,8 +14,8 @@ options, _ = parser.parse_args(), torch.manual_seed(0)
 COPIES, LENGTH, ID = 64, 36, "dispatchgym:dispatchgym/JobShopFlat-v0"
 envs = gymnasium.make_vec(ID, num_envs=COPIES, jobs=6, machines=6)
 size, choices = envs.single_observation_space.shape[0], int(envs.single_action_space.n)
-actor = nn.Sequential(nn.Linear(size, 128), nn.Tanh(), nn.Linear(128, 128), nn.Tanh(), nn.Linear(128, choices))
-critic = nn.Sequential(nn.Linear(size, 128), nn.Tanh(), nn.Linear(128, 128), nn.Tanh(), nn.Linear(128, 1))
+actor = nn.Sequential(nn.Linear(size, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, choices))
+critic = nn.Sequential(nn.Linear(size, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
 adam = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=1e-3)
 
 
@@ -50,7 +50,7 @@ for _ in range(options.steps // (COPIES * LENGTH)):
     with torch.no_grad():
         old, gain = policy(states).log_prob(actions), returns - critic(states)[..., 0]
     gain = (gain - gain.mean()) / gain.std()
-    for _ in range(6):
+    for _ in range(4):
         now = policy(states)
         ratio = (now.log_prob(actions) - old).exp()
         clipped = torch.min(ratio * gain, ratio.clamp(0.8, 1.2) * gain).mean()

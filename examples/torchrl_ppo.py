@@ -16,8 +16,7 @@ from dispatchgym.envs.core.masked import MaskedObservation
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--steps", type=int, default=60_000)
-options = parser.parse_args()
-torch.manual_seed(0)
+options, _ = parser.parse_args(), torch.manual_seed(0)
 COPIES, ID = 64, "dispatchgym:dispatchgym/JobShop-v0"
 
 
@@ -51,10 +50,11 @@ collector = Collector(env, policy, frames_per_batch=36 * COPIES, total_frames=op
 for batch in collector:
     with torch.no_grad():
         loss_of.value_estimator(batch)
-    for _ in range(6):
-        losses = loss_of(batch)
-        adam.zero_grad()
-        (losses["loss_objective"] + losses["loss_critic"] + losses["loss_entropy"]).backward()
-        adam.step()
+    for _ in range(4):
+        for part in batch.reshape(-1)[torch.randperm(batch.numel())].split(1152):
+            losses = loss_of(part)
+            adam.zero_grad()
+            (losses["loss_objective"] + losses["loss_critic"] + losses["loss_entropy"]).backward()
+            adam.step()
 collector.shutdown()
 print(f"trained: mean return {test_return():.3f}")
