@@ -40,9 +40,12 @@ class Interrupts:
                     self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raises Stopped in the place of a KeyboardInterrupt to which a library has turned it, as Ray does."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self.number and isinstance(error, KeyboardInterrupt) and not isinstance(error, Stopped):
+            raise Stopped(self.number) from error
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         again, self.number = self.number, number

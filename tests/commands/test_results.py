@@ -271,6 +271,19 @@ def test_the_first_signal_asks_and_the_second_stops() -> None:
     assert caught.value.code == 130
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_library_that_replaces_the_exception_does_not_change_the_exit_status(number: int, code: int) -> None:
+    def work() -> None:
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None  # as Ray does
+
+    with pytest.raises(Stopped) as caught, Interrupts(at_once=True):
+        work()
+    assert caught.value.code == code
+
+
 def test_a_row_that_is_an_error_makes_the_exit_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.txt").write_text(SHOP)
     monkeypatch.setattr(evaluate, "evaluate", lambda *_: [{"status": "feasible"}, {"status": "error"}])
