@@ -79,7 +79,7 @@ def test_methods_with_a_limit_that_texts_mention_exist():
 
 def test_options_that_messages_and_pages_mention_exist():
     # Of every command; what a truth value's other option begins with; of torchrun.
-    words = {"--help", "--version", "--config", "--no", "--nproc-per-node", "--no-python"}
+    words = {"--help", "--version", "--config", "--no", "--nproc-per-node", "--python"}
     for family in map(families.load, families.NAMES):
         owners = [TrainConfig, Run, Options, *(x.value for x in (family.options, family.train_options) if x is not None)]
         words |= {option for owner in owners for option, _ in kinds(owner)}
