@@ -23,6 +23,7 @@ from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import write_text
 from dispatchgym.instances.json_shapes import DRAFT, Key, Object, OneOf, Text, document
 from dispatchgym.instances.names import printable
+from dispatchgym.tuning import results
 
 FOLDER = Path("docs/schemas")
 
@@ -49,6 +50,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "settings": {"$schema": DRAFT, "title": "settings of a training", **bounds.schema(TrainConfig())},
         "result": row.schema(),
         "run": document("run.json: how an evaluation was made", record.RUN),
+        "tune": document("tune.json: what a tuning found", results.RESULT),
         "schedule": document("a schedule, with the fields of its family", schedules.HEAD),
     }
 

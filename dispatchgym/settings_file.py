@@ -82,7 +82,7 @@ def expand(arguments: Sequence[str], known: Any, *, negative: bool) -> list[str]
     if path is None:
         return rest
     where = printable(path, 200)
-    found = _parsed(read_text(Path(path)), where)
+    found = parsed(read_text(Path(path)), where)
     family = found.pop("family", None)
     asked = rest.pop(0) if rest and not rest[0].startswith("-") else family
     if not isinstance(asked, str):
@@ -93,7 +93,7 @@ def expand(arguments: Sequence[str], known: Any, *, negative: bool) -> list[str]
     return [asked, *words, *rest]
 
 
-def _parsed(text: str, where: str) -> dict[str, Any]:
+def parsed(text: str, where: str) -> dict[str, Any]:
     """The table in a file; InputError for what is no TOML, and for what takes the parser too long or too deep."""
     words = re.split(r"[\n=,\[\]{}]", text.replace(" ", "").replace("\t", ""))
     if any(word.count(".") > MAX_DOTS for word in words):

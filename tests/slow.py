@@ -72,6 +72,7 @@ SLOW = (
     "tests/agents/test_search.py::test_a_search_is_better_*",
     "tests/blocking/test_evaluate.py::test_rules_run_from_the_command_line_*",
     "tests/commands/test_train.py::test_a_signal_saves_*",
+    "tests/commands/test_tune.py::test_a_trial_goes_on_*",
     "tests/cpmodel/test_own_model.py::test_a_run_*",
     "tests/cpmodel/test_own_model.py::test_a_training_may_*",
     "tests/commands/test_train.py::test_the_learner_of_sb3_*",

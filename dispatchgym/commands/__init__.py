@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 NAMES: tuple[str, ...] = (
-    *("list", "show", "train", "evaluate", "generate"),
+    *("list", "show", "train", "tune", "evaluate", "generate"),
     *("check", "export", "compare", "compile", "doctor"),
 )
 

@@ -1,10 +1,11 @@
-"""A Ray cluster of this machine: results and labels are those of local workers, what a killed worker had is done again.
+"""A Ray cluster of this machine: results and labels are those of local workers, what a killed worker had is done again, tuning.
 
 Ray (extra `cluster`) is not among what tests need, so `make bridges` runs this file in an environment of its own.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dispatchgym import evaluate, train
+from dispatchgym import __main__, evaluate, train
 from dispatchgym.agents.checkpoint import load_tensors
 from dispatchgym.families.jobshop import FAMILY
 from dispatchgym.instances.errors import InputError
@@ -142,3 +143,36 @@ def test_labels_that_nobody_can_make_end_the_training_with_one_line(tmp_path: Pa
     assert said.startswith(f"error: --imitate {tmp_path}/mine.py:dies found no schedule for ")
     assert "3 workers died at it" in said
     assert said.count("\n") == 1
+
+
+def test_a_tuning_on_a_toy_budget_finds_settings_and_goes_on(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "space.toml").write_text("rate = { low = 1e-4, high = 1e-2, log = true }\nentropy = [0.0, 0.01, 0.1]\n")
+    words = [
+        "tune",
+        "jobshop",
+        *TINY_WORDS,
+        "--steps",
+        "9",
+        "--space",
+        str(tmp_path / "space.toml"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    more = ["--trials", "5", "--seeds", "2", "--test-seeds", "2", "--workers", "2"]
+    assert __main__.main([*words, *more]) == 0
+    found = json.loads((tmp_path / "out" / "tune.json").read_text())
+    trials = found["tuning"]["trials"]
+    assert len(trials) == 5
+    assert {x["state"] for x in trials} == {"finished", "stopped"}
+    assert not set(found["tuning"]["seeds"]) & set(found["test"]["seeds"])
+    assert all(len(x["gaps"]) == 2 for x in found["test"]["settings"])
+    assert "saved " in capsys.readouterr().out
+    assert __main__.main([*words, *more]) == 2
+    assert "add --resume" in capsys.readouterr().err
+    (tmp_path / "out" / "tune.json").unlink()
+    assert __main__.main([*words, *more, "--resume"]) == 0
+    again = json.loads((tmp_path / "out" / "tune.json").read_text())
+    gaps = {x["number"]: x["gaps"] for x in again["test"]["settings"]}
+    assert all(gaps.get(x["number"], x["gaps"]) == x["gaps"] for x in found["test"]["settings"])
+    train.main(["--config", str(tmp_path / "out" / "best.toml"), "--out", str(tmp_path / "run")])
+    assert (tmp_path / "run" / "policy.json").exists()

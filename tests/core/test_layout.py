@@ -70,7 +70,7 @@ def sources(folder: str) -> list[Path]:
 
 
 def test_listed_packages_are_the_tree() -> None:
-    tree = {f"dispatchgym{part}" for part in ("", ".commands", ".evaluation", ".families", ".own", ".report")}
+    tree = {f"dispatchgym{part}" for part in ("", ".commands", ".evaluation", ".families", ".own", ".report", ".tuning")}
     for folder in FOLDERS:
         tree |= {"dispatchgym." + ".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / folder).rglob("__init__.py")}
     assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == tree
@@ -149,7 +149,7 @@ def modules() -> dict[str, Path]:
 
 
 def _own_folders() -> list[Path]:
-    folders = ("commands", "evaluation", "families", "own", "report")
+    folders = ("commands", "evaluation", "families", "own", "report", "tuning")
     return [p for folder in folders for p in (ROOT / "dispatchgym" / folder).glob("*.py")]
 
 

@@ -23,6 +23,7 @@ from dispatchgym.instances.jobshop import json_files
 from dispatchgym.instances.json_fields import parse
 from dispatchgym.instances.memory import files as memory_files
 from dispatchgym.instances.soc import files as soc_files
+from dispatchgym.tuning import results as tuning
 from tests.corpus import originals
 from tests.corpus.spoil import at, paths
 
@@ -60,6 +61,13 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "seed": 0, "workers": 2, "solver_workers": 1, "clock": "cpu",
         "versions": {"python": "3.12"}, "machine": {"cpu": "a", "cores": 2}, "earlier": [{"command": "b"}],
     },
+    "tune": {
+        "format": "dispatchgym-tune/1", "problem": "jobshop",
+        "tuning": {"seeds": [0], "trials": [
+            {"number": 0, "settings": {"rate": 0.1}, "gaps": [{"rung": 1, "gaps": [9.5]}], "state": "stopped"},
+        ]},
+        "test": {"seeds": [1000], "settings": [{"number": 0, "gaps": [9.5]}]}, "best": 0,
+    },
     "schedule": {
         "problem": "jobshop", "instance": "ft06", "source": "ft06", "digest": "ab", "method": "spt", "seed": 0, "objective": 60,
         "table": {"job": [0, 1]}, "curve": [[0.1, 60, 50.5], [0.2, None, None]],
@@ -85,6 +93,7 @@ def read(name: str, document: dict[str, Any]) -> Any:
         "memory-program": lambda: memory_files.parse_program(text, "x.json"),
         "policy": lambda: checkpoint.network_of(parse(text, "x.json")["network"]),
         "run": lambda: record.RUN.read(parse(text, "x.json")),
+        "tune": lambda: tuning.RESULT.read(parse(text, "x.json")),
         "schedule": lambda: schedules.HEAD.read(parse(text, "x.json")),
     }
     return readers.get(name, lambda: soc_files.parse(text, "x.json", Path("/nowhere")))()
