@@ -94,6 +94,7 @@ SLOW = (
     "tests/commands/test_benchmarks.py::*",
     "tests/commands/test_bridges.py::test_a_bridge_runs_and_learns*",
     "tests/commands/test_curves.py::*",
+    "tests/commands/test_deploy.py::test_the_steps*",
     "tests/commands/test_learners_benchmark.py::*",
     "tests/commands/test_light_install.py::test_wheel_and_sdist_work_in_a_fresh_environment",
     "tests/commands/test_own_methods.py::test_the_examples_of_the_page_run_as_plain_scripts*",
