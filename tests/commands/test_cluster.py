@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import ray_evaluations
 from dispatchgym import __main__, evaluate, train
 from dispatchgym.agents.checkpoint import load_tensors
 from dispatchgym.families.jobshop import FAMILY
@@ -143,6 +144,10 @@ def test_labels_that_nobody_can_make_end_the_training_with_one_line(tmp_path: Pa
     assert said.startswith(f"error: --imitate {tmp_path}/mine.py:dies found no schedule for ")
     assert "3 workers died at it" in said
     assert said.count("\n") == 1
+
+
+def test_the_benchmark_loses_no_answer_and_finds_them_equal() -> None:
+    assert ray_evaluations.measure(6, ("spt", "mwkr"), 2)[-1] == "0"
 
 
 def test_a_tuning_on_a_toy_budget_finds_settings_and_goes_on(tmp_path: Path, capsys: Any) -> None:
