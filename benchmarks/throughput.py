@@ -63,6 +63,9 @@ class Plan:
     packing_sizes: tuple[int, ...] = (200,)  # buffers
     program_sizes: tuple[int, ...] = (40,)  # instructions
     memory_batches: tuple[int, ...] = (64, 1024)
+    flexible_sizes: tuple[str, ...] = ("10x5",)
+    project_sizes: tuple[int, ...] = (60,)  # activities
+    model_batches: tuple[int, ...] = (64, 1024)
     seconds: float = 0.3  # CPU time of one timing
     repeats: int = 3  # of which the best counts
     passes: int = 1  # over everything: on a shared machine a slow minute is longer than all repeats of a timing
@@ -80,6 +83,7 @@ QUICK = Plan(
     streams=("gym-ds3-5",),
     chip_batches=(64,),
     memory_batches=(64,),
+    model_batches=(64,),
     seconds=0.1,
     memory=2**30,
 )
@@ -89,6 +93,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "blocking": ("blocking_sizes",),
     "soc": ("streams", "graph_sizes"),
     "memory": ("packing_sizes", "program_sizes"),
+    "cpmodel": ("flexible_sizes", "project_sizes"),
     "policy": ("policy_sizes",),
 }
 
@@ -135,12 +140,12 @@ def plan_of(options: argparse.Namespace) -> Plan:
     if options.sizes:
         left_out |= {"soc", "memory"}
         sizes = tuple(options.sizes)
-        plan = replace(plan, sizes=sizes, policy_sizes=sizes, blocking_sizes=sizes)
+        plan = replace(plan, sizes=sizes, policy_sizes=sizes, blocking_sizes=sizes, flexible_sizes=sizes, project_sizes=())
     plan = replace(plan, **{field: () for family in left_out for field in FAMILIES[family]})
     if options.batches:
         batches = tuple(options.batches)
         plan = replace(plan, batches=batches, engine_batches=batches, blocking_batches=batches)
-        plan = replace(plan, chip_batches=batches, memory_batches=batches)
+        plan = replace(plan, chip_batches=batches, memory_batches=batches, model_batches=batches)
     if options.seconds is not None:
         plan = replace(plan, seconds=options.seconds)
     if options.passes is not None:
@@ -223,6 +228,12 @@ def measure(plan: Plan) -> Iterator[Figure]:
     for instructions in plan.program_sizes:
         pool = workloads.draw_programs(instructions, plan.seed)
         yield from mode_figures(plan, f"programs of {instructions}", pool, workloads.PROGRAMS, plan.memory_batches)
+    for size in plan.flexible_sizes:
+        pool = workloads.draw_flexible(*parse_pair(size), plan.seed)
+        yield from mode_figures(plan, f"flexible {size}", pool, workloads.FLEXIBLE, plan.model_batches)
+    for activities in plan.project_sizes:
+        pool = workloads.draw_projects(activities, plan.seed)
+        yield from mode_figures(plan, f"projects of {activities}", pool, workloads.PROJECTS, plan.model_batches)
     for size in plan.policy_sizes:
         yield from policy_figures(plan, size)
 

@@ -23,6 +23,9 @@ from dispatchgym.agents.rollout import Rollout
 from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.targets import Launch, compile_entries
 from dispatchgym.envs.jobshop.problem import JobShopProblem
+from dispatchgym.instances.cpmodel import catalogue as models
+from dispatchgym.instances.cpmodel.generate import project, sd1
+from dispatchgym.instances.cpmodel.instance import CPInstance
 from dispatchgym.instances.jobshop.generate import generate_arrays
 from dispatchgym.instances.jobshop.instance import JobShop
 from dispatchgym.instances.memory.generate import guillotine, layered
@@ -60,6 +63,10 @@ GRAPHS = {mode: Shop("dispatchgym:dispatchgym/StaticDag-v0", {"mode": mode}, mod
 
 PACKINGS = {"height": Shop("dispatchgym:dispatchgym/MemoryPack-v0")}
 PROGRAMS = {kind: Shop("dispatchgym:dispatchgym/MemoryMap-v0", {"actions": kind}) for kind in ("map", "order")}
+FLEXIBLE = {"serial": Shop("dispatchgym:dispatchgym/FlexibleJobShop-v0")}
+PROJECTS = {
+    kind: Shop("dispatchgym:dispatchgym/CPModel-v0", {"actions": kind}, kind == "parallel") for kind in ("serial", "parallel")
+}
 
 
 def draw_pool(jobs: int, machines: int, seed: int) -> list[JobShop]:
@@ -89,6 +96,19 @@ def draw_packings(buffers: int, seed: int) -> list[Packing]:
 def draw_programs(instructions: int, seed: int) -> list[MemoryProgram]:
     """Random layered programs of one size."""
     return [layered(np.random.default_rng((seed, n)), instructions) for n in range(16)]
+
+
+def draw_flexible(jobs: int, machines: int, seed: int) -> list[CPInstance]:
+    """Random flexible job shops of one size (SD1)."""
+    return [sd1(jobs, machines, seed=16 * seed + n) for n in range(16)]
+
+
+def draw_projects(activities: int, seed: int) -> list[CPInstance]:
+    """Projects of one size: PSPLIB's own, 16 of its cells, if there are some, else random ones with its parameters."""
+    name = f"j{activities}"
+    if name in models.SETS:
+        return [models.load(f"{name}{3 * n + 1}_1") for n in range(16)]
+    return [project(activities, seed=16 * seed + n) for n in range(16)]
 
 
 def kernels() -> dict[str, Launch]:

@@ -168,7 +168,7 @@ def rivals(inst: Instances, s: State, b: int, x: int, r: int, out: Array) -> Non
     free = inst.resource[i, r, ResourceData.CAPACITY] - used - data[RowData.AMOUNT]
     latest = 0
     earliest = 0
-    delayed = 0.0
+    delayed = 0
     count = 0
     longest = 0
     arrival = NEVER
@@ -184,13 +184,13 @@ def rivals(inst: Instances, s: State, b: int, x: int, r: int, out: Array) -> Non
         tail = demand[Demand.TAIL]
         through = task[Task.THROUGH]
         earliest = max(earliest, through)
-        latest = max(latest, min(max(head, end) + tail, task[Task.SECOND]) if task[Task.BEST] == y else through)
-        if head < end:
-            delayed += end - head
-            count += 1
-            longest = max(longest, tail)
-        else:
-            arrival = min(arrival, head)
+        pushed = min(max(head, end) + tail, task[Task.SECOND])
+        latest = max(latest, pushed if task[Task.BEST] == y else through)
+        # Plain sums and selections: which rivals come first is as good as random, and a branch would be guessed wrongly.
+        delayed += max(end - head, 0)
+        count += 1 if head < end else 0
+        longest = max(longest, tail if head < end else 0)
+        arrival = min(arrival, NEVER if head < end else head)
     share = 1.0 / max(clock[Clock.PATH] - clock[Clock.FIRST_START], 1)
     out[Candidate.BOUND_INCREASE] = clip((latest - clock[Clock.PATH]) * rate, 8.0)
     out[Candidate.WORST_RIVAL_DELAY] = clip((latest - earliest) * rate, 8.0)

@@ -145,6 +145,8 @@ def mark_rivals(inst: Instances, s: State, b: int, i: int, begin: int, end: int)
         first = inst.task[i, j, TaskData.ROW]
         for x in range(first, first + inst.task[i, j, TaskData.MODES]):
             data = inst.row[i, x]
+            if data[RowData.DEMANDS] == 1 and s.touched[b, data[RowData.RESOURCE]] == 0:
+                continue  # seen without a look at the table of demands
             start = s.mode[b, x, Row.START]
             if start >= end or start + data[RowData.DURATION] <= begin:
                 continue
