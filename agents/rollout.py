@@ -46,11 +46,11 @@ class Rollout:
         self.torch_device = "cuda" if device == "cuda" and torch.cuda.is_available() else "cpu"
         self._launch = compile_entries(ENTRIES, self.target, kernel=problem.kernel, relaxed=RELAXED)
         self._work, self._attends = self._workspace(attends=False), False
-        self._state, self.state = place_tensors(problem.state(sizes, copies), self.target)
+        self._state, self.state = place_tensors(problem.state(sizes, copies), self.target, by_copy=True)
         counts = {name: np.zeros(copies, np.int32) for name in ("prefix", "length", "decisions", "rows", "over")}
         long = {name: np.zeros(copies, np.int64) for name in ("seed", "objective")}
         record = Record(actions=np.zeros((copies, sizes.steps), np.int32), **counts, **long)
-        self._record, self.record = place_tensors(record, self.target)
+        self._record, self.record = place_tensors(record, self.target, by_copy=True)
 
     def _workspace(self, *, attends: bool) -> Any:
         """Scratch of the decoder, with room for attention if the choices attend to each other."""
@@ -61,7 +61,12 @@ class Rollout:
 
         rows, logits = (3 * k + 2, 2 * k) if attends else (k, k)
         floats = (zeros(f.context), zeros(hidden), zeros(hidden), zeros(rows, hidden), zeros(f.candidate), zeros(logits))
-        return place_tensors(Workspace(*floats, np.zeros((self.copies, k), np.int64)), self.target)[0]
+        return place_tensors(Workspace(*floats, np.zeros((self.copies, k), np.int64)), self.target, by_copy=True)[0]
+
+    def _table(self) -> tuple[Any, Any]:
+        """(B, K) log-probabilities, as kernels and as torch take them."""
+        table = LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32))
+        return place_tensors(table, self.target, by_copy=True)
 
     def _weights(self, policy: Policy) -> Any:
         """The decoder's weights as kernels take them; makes room for what they need."""
@@ -77,16 +82,18 @@ class Rollout:
     def graph(self) -> Graph:
         """The typed graphs of all loaded instances before their first decision."""
         g = self._instances.pool
-        state, tensors = place_tensors(self.problem.state(self.sizes, g), self.target)
+        state, tensors = place_tensors(self.problem.state(self.sizes, g), self.target, by_copy=True)
         tensors.row.copy_(torch.arange(g))
-        seen, o = place_tensors(observation(self.problem.features, self.sizes, g, graph=True), self.target)
+        seen, o = place_tensors(observation(self.problem.features, self.sizes, g, graph=True), self.target, by_copy=True)
         self._launch["first_graph"](g, self._instances, state, seen)
         return flatten(o)
 
     def present(self, copies: Tensor) -> Graph:
         """The typed graphs of these copies as they stand."""
         if self._seen is None:
-            self._seen = place_tensors(observation(self.problem.features, self.sizes, self.copies, graph=True), self.target)
+            self._seen = place_tensors(
+                observation(self.problem.features, self.sizes, self.copies, graph=True), self.target, by_copy=True
+            )
         seen, o = self._seen
         self._launch["present_graph"](int(copies.max()) + 1, self._instances, self._state, seen)
         return flatten(o, copies)
@@ -153,7 +160,7 @@ class Rollout:
         `encoded` as in `play`.
         """
         net = self._weights(policy)
-        table, logp = place_tensors(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
+        table, logp = self._table()
         self.start()
         every = policy.config.encode_every
         # Copies have embeddings of their own if they are to be encoded again.
@@ -186,12 +193,12 @@ class Rollout:
         self._apply(actions)
 
     def _apply(self, actions: Tensor) -> None:
-        chosen, _ = place_tensors(Actions(actions.cpu().numpy().astype(np.int64)), self.target)
+        chosen, _ = place_tensors(Actions(actions.cpu().numpy().astype(np.int64)), self.target, by_copy=True)
         self._launch["apply"](self.copies, self._instances, self._state, self._work, chosen, self._record)
 
     def choices(self, policy: Policy, encoded: Embeddings | None = None) -> Tensor:
         """(B, K) log-probability of every choice that the copies have now; -inf where illegal, and of ended episodes."""
-        table, logp = place_tensors(LogProbabilities(np.zeros((self.copies, self.sizes.actions), np.float32)), self.target)
+        table, logp = self._table()
         if policy.config.encode_every:
             encoded = self._embed_present(policy)
         net = self._weights(policy)
@@ -210,7 +217,7 @@ class Rollout:
         """Play copy b on instance rows[b] like demonstrations[b], whose arrays have no first axis. Returns the record."""
         self.state.row.copy_(torch.as_tensor(rows))
         stacked = Demonstration(*(np.stack(arrays) for arrays in zip(*demonstrations, strict=True)))
-        shown, _ = place_tensors(stacked, self.target)
+        shown, _ = place_tensors(stacked, self.target, by_copy=True)
         self._launch["replay"](self.copies, self._instances, self._state, self._work, self._record, shown)
         return self.record
 

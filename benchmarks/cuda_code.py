@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import gymnasium
 import numpy as np
@@ -31,7 +32,8 @@ if __name__ == "__main__":
 import dispatchgym  # noqa: F401
 from dispatchgym.agents import rollout
 from dispatchgym.agents.network import Policy, PolicyConfig
-from dispatchgym.envs.core import engine, numba_patches
+from dispatchgym.envs.core import buffers, engine, numba_patches
+from dispatchgym.envs.core.placing import on_gpu
 from dispatchgym.envs.core.targets import Launch, Prepared, compile_entries
 from dispatchgym.instances.errors import InputError
 
@@ -79,6 +81,20 @@ def missing() -> str:
     return "" if nvvm.is_available() else "NVVM is not installed (extra `cuda`)"
 
 
+@contextlib.contextmanager
+def ordered() -> Iterator[None]:
+    """Arrays of the host lie in memory as those of a GPU do."""
+
+    def of(place: Any) -> Any:
+        return lambda arrays, target, *, by_copy=False: place(on_gpu(arrays, by_copy=by_copy), target, by_copy=by_copy)
+
+    with contextlib.ExitStack() as patches:
+        for module, name in ((engine, "place"), (buffers, "place"), (rollout, "place_tensors")):
+            patches.enter_context(mock.patch.object(module, name, of(getattr(module, name))))
+        yield
+
+
+@ordered()
 def arguments(case: str) -> tuple[Any, dict[str, tuple[Any, ...]]]:
     """The problem of a case, and what each of its kernels is called with."""
     name, words = CASES[case]

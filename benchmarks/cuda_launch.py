@@ -47,16 +47,12 @@ def arrays_on_the_gpu() -> Iterator[None]:
     """numba takes numpy arrays for arrays on the GPU, at the addresses that they have."""
     from numba.cuda import dispatcher
 
-    class Layout:
-        strides_in_bytes: Any = None
-        is_contiguous_c, is_contiguous_f = True, False
-
     known: dict[int, Any] = {}  # arrays on the GPU are objects that stay
 
     def seen(array: Any) -> Any:
         if id(array) not in known:
             shape = {"size": array.size, "shape": array.shape, "dtype": array.dtype}
-            shown = SimpleNamespace(**shape, ptr=array.ctypes.data, _layout=Layout())
+            shown = SimpleNamespace(**shape, ptr=array.ctypes.data, _layout=SimpleNamespace(strides_in_bytes=array.strides))
             known[id(array)] = SimpleNamespace(to_device=lambda back, stream: shown)
         return known[id(array)]
 

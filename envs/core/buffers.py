@@ -28,7 +28,7 @@ class Buffers:
         """Point the engine at arrays that no caller references; it may change them until the next call."""
         found = next((pair for pair in self.kept if self._dropped(pair[0])), None)
         if found is None:
-            found = place(self.engine.blank(), self.engine.target)
+            found = place(self.engine.blank(), self.engine.target, by_copy=True)
             # The engine holds what it prepared calls with: at first its own arrays, then those that are kept here.
             if not self.kept:
                 self.engine.forget(self.engine.arrays[0])

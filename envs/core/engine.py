@@ -74,9 +74,9 @@ class Engine:
         self._prepared: dict[tuple[int, int, int], Prepared] = {}  # turns, by what differs between them
         self._placed: dict[str, Any] = {}  # group -> what `place` gives for Python
         self._tensors: dict[str, Any] = {}  # the same as torch tensors, of groups that were asked for
-        self._state, self._placed["state"] = place(state, self.target)
-        self._episodes, self._placed["episodes"] = place(episodes, self.target)
-        self._observation, self._placed["observation"] = place(seen, self.target)
+        self._state, self._placed["state"] = place(state, self.target, by_copy=True)
+        self._episodes, self._placed["episodes"] = place(episodes, self.target, by_copy=True)
+        self._observation, self._placed["observation"] = place(seen, self.target, by_copy=True)
         ends = (Options(self.max_steps, autoreset, int(self.terminal_reward), ILLEGAL_PENALTY) for autoreset in (0, 1))
         self._options = tuple(place(options, self.target)[0] for options in ends)
         # Whether kernels work on numpy arrays, which `arrays` shares.

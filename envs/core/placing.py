@@ -13,23 +13,34 @@ from dispatchgym.envs.core.targets import Target, uncompiled
 from dispatchgym.instances.extras import named
 
 
-def place(arrays: Any, target: Target) -> tuple[Any, Any]:
+def place(arrays: Any, target: Target, *, by_copy: bool = False) -> tuple[Any, Any]:
     """A NamedTuple of numpy arrays twice, sharing memory: as kernels of `target` take it, and as Python reads and writes it.
 
     The latter are numpy arrays on the host and torch tensors on the GPU. The two tuples are never the same object, so that each
-    array has two references.
+    array has two references. `by_copy`: the first axis of each array counts copies.
     """
+    if target == "cuda":
+        arrays = on_gpu(arrays, by_copy=by_copy)
     if target == "cuda" and not simulated():
         import torch
         from numba import cuda
 
-        tensors = _each(arrays, lambda a: torch.from_numpy(np.ascontiguousarray(a)).cuda())
+        tensors = _each(arrays, lambda a: torch.from_numpy(a).cuda())
         return _each(tensors, lambda t: cuda.as_cuda_array(t, sync=False)), tensors
     if target == "cpu" and not uncompiled():
         from dispatchgym.envs.core.tables import with_table
 
         return with_table(arrays), arrays
     return arrays, type(arrays)(*arrays)
+
+
+def on_gpu(arrays: Any, *, by_copy: bool) -> Any:
+    """A NamedTuple of numpy arrays in the order in memory that suits a GPU.
+
+    Each thread has a copy. If the same entry of neighbouring copies is side by side, a warp reads four sectors of memory where
+    row-major order would make it read 32.
+    """
+    return _each(arrays, np.asfortranarray if by_copy else np.ascontiguousarray)
 
 
 def as_tensors(placed: Any) -> Any:
@@ -40,9 +51,9 @@ def as_tensors(placed: Any) -> Any:
     return _each(placed, lambda x: torch.from_numpy(x) if isinstance(x, np.ndarray) else x)
 
 
-def place_tensors(arrays: Any, target: Target) -> tuple[Any, Any]:
+def place_tensors(arrays: Any, target: Target, *, by_copy: bool = False) -> tuple[Any, Any]:
     """As `place`, with torch tensors on the host, too."""
-    kernels, placed = place(arrays, target)
+    kernels, placed = place(arrays, target, by_copy=by_copy)
     return kernels, as_tensors(placed)
 
 

@@ -56,6 +56,13 @@ def test_kernels_compile_without_spills_and_rules_without_fused_arithmetic(case:
     ]
 
 
+def test_the_same_entry_of_neighbouring_copies_is_side_by_side_on_a_gpu() -> None:
+    _, instances, state, episodes, seen, *_ = cuda_code.arguments("job shop")[1]["turn"]
+    for group in (state, episodes, seen):
+        assert all(array.strides[0] == array.itemsize for array in group)
+    assert all(array.flags.c_contiguous for array in instances if not isinstance(array, (int, float)))
+
+
 def bits(word: Any) -> int:
     """How many of a word the driver reads."""
     return 64 if isinstance(word, int) else 8 * ctypes.sizeof(word)
