@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.json_fields import shown
 
+GATHERING = timedelta(minutes=10)  # until all processes have started
 PATIENCE = timedelta(hours=2)  # of a process that waits for the others, as for the schedules of an expert
 MOST = 2**20  # processes
 
@@ -161,6 +163,8 @@ def joined(device: str, environment: Mapping[str, str] = os.environ) -> Iterator
         yield ALONE
         return
     rank, here = _number(environment, "RANK", 0), _number(environment, "LOCAL_RANK", 0)
+    if rank >= count:
+        raise InputError(f"RANK={rank}: not below WORLD_SIZE={count}, as torchrun sets it")
     gpus = device == "cuda" and torch.cuda.is_available()
     where = f"cuda:{here}" if gpus else "cpu"
     if gpus:
@@ -170,7 +174,9 @@ def joined(device: str, environment: Mapping[str, str] = os.environ) -> Iterator
     cores, beside = len(os.sched_getaffinity(0)), _number(environment, "LOCAL_WORLD_SIZE", 1)
     os.environ.setdefault("DISPATCHGYM_THREADS", str(max(1, cores // beside)))
     try:
-        distributed.init_process_group("nccl" if gpus else "gloo", rank=rank, world_size=count, timeout=PATIENCE)
+        with _ended_by_signals():
+            store, _, _ = next(distributed.rendezvous("env://", rank, count, timeout=GATHERING))
+            distributed.init_process_group("nccl" if gpus else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:150]
         raise InputError(f"process {rank} of {count}: the other processes cannot be reached: {reason}") from None
@@ -178,6 +184,20 @@ def joined(device: str, environment: Mapping[str, str] = os.environ) -> Iterator
         yield Ranks(rank, count, where)
     finally:
         distributed.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """While torch waits for other processes it lets no handler of Python run, and there is nothing to save yet."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _number(environment: Mapping[str, str], name: str, least: int) -> int:

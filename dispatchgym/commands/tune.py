@@ -15,6 +15,7 @@ from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.family import Family
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.extras import need
+from dispatchgym.instances.files import write_text
 from dispatchgym.instances.names import printable
 from dispatchgym.interrupts import Interrupts
 from dispatchgym.tuning.budget import FIRST_TEST_SEED, RUNGS
@@ -109,11 +110,12 @@ def tune(request: Request) -> None:
     from dispatchgym.tuning.search import Cluster
 
     tuning = request.tuning
-    plan, candidates = _planned(request)
+    plan, candidates, text = _planned(request)
     seeds = [plan.config.seed + i for i in range(tuning.seeds)]
     test_seeds = [plan.config.seed + FIRST_TEST_SEED + i for i in range(tuning.test_seeds)]
     cluster = Cluster(tuning.ray, tuning.workers)
     try:
+        write_text(plan.out / results.PLAN, text)
         with Progress(len(candidates)) as progress:
             trials = cluster.search(plan, candidates, seeds, progress)
             best = min((x for x in trials if x.finished), key=lambda x: (x.gap, x.number))
@@ -130,8 +132,8 @@ def tune(request: Request) -> None:
     print(f"saved {out}/{results.FILE} and {out}/{results.BEST}; train with\n  dispatchgym train --config {out}/{results.BEST}")
 
 
-def _planned(request: Request) -> tuple[Plan, list[Settings]]:
-    """What is trained with which settings, noted in the folder of the tuning."""
+def _planned(request: Request) -> tuple[Plan, list[Settings], str]:
+    """What is trained with which settings, and as the folder of the tuning has it."""
     from dispatchgym.agents.checkpoint import writable
     from dispatchgym.agents.trainer import training_sizes
     from dispatchgym.train import with_defaults
@@ -152,8 +154,7 @@ def _planned(request: Request) -> tuple[Plan, list[Settings]]:
     plan = Plan(request.family.name, dataclasses.asdict(request.options) if request.options else {}, config, tuning.out.resolve())
     training_sizes(plan.training(), config.sizes)
     writable(tuning.out)
-    results.keep_plan(plan, candidates, tuning.resume)
-    return plan, candidates
+    return plan, candidates, results.planned(plan, candidates, tuning.resume)
 
 
 class Progress:

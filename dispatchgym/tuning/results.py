@@ -56,18 +56,17 @@ class Found:
     gaps: Sequence[Sequence[float]]  # of each that was tested, with each seed
 
 
-def keep_plan(plan: Plan, candidates: Sequence[Settings], resume: bool) -> None:
-    """Note in the folder what is tuned; InputError if it holds a tuning already, or another one than is to go on."""
+def planned(plan: Plan, candidates: Sequence[Settings], resume: bool) -> str:
+    """What is tuned, for the file PLAN. InputError if the folder holds a tuning already, or another one than is to go on."""
     path = plan.out / PLAN
     about = {"problem": plan.family, "config": asdict(plan.config), "options": plan.options, "candidates": list(candidates)}
-    if not path.exists():
-        write_text(path, json.dumps(about) + "\n")
-        return
+    text = json.dumps(about) + "\n"
     shown = printable(plan.out, 200)
-    if not resume:
+    if path.exists() and not resume:
         raise InputError(f"{shown} holds a tuning already: add --resume to go on with it, or choose another --out")
-    if json_fields.parse(read_text(path), str(path)).value != json.loads(json.dumps(about)):
+    if path.exists() and json_fields.parse(read_text(path), str(path)).value != json.loads(text):
         raise InputError(f"{shown}: its tuning has another family, space, number of trials or setting")
+    return text
 
 
 def write(out: Path, plan: Plan, options: Any, found: Found) -> None:

@@ -137,12 +137,13 @@ def test_what_is_written_is_read_by_programs_and_by_train(tmp_path: Path) -> Non
 
 
 def test_a_folder_with_another_tuning_is_refused(tmp_path: Path) -> None:
-    results.keep_plan(plan_in(tmp_path), [{"rate": 0.1}], resume=False)
-    results.keep_plan(plan_in(tmp_path), [{"rate": 0.1}], resume=True)
+    text = results.planned(plan_in(tmp_path), [{"rate": 0.1}], resume=False)
+    (tmp_path / results.PLAN).write_text(text)
+    assert results.planned(plan_in(tmp_path), [{"rate": 0.1}], resume=True) == text
     with pytest.raises(InputError, match="holds a tuning already: add --resume"):
-        results.keep_plan(plan_in(tmp_path), [{"rate": 0.1}], resume=False)
+        results.planned(plan_in(tmp_path), [{"rate": 0.1}], resume=False)
     with pytest.raises(InputError, match="has another family, space, number of trials or setting"):
-        results.keep_plan(plan_in(tmp_path), [{"rate": 0.2}], resume=True)
+        results.planned(plan_in(tmp_path), [{"rate": 0.2}], resume=True)
 
 
 @pytest.mark.parametrize(
