@@ -74,6 +74,7 @@ SLOW = (
     "tests/commands/test_train.py::test_a_signal_saves_*",
     "tests/commands/test_tune.py::test_a_trial_goes_on_*",
     "tests/cpmodel/test_own_model.py::test_a_run_*",
+    "tests/cpmodel/test_proofs.py::test_a_study_goes_on_*",
     "tests/cpmodel/test_own_model.py::test_a_training_may_*",
     "tests/commands/test_train.py::test_the_learner_of_sb3_*",
     "tests/commands/test_strange_words.py::test_a_full_device_*",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from dispatchgym.envs.core.contract import Sizes
@@ -14,10 +15,11 @@ from dispatchgym.instances.cpmodel.jobs import groups
 from dispatchgym.report.scene import NameChoice, Scene
 
 PALETTE = list(SAFE + FURTHER)
+PITCH = 1.2  # from one profile to the next, in capacities
 
 
 def gantt(instance: CPInstance, schedule: CPSchedule) -> list[Scene]:
-    """The Gantt chart; a resource of several units has as many rows as tasks run on it at once."""
+    """The Gantt chart, with as many rows for a resource of several units as tasks run on it at once, and profiles of these."""
     rows = table(instance, schedule)
     lanes = _lanes(rows)
     names = sorted(set(lanes), key=lambda lane: (lane[0] == "", lane))
@@ -40,7 +42,62 @@ def gantt(instance: CPInstance, schedule: CPSchedule) -> list[Scene]:
     )
     best = {"best known": float(instance.best_known)} if instance.best_known and instance.objective.makespan else {}
     scene.marks = {**best, "makespan": max(rows["end"])}
-    return [scene]
+    full = {x.name: [(a, b) for a, b, amount in x.breaks if amount == x.capacity] for x in instance.resources}
+    latest = max(rows["end"])
+    scene.shade = [(where[lane], a, min(b, latest)) for lane in names for a, b in full.get(lane[0], ()) if a < latest]
+    scene.shade_name = "break"
+    return [scene, *profiles(instance, schedule)]
+
+
+def profiles(instance: CPInstance, schedule: CPSchedule) -> list[Scene]:
+    """What is in use over time of every resource of several units, breaks included, each as a share of its capacity."""
+    wide = [r for r, resource in enumerate(instance.resources) if resource.capacity > 1]
+    boxes: list[tuple[int, int, int, int]] = []  # resource, start, end, units
+    for r in wide:
+        change: dict[int, int] = {}
+        for start, end, amount in _uses(instance, schedule, r):
+            change[start] = change.get(start, 0) + amount
+            change[end] = change.get(end, 0) - amount
+        used = 0
+        times = sorted(t for t, by in change.items() if by)
+        for at, following in pairwise(times):
+            used += change[at]
+            boxes += [(r, at, following, used)] if used else []
+    if not boxes:
+        return []
+    floor = {r: PITCH * (len(wide) - 1 - n) for n, r in enumerate(wide)}  # the first on top
+    resources = instance.resources
+    return [
+        Scene(
+            title="Use of the resources of several units, as shares of their capacities",
+            across="time (ticks)",
+            upward="share of each capacity",
+            left=[start for _, start, _, _ in boxes],
+            right=[end for _, _, end, _ in boxes],
+            low=[floor[r] for r, _, _, _ in boxes],
+            high=[floor[r] + units / resources[r].capacity for r, _, _, units in boxes],
+            name=[str(units) for _, _, _, units in boxes],
+            colour=[wide.index(r) % len(PALETTE) for r, _, _, _ in boxes],
+            palette=PALETTE,
+            columns={
+                "resource": [resources[r].name for r, _, _, _ in boxes],
+                "in use": [units for _, _, _, units in boxes],
+                "capacity": [resources[r].capacity for r, _, _, _ in boxes],
+            },
+            levels={f"{resources[r].name} ({resources[r].capacity})": floor[r] + 1 for r in wide},
+        )
+    ]
+
+
+def _uses(instance: CPInstance, schedule: CPSchedule, r: int) -> list[tuple[int, int, int]]:
+    """Start, end and amount of everything that uses resource r until the last task ends."""
+    placed = list(zip(schedule.start.tolist(), schedule.mode.tolist(), instance.tasks, strict=True))
+    found = []
+    for start, m, task in placed:
+        mode = task.modes[m]
+        found += [(start, start + mode.duration, amount) for q, amount in mode.demands if q == r and mode.duration > 0]
+    latest = max(start + task.modes[m].duration for start, m, task in placed)
+    return found + [(a, min(b, latest), amount) for a, b, amount in instance.resources[r].breaks if a < latest]
 
 
 def _lanes(rows: dict[str, list[Any]]) -> list[tuple[str, int]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from typing import Any
 
 import pytest
 
 from dispatchgym import families
+from dispatchgym.families.model_scenes import profiles
 from dispatchgym.families.shop_scenes import blocking_shop, job_shop
 from dispatchgym.report.scene import Scene
 from dispatchgym.report.slack import Arc, in_turn, slack
@@ -104,3 +106,22 @@ def test_a_blocking_shop_is_pale_while_it_blocks_and_has_slack_unless_it_is_inte
     (scene,) = blocking_shop(instance, schedule)
     assert scene.slack is None
     assert scene.shade
+
+
+def test_profiles_of_resources_add_up_to_what_tasks_and_breaks_use() -> None:
+    _, instance, schedule = solved("cpmodel", "j301_1", "lft")
+    resource = dataclasses.replace(instance.resources[0], breaks=((2, 5, 3), (900, 990, 1)))
+    instance = dataclasses.replace(instance, resources=(resource, *instance.resources[1:]), horizon=0)
+    (scene,) = profiles(instance, schedule)
+    ends = [s + t.modes[0].duration for s, t in zip(schedule.start.tolist(), instance.tasks, strict=True)]
+    assert max(scene.right) <= max(ends)
+    for r, resource in enumerate(instance.resources):
+        boxes = [n for n, name in enumerate(scene.columns["resource"]) if name == resource.name]
+        area = sum((scene.right[n] - scene.left[n]) * scene.columns["in use"][n] for n in boxes)
+        tasks = sum(t.modes[0].duration * dict(t.modes[0].demands).get(r, 0) for t in instance.tasks)
+        assert area == tasks + (9 if r == 0 else 0)
+        top = scene.levels[f"{resource.name} ({resource.capacity})"]
+        assert all(scene.high[n] - scene.low[n] == pytest.approx(scene.columns["in use"][n] / resource.capacity) for n in boxes)
+        assert all(scene.low[n] == pytest.approx(top - 1) for n in boxes)
+    _, shop, plan = solved("cpmodel", "mk01", "mwkr")
+    assert profiles(shop, plan) == []
