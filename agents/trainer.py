@@ -77,6 +77,7 @@ class Trainer:
         self._demonstrations: list[tuple[list[Any], Sizes, Any]] = []  # instances, their sizes, the expert's schedules of them
         self._rollouts: dict[tuple[Sizes, int], Rollout] = {}
         self.rules: dict[str, float] = {}  # the validation of rules, for the log
+        self.best: float | None = None  # the least validation of the log that a resumed run goes on with
         self._logged = -1e9  # seconds or iterations of the last log line
         if ranks.leads:
             checkpoint.writable(out)
@@ -356,8 +357,11 @@ class Trainer:
         whole, _, _ = read_text(path, MAX_LOG, follow=False).rpartition("\n")
         kept = []
         for number, text in enumerate(whole.split("\n") if whole else (), 1):
-            if parse(text, f"{path} line {number}")["iteration"].whole(0, 2**53) <= self.iteration:
+            line = parse(text, f"{path} line {number}")
+            if line["iteration"].whole(0, 2**53) <= self.iteration:
                 kept.append(text + "\n")
+                found = [gap for gap in (self.best, line["validation"].number()) if gap is not None]
+                self.best = min(found)
         write_text(path, "".join(kept))
 
 

@@ -16,7 +16,7 @@ class Progress:
     def __init__(self, trainer: Any, family: Family, log: Sequence[str]) -> None:
         self.trainer, self.family = trainer, family
         self.rule = ""
-        self.best: float | None = None
+        self.best: float | None = trainer.best
         self.loggers = [LOGGERS[name](trainer.out) for name in dict.fromkeys(log)]
 
     def __enter__(self) -> Progress:

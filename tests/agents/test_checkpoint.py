@@ -183,6 +183,15 @@ def test_a_torn_log_line_is_dropped_and_the_log_is_that_of_an_unbroken_run(copy:
     assert logged == [[1, 2, 4], [1, 4]]  # the first run was told to end, and log, at 2
 
 
+def test_the_best_validation_so_far_is_known_after_a_resume(copy: Path) -> None:
+    log = copy / "log.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    first = lines[0] | {"validation": 0.5}
+    log.write_text("".join(json.dumps(line) + "\n" for line in [first, *lines[1:]]))
+    resumed = trainer(copy, **SMALL | {"steps": 4}, resume=True, log_every=1.0)
+    assert resumed.best == 0.5
+
+
 def test_resuming_before_the_first_checkpoint_starts_the_run(tmp_path: Path) -> None:
     trainer(tmp_path / "new", **SMALL, resume=True).run(lambda line: None)
     assert (tmp_path / "new" / "policy.safetensors").exists()

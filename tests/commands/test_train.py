@@ -70,7 +70,7 @@ def test_the_end_names_the_command_that_compares_and_the_best_rule_is_shown(tmp_
 
 def test_the_bar_moves_at_every_iteration_and_shows_the_best_so_far_beside_the_rule(tmp_path: Path, capsys: Any) -> None:
     shares = iter((0.25, 0.5, 0.75))
-    trainer = SimpleNamespace(out=tmp_path, progress=lambda: next(shares))
+    trainer = SimpleNamespace(out=tmp_path, progress=lambda: next(shares), best=None)
     with train.Progress(trainer, families.load("jobshop"), ()) as progress:
         progress.rule = "mwkr 20.00"
         (task,) = progress.bar.tasks
