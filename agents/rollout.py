@@ -18,7 +18,7 @@ from dispatchgym.agents import attention, decode
 from dispatchgym.agents.network import Choices, DecoderWeights, Graph, Policy
 from dispatchgym.agents.records import Actions, Demonstration, Embeddings, Examples, LogProbabilities, Record, Workspace
 from dispatchgym.envs.core.contract import Array, Problem, Sizes, observation
-from dispatchgym.envs.core.engine import Device, check_device
+from dispatchgym.envs.core.devices import Device, check_device
 from dispatchgym.envs.core.placing import place_tensors
 from dispatchgym.envs.core.targets import compile_entries
 

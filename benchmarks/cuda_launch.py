@@ -96,7 +96,7 @@ def measure(case: str) -> tuple[int, float, float]:
 
     arguments = cuda_code.arguments(case)[1]["turn"]
     stream = SimpleNamespace(cuda_stream=0)
-    with arrays_on_the_gpu(), mock.patch.object(torch.cuda, "current_stream", lambda: stream):  # noqa: PT008
+    with arrays_on_the_gpu(), mock.patch.object(torch.cuda, "current_stream", lambda device: stream):  # noqa: PT008
         ready = prepared(arguments, lambda stream, config, function, *words: ParamHolder(words))
 
         kernel = compiled()

@@ -41,6 +41,7 @@ class PreparedLaunch:
     """A launch with the same arguments every time, which live as long as it does."""
 
     def __init__(self, kernel: Any, grid: int, block: int, arguments: tuple[Any, ...]) -> None:
+        import torch
         from cuda.core import LaunchConfig, launch
         from numba.cuda.typing.typeof import Purpose, typeof
 
@@ -52,11 +53,12 @@ class PreparedLaunch:
         self.config = LaunchConfig(grid=(grid, 1, 1), block=(block, 1, 1))
         self.launch = launch
         self.streams: dict[int, Any] = {}  # by torch's handle
+        self.device = torch.cuda.current_device()  # whose stream a launch goes to, whatever torch's current GPU is by then
 
     def __call__(self) -> None:
         import torch
 
-        handle = torch.cuda.current_stream().cuda_stream
+        handle = torch.cuda.current_stream(self.device).cuda_stream
         stream = self.streams.get(handle)
         if stream is None:
             from cuda.core import Stream

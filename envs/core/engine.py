@@ -13,14 +13,12 @@ import numpy.typing as npt
 
 from dispatchgym.envs.core import episode
 from dispatchgym.envs.core.contract import Array, Observation, Problem, Sizes, observation
+from dispatchgym.envs.core.devices import Device, check_device
 from dispatchgym.envs.core.placing import as_tensors, on_host, place
 from dispatchgym.envs.core.records import Episodes, Options
-from dispatchgym.envs.core.targets import Prepared, Target, compile_entries
+from dispatchgym.envs.core.targets import Prepared, compile_entries
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.json_fields import shown
 
-Device = Literal["cpu", "cuda", "python"]
-DEVICES = ("cpu", "cuda", "python")
 ENTRIES = (episode.turn,)
 GROUPS = ("instances", "state", "episodes", "observation")  # with a "_" before, as kernels take them
 PLACED = ("_launch", "_options", "_prepared", "_placed", "_tensors", *(f"_{name}" for name in GROUPS))
@@ -241,22 +239,6 @@ class Engine:
             import torch
 
             target.copy_(torch.as_tensor(values))
-
-
-def check_device(device: Device) -> Target:
-    """`device` as a compilation target; InputError for an unknown one, and if a GPU is asked for and none can be used."""
-    if device not in DEVICES:
-        raise InputError(f"device {shown(device)} is not one of {', '.join(DEVICES)}")
-    if device == "cuda":
-        try:
-            from numba import cuda
-
-            usable = cuda.is_available()
-        except ImportError:
-            usable = False
-        if not usable:
-            raise InputError("device 'cuda' needs an NVIDIA GPU and the extra 'cuda' (pip install dispatchgym[cuda])")
-    return device
 
 
 def _episodes(copies: int, actions: int) -> Episodes:

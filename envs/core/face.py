@@ -10,8 +10,9 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from dispatchgym.envs.core.contract import Observation, Problem
+from dispatchgym.envs.core.devices import Device, check_device
 from dispatchgym.envs.core.dotted import resolve
-from dispatchgym.envs.core.engine import Device, Engine, check_device
+from dispatchgym.envs.core.engine import Engine
 from dispatchgym.envs.core.keywords import choose, errors_name, is_whole, whole
 from dispatchgym.instances.errors import InputError, UnexpectedKeyword
 from dispatchgym.instances.extras import need

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dispatchgym.envs.core.cuda_launch import simulated
+from dispatchgym.envs.core.devices import used_gpu
 from dispatchgym.envs.core.targets import Target, uncompiled
 from dispatchgym.instances.extras import named
 
@@ -25,7 +26,7 @@ def place(arrays: Any, target: Target, *, by_copy: bool = False) -> tuple[Any, A
         import torch
         from numba import cuda
 
-        tensors = _each(arrays, lambda a: torch.from_numpy(a).cuda())
+        tensors = _each(arrays, lambda a: torch.from_numpy(a).cuda(used_gpu()))
         return _each(tensors, lambda t: cuda.as_cuda_array(t, sync=False)), tensors
     if target == "cpu" and not uncompiled():
         from dispatchgym.envs.core.tables import with_table

@@ -72,7 +72,9 @@ def test_a_launch_is_prepared_once_and_runs_on_torchs_current_stream(monkeypatch
     core = pytest.importorskip("cuda.core")
     arguments, launched, compiled = cuda_code.arguments("job shop")[1]["turn"], [], []
     stream = SimpleNamespace(cuda_stream=5)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
+    gpu = [1]
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: gpu[0])
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: {1: stream}[device])
     monkeypatch.setattr(core, "launch", lambda *given: launched.append(given))
     monkeypatch.setattr(core, "Stream", SimpleNamespace(from_handle=lambda handle: f"stream {handle}"))
 
@@ -85,6 +87,7 @@ def test_a_launch_is_prepared_once_and_runs_on_torchs_current_stream(monkeypatch
 
     with cuda_launch.arrays_on_the_gpu():
         ready = PreparedLaunch(SimpleNamespace(compile=compile_for, overloads={}), 2, 128, arguments)
+    gpu[0] = 0  # torch's current GPU changes later
     for handle in (5, 0, 5):
         stream.cuda_stream = handle
         ready()
