@@ -317,6 +317,9 @@ class Tasks:
 
     def _add_end(self, k: int, task: int, end: Affine, modes: frozenset[int] | None) -> None:
         """The end of an interval: start plus size, or a variable of its own."""
+        durations = self.drafts[task].durations
+        if not end.terms and len(durations) == 1 and self._starts_at(task, end.constant - durations[0]):
+            return
         if len(end.terms) != 1 or end.terms[0][1] != 1:
             raise self.facts.error(k, "an end that is not one variable plus a constant is not understood")
         v = end.terms[0][0]
@@ -333,6 +336,11 @@ class Tasks:
         both = None if modes is None or (known and known.modes is None) else modes | (known.modes or modes if known else modes)
         self.points.pop(v, None)
         self.define_point(k, v, Point(task, True, -end.constant, both))
+
+    def _starts_at(self, task: int, time: int) -> bool:
+        """Whether the task's start has no other value left, as where its end is fixed."""
+        (v, _), constant = self.drafts[task].start.terms[0], self.drafts[task].start.constant
+        return self.facts.low[v] + constant == self.facts.high[v] + constant == time
 
     def _share_ends(self, task: int, k: int) -> None:
         """An end or start that the intervals of all modes have is the task's in every mode."""

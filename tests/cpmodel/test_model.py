@@ -288,3 +288,17 @@ def test_the_model_and_the_statement_allow_the_same_schedules(seed: int) -> None
             except InvalidSchedule:
                 verdicts.append(None)
         assert verdicts[0] == verdicts[1] or max(ends) > read.horizon
+
+
+def test_a_task_whose_end_is_fixed_is_a_task_of_one_start() -> None:
+    model = cp_model.CpModel()
+    start, end = model.new_int_var(0, 20, "start"), model.new_int_var(0, 20, "end")
+    fixed = model.new_interval_var(start, 4, end, "fixed")
+    model.add(end == 9)
+    other = model.new_int_var(0, 20, "other")
+    model.add(other >= start)
+    model.add_no_overlap([fixed, model.new_fixed_size_interval_var(other, 3, "free")])
+    model.minimize(other)
+    instance = from_model(model)
+    assert [(task.release, task.deadline) for task in instance.tasks] == [(5, 9), (0, None)]
+    assert cpsat(instance).objective == cpsat(normal(instance)).objective == 9
