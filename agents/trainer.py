@@ -21,19 +21,18 @@ from dispatchgym.agents.learners import LEARNERS, Forward, Turn, accelerated, im
 from dispatchgym.agents.network import Policy, PolicyConfig
 from dispatchgym.agents.optimisers import OPTIMISERS
 from dispatchgym.agents.ranks import ALONE, Ranks, check_split
+from dispatchgym.agents.resuming import equal, optimiser_state, trim_log
 from dispatchgym.agents.rollout import Rollout
 from dispatchgym.agents.schedules import rate_at
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.agents.training import Training
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.instances.errors import InputError
-from dispatchgym.instances.files import append, hold, read_text, write_text
-from dispatchgym.instances.json_fields import parse, shown
-from dispatchgym.instances.names import printable
+from dispatchgym.instances.files import append, hold
+from dispatchgym.instances.json_fields import shown
 
 VALIDATION_SEED = 2**31  # far from every training stream
 KEPT_DEMONSTRATIONS = 200  # pools whose expert schedules are kept
-MAX_LOG = 64 * 2**20  # bytes of log.jsonl
 
 
 Expert = Callable[[Sequence[Any]], list[Any]]  # instances -> a schedule worth imitating of each
@@ -309,7 +308,7 @@ class Trainer:
         new = json.loads(json.dumps(settings(self.training, self.config)))
         budget = {"minutes", "steps", "log_every", "save_every", "device", "clock"}  # may differ between parts of a run
         held = {key: old.value.get(key, defaults.get(key)) for key in new}  # a setting that came later has its default
-        differs = sorted(key for key in new if key not in budget and not _equal(held[key], new[key]))
+        differs = sorted(key for key in new if key not in budget and not equal(held[key], new[key]))
         if differs:
             raise InputError(f"{path}: was trained with other settings ({', '.join(f'{k} {shown(held[k])}' for k in differs)})")
         for prefix, network in (("policy", self.policy), ("average", self.average)):
@@ -326,48 +325,10 @@ class Trainer:
         self._logged = about["logged"].number() if "logged" in about else float(self.iteration)
         if not abs(self._logged) < 2**53:
             raise about["logged"].error(f"{self._logged:g} is out of range")
-        self._load_optimiser(path, tensors)
-        if self.ranks.leads:
-            self._trim_log()
-
-    def _load_optimiser(self, path: Path, tensors: dict[str, torch.Tensor]) -> None:
-        """The optimiser's state; InputError unless it is that of this network's parameters."""
-        kind = self._kind
-        shapes = [p.shape for p in self.policy.parameters()]
-        state: dict[int, dict[str, Any]] = {}
-        for name, tensor in tensors.items():
-            if not name.startswith("optimiser."):
-                continue
-            _, index, key = (*name.split("."), "", "")[:3]
-            known = index.isascii() and index.isdecimal() and len(index) < 6 and int(index) < len(shapes) and key in kind.state
-            if not known or tensor.shape != (shapes[int(index)] if key in kind.moments else ()):
-                raise InputError(f"{path}: not the state of this run ({printable(name)} is of no parameter)")
-            state.setdefault(int(index), {})[key] = tensor
-        partial = next((i for i, moments in state.items() if set(moments) != set(kind.state)), None)
-        if partial is not None or (self.iteration > 0 and not state):
-            what = "no moments" if partial is None else f"only a part of the moments of parameter {partial}"
-            raise InputError(f"{path}: not the state of this run (the optimiser has {what})")
+        state = optimiser_state(path, tensors, self._kind, [p.shape for p in self.policy.parameters()], self.iteration)
         self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
-
-    def _trim_log(self) -> None:
-        """Drop log lines after the saved state: they are about to be written again. A line without an end is torn by a kill."""
-        path = self.out / "log.jsonl"
-        if not os.path.lexists(path):
-            return
-        whole, _, _ = read_text(path, MAX_LOG, follow=False).rpartition("\n")
-        kept = []
-        for number, text in enumerate(whole.split("\n") if whole else (), 1):
-            line = parse(text, f"{path} line {number}")
-            if line["iteration"].whole(0, 2**53) <= self.iteration:
-                kept.append(text + "\n")
-                found = [gap for gap in (self.best, line["validation"].number()) if gap is not None]
-                self.best = min(found)
-        write_text(path, "".join(kept))
-
-
-def _equal(a: Any, b: Any) -> bool:
-    """Whether two settings are the same; a truth value is no number here."""
-    return bool(a == b) and isinstance(a, bool) == isinstance(b, bool)
+        if self.ranks.leads:
+            self.best = trim_log(self.out / "log.jsonl", self.iteration)
 
 
 def greedy(count: int) -> npt.NDArray[np.int64]:

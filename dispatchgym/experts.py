@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from dispatchgym.family import Family, is_policy
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.names import printable
 
+MOST_WORKERS = 10_000
 Expert = Callable[[Sequence[Any]], list[Any]]  # instances -> a schedule worth imitating of each
 
 
@@ -33,6 +35,32 @@ def method_of(family: Family, text: str) -> Method:
     return method
 
 
+@contextlib.contextmanager
+def chosen(family: Family, text: str | None, seed: int, ray: str | None, workers: int, processes: int) -> Iterator[Expert | None]:
+    """What makes the schedules to imitate, if there are any; for a training in so many `processes`.
+
+    Raises InputError for what cannot be imitated, and a cluster that cannot be used.
+    """
+    if text is None:
+        if ray is not None:
+            raise InputError(f"--ray {printable(ray, 100)}: only the schedules of --imitate are made in a cluster")
+        yield None
+        return
+    method = method_of(family, text)
+    if ray is None:
+        yield here(family, method, seed)
+        return
+    if processes > 1 and ray == "local":
+        raise InputError(f"--ray local: {processes} processes need the address of a cluster that they share")
+    if not 1 <= workers <= MOST_WORKERS:
+        raise InputError(f"--workers must be between 1 and {MOST_WORKERS}, not {workers}")
+    expert = InCluster(family, method, seed, ray, workers)
+    try:
+        yield expert
+    finally:
+        expert.close()
+
+
 def here(family: Family, method: Method, seed: int) -> Expert:
     """An expert in this process."""
 
@@ -43,7 +71,7 @@ def here(family: Family, method: Method, seed: int) -> Expert:
 
 
 class InCluster:
-    """An expert whose `processes` workers are in the Ray cluster at `address`; 0 = as many as the cluster has cores.
+    """An expert whose `processes` workers are in the Ray cluster at `address`.
 
     Needs Ray. Raises InputError where the cluster cannot be reached.
     """

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 SHIPPED = Path("shipped")  # as --initial
 MOST_SHOWN = 10_000  # characters of a command that is printed
-MOST_WORKERS = 10_000
 
 DESCRIPTION = """Train a policy; its folder works as a method of evaluate.py (policy@OUT, policy@OUT:x128).
 
@@ -171,7 +170,7 @@ def _train(request: Request, arguments: Sequence[str], training: Training, confi
     family, run = request.family, request.run
     with contextlib.ExitStack() as stack:
         with ranks.agreed():
-            expert = stack.enter_context(_expert(request, config, ranks))
+            expert = stack.enter_context(experts.chosen(family, run.imitate, config.seed, run.ray, run.workers, ranks.count))
             trainer = Trainer(
                 training, config, out, resume=run.resume, initial=_initial(run, training), expert=expert, ranks=ranks
             )
@@ -285,30 +284,6 @@ def with_defaults(config: TrainConfig, *, imitates: bool) -> TrainConfig:
     config = dataclasses.replace(config, minutes=minutes)
     validate(config)  # what has no effect, too
     return dataclasses.replace(config, imitate_steps=config.imitate_steps if imitates else 0)
-
-
-@contextlib.contextmanager
-def _expert(request: Request, config: TrainConfig, ranks: Ranks) -> Iterator[experts.Expert | None]:
-    """What makes the schedules to imitate, if there are any to imitate."""
-    family, run = request.family, request.run
-    if run.imitate is None:
-        if run.ray is not None:
-            raise InputError(f"--ray {printable(run.ray, 100)}: only the schedules of --imitate are made in a cluster")
-        yield None
-        return
-    method = experts.method_of(family, run.imitate)
-    if run.ray is None:
-        yield experts.here(family, method, config.seed)
-        return
-    if ranks.count > 1 and run.ray == "local":
-        raise InputError(f"--ray local: {ranks.count} processes need the address of a cluster that they share")
-    if not 1 <= run.workers <= MOST_WORKERS:
-        raise InputError(f"--workers must be between 1 and {MOST_WORKERS}, not {run.workers}")
-    expert = experts.InCluster(family, method, config.seed, run.ray, run.workers)
-    try:
-        yield expert
-    finally:
-        expert.close()
 
 
 if __name__ == "__main__":

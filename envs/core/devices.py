@@ -24,7 +24,7 @@ def check_device(device: Device) -> Target:
     found = re.fullmatch(r"cuda:([0-9]{1,3})", device) if isinstance(device, str) else None
     target = next((name for name in DEVICES if name == ("cuda" if found else device)), None)
     if target is None:
-        raise InputError(f"device {shown(device)} is not one of {', '.join(DEVICES)}, cuda:0, cuda:1, ...")
+        raise InputError(f"device {shown(device)} is not one of {', '.join(DEVICES)}, or cuda:N for GPU N")
     if target == "cuda":
         try:
             from numba import cuda
@@ -54,7 +54,7 @@ def _use(number: int | None) -> None:
 
     asked = torch.cuda.current_device() if number is None else number
     if asked >= torch.cuda.device_count():
-        raise InputError(f"device 'cuda:{asked}': this machine has {torch.cuda.device_count()} GPUs, the first of them cuda:0")
+        raise InputError(f"device 'cuda:{asked}': this machine has {torch.cuda.device_count()} GPUs, counted from 0")
     if _used and _used[0] != asked:
         raise InputError(f"device 'cuda:{asked}': this process uses cuda:{_used[0]} already, and a process can use one GPU")
     torch.cuda.set_device(asked)
