@@ -175,7 +175,9 @@ def joined(device: str, environment: Mapping[str, str] = os.environ) -> Iterator
     os.environ.setdefault("DISPATCHGYM_THREADS", str(max(1, cores // beside)))
     try:
         with _ended_by_signals():
-            store, _, _ = next(distributed.rendezvous("env://", rank, count, timeout=GATHERING))
+            shared, _, _ = next(distributed.rendezvous("env://", rank, count, timeout=GATHERING))
+            # A restart by torchrun finds the addresses of processes that have ended in the same store.
+            store = distributed.PrefixStore(f"start-{_number(environment, 'TORCHELASTIC_RESTART_COUNT', 0)}", shared)
             distributed.init_process_group("nccl" if gpus else "gloo", store=store, rank=rank, world_size=count, timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0][:150]
