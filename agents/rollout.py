@@ -18,7 +18,8 @@ from dispatchgym.agents import attention, decode
 from dispatchgym.agents.network import Choices, DecoderWeights, Graph, Policy
 from dispatchgym.agents.records import Actions, Demonstration, Embeddings, Examples, LogProbabilities, Record, Workspace
 from dispatchgym.envs.core.contract import Array, Problem, Sizes, observation
-from dispatchgym.envs.core.devices import Device, check_device
+from dispatchgym.envs.core.cuda_launch import simulated
+from dispatchgym.envs.core.devices import Device, check_device, used_gpu
 from dispatchgym.envs.core.placing import place_tensors
 from dispatchgym.envs.core.targets import compile_entries
 
@@ -43,7 +44,7 @@ class Rollout:
         self.problem, self.sizes, self.copies, self.hidden = problem, sizes, copies, hidden
         self._seen: tuple[Any, Any] | None = None  # observations of the graphs of all copies
         self.target = check_device(device)
-        self.torch_device = "cuda" if device == "cuda" and torch.cuda.is_available() else "cpu"
+        self.torch_device = f"cuda:{used_gpu()}" if self.target == "cuda" and not simulated() else "cpu"
         self._launch = compile_entries(ENTRIES, self.target, kernel=problem.kernel, relaxed=RELAXED)
         self._work, self._attends = self._workspace(attends=False), False
         self._state, self.state = place_tensors(problem.state(sizes, copies), self.target, by_copy=True)
@@ -301,7 +302,7 @@ class Rollout:
         def shared(value: Any) -> Any:
             if not isinstance(value, Tensor):
                 return value
-            if self.torch_device == "cuda":
+            if self.torch_device != "cpu":
                 from numba import cuda
 
                 return cuda.as_cuda_array(value.contiguous(), sync=False)

@@ -27,6 +27,8 @@ from dispatchgym.agents.schedules import rate_at
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.agents.training import Training
 from dispatchgym.envs.core.contract import Sizes
+from dispatchgym.envs.core.cuda_launch import simulated
+from dispatchgym.envs.core.devices import check_device
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.files import append, hold
 from dispatchgym.instances.json_fields import shown
@@ -61,7 +63,7 @@ class Trainer:
             chosen = " ".join(f"--{name} {value}" for name, value in training.options.items())
             raise InputError(f"--imitate: a schedule does not say what was decided with {chosen}")
         self.sizes = training_sizes(self.training, config.sizes)
-        self.device = torch.device("cuda" if config.device == "cuda" and torch.cuda.is_available() else "cpu")
+        self.device = torch.device("cuda" if check_device(config.device) == "cuda" and not simulated() else "cpu")
         torch.manual_seed(config.seed)
         shape = network_shape(self.training, config)
         self.policy = Policy(shape).to(self.device)

@@ -7,6 +7,7 @@ from dispatchgym.envs.core.records import Episodes
 from dispatchgym.envs.core.rules import Instances, State, finished, legal, objective, reset, step
 
 WAITS = 32
+MOST_STEPS = 65536  # of an episode
 
 
 def episode(b: int, inst: Instances, s: State, e: Episodes) -> None:
@@ -38,3 +39,9 @@ def venture(b: int, e: Episodes, t: int) -> None:
         e.action[b] = last
     else:
         e.action[b] = e.choices[b, bits // WAITS % moves]
+
+
+def choose(b: int, e: Episodes) -> None:
+    """As `pick`, by what copy `b` has played so far: a launch that is the same at every step, as CUDA graphs need."""
+    if e.count[b] > 0:
+        e.action[b] = e.choices[b, draw(e.seed[b] + 1, e.episode[b] * MOST_STEPS + e.length[b]) % e.count[b]]

@@ -71,11 +71,12 @@ class TensorVectorEnv(DispatchVectorEnv):
         returns = self._returns + reward
         info = self._told(
             illegal=e.illegal.bool(),
-            objective=self.torch.where(ended, e.final_objective, -1),
+            objective=e.final_objective.masked_fill(~ended, -1),
             episode_return=returns,
             episode_length=self.torch.where(ended, e.final_length, e.length),
         )
-        self._returns = returns.masked_fill(ended, 0.0)
+        # In place: a CUDA graph that replays this step goes on from what the replay before it left here.
+        self._returns.copy_(returns.masked_fill(ended, 0.0))
         return self._show(), reward, e.terminated.bool(), e.truncated.bool(), info
 
     def action_masks(self) -> Any:
@@ -110,7 +111,7 @@ class TensorVectorEnv(DispatchVectorEnv):
         """The info of a reset of the copies `where` (None: all)."""
         torch, length = self.torch, self.engine.episodes.length
         begun = torch.as_tensor(np.ones(self.num_envs, np.bool_) if where is None else where).to(self.device)
-        self._returns = self._returns.masked_fill(begun, 0.0)
+        self._returns.masked_fill_(begun, 0.0)
         return self._told(
             illegal=torch.zeros_like(begun),
             objective=torch.full_like(length, -1, dtype=torch.int64),

@@ -78,6 +78,20 @@ def test_nothing_is_copied_unless_it_is_asked_for() -> None:
         assert seen["action_mask"].dtype == info["action_mask"].dtype == torch.bool
 
 
+def test_returns_stay_in_the_same_memory_so_that_a_replayed_graph_of_steps_goes_on() -> None:
+    envs = make(output="torch")
+    _, info = envs.reset(seed=2)
+    where = envs._returns.data_ptr()
+    total = torch.zeros(5, dtype=torch.float64)
+    for _ in range(9):
+        _, reward, terminated, truncated, info = envs.step(info["action_mask"].int().argmax(1))
+        assert torch.equal(info["episode_return"], total + reward)
+        total = (total + reward).masked_fill(terminated | truncated, 0.0)
+        assert envs._returns.data_ptr() == where
+    envs.reset(seed=3)
+    assert (envs._returns.data_ptr(), envs._returns.abs().sum()) == (where, 0)
+
+
 def test_a_batch_goes_on_after_it_was_pickled() -> None:
     envs = make(output="torch")
     _, info = envs.reset(seed=1)
