@@ -1,17 +1,22 @@
 """Check and measure everything that needs a GPU, in one run of under nine minutes.
 
-    python -m benchmarks.gpu                                  all parts, to gpu.json
-    python -m benchmarks.gpu --only equality launches         some parts
-    python -m benchmarks.gpu --show gpu.json                  a result as text
-    NUMBA_ENABLE_CUDASIM=1 python -m benchmarks.gpu --tiny    without a GPU: whether the script itself works
+    python -m benchmarks.gpu                          all, to gpu.json
+    python -m benchmarks.gpu --only equality          some parts
+    python -m benchmarks.gpu --show gpu.json          a result as text
 
-environment: card, driver, versions, the first kernel.
-equality: every environment id plays the same on the CPU and on the GPU, bit for bit.
-launches: what a launch costs the host; steps on a stream and in a CUDA graph.
-throughput: operations a second by number of copies.
-policy: schedules a second with the shipped policies; are they as good as the CPU's?
-training: the same seconds on the GPU and on the CPU.
-profile: registers and occupancy.
+Without a GPU, whether the script itself works:
+
+    NUMBA_ENABLE_CUDASIM=1 python -m benchmarks.gpu --tiny
+
+Parts:
+
+    environment   card, driver, versions, the first kernel
+    equality      every environment id on the CPU and on the GPU, bit for bit
+    launches      what a launch costs the host; streams, CUDA graphs
+    throughput    operations a second by number of copies
+    policy        schedules a second; as good as those of the CPU?
+    training      the same seconds on the GPU and on the CPU
+    profile       registers and occupancy
 
 The file is written whenever a process ends. A case that fails, or runs over its part of the budget, is an entry with its reason.
 Ends with status 1 if a case failed or something was not equal, with 2 on bad input.
@@ -19,6 +24,8 @@ Ends with status 1 if a case failed or something was not equal, with 2 on bad in
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -65,13 +72,33 @@ def run(options: Options) -> None:
     if not 1.0 <= options.budget <= LONGEST:
         raise InputError(f"--budget {options.budget:g}: seconds, from 1 to {LONGEST:g}")
     names = [name for name in PARTS if not options.only or name in options.only]
-    check_device("cuda")
+    find_compiler()
+    missing = ""
+    try:
+        check_device("cuda")
+    except InputError as error:  # then the versions, at least
+        missing, names = str(error), [name for name in names if name == "environment"]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # processes of parts are ended on the way out
     found = Run(options.out, header(0), options.tiny, report)
-    found.parts(names, options.budget)
+    try:
+        found.parts(names, options.budget)
+    except KeyboardInterrupt:
+        print(f"interrupted; {options.out} has what was done", file=sys.stderr)
+        raise SystemExit(130) from None
+    if missing:
+        raise InputError(missing)
     print("\n".join(["", *table.summary(found.results), f"{options.out} has all of it."]))
     if any(e["status"] in ("failed", "late") for e in found.results) or table.unequal(found.results):
         raise SystemExit(1)
+
+
+def find_compiler() -> None:
+    """Where CUDA is installed, for numba, which looks for its compiler there if it is in no package of Python."""
+    compiler = shutil.which("nvcc") or next(map(str, Path("/usr/local").glob("cuda*/bin/nvcc")), None)
+    if compiler is not None:
+        home = str(Path(compiler).resolve().parents[1])
+        os.environ.setdefault("CUDA_HOME", home)
+        os.environ.setdefault("CUDA_PATH", os.environ["CUDA_HOME"])
 
 
 def report(entry: dict[str, Any]) -> None:

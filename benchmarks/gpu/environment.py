@@ -32,7 +32,7 @@ def measure(case: str, plan: Plan) -> Iterator[dict[str, Any]]:
     from numba import cuda
 
     found |= {"numba sees a device": bool(cuda.is_available()), "torch sees a device": torch.cuda.is_available()}
-    if not simulated():
+    if not simulated() and torch.cuda.is_available():
         known = torch.cuda.get_device_properties(torch.cuda.current_device())
         found |= {"multiprocessors": known.multi_processor_count, "memory GB": round(known.total_memory / 1e9, 1)}
     yield found

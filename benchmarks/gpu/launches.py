@@ -10,6 +10,7 @@ from benchmarks import random_kernel
 from benchmarks.gpu import games
 from benchmarks.gpu.device import NeedsDevice, Plan, alone, host_seconds_of, seconds_of, wait
 from benchmarks.gpu.equality import difference
+from dispatchgym.envs.core import episode
 from dispatchgym.envs.core.cuda_launch import simulated
 from dispatchgym.envs.core.targets import compile_entries
 
@@ -55,7 +56,7 @@ def host_cost(plan: Plan) -> Iterator[dict[str, Any]]:
         found = {"Engine.step us": host_seconds_of(engine.step, calls), "make_vec step us": host_seconds_of(step, calls)}
         if not simulated():
             kernel = engine._launch["turn"].kernel
-            arrays = (engine._instances, engine._state, engine._episodes, engine._observation, engine._options[1], 1)
+            arrays = (engine._instances, engine._state, engine._episodes, engine._observation, engine._options[1], episode.STEP)
             numbas = kernel[(engine.copies + 127) // 128, 128]
             found["numba's own call us"] = host_seconds_of(lambda: numbas(engine.copies, *arrays), calls)
             ready = engine._launch["turn"].prepare(engine.copies, *arrays)

@@ -15,13 +15,13 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "environment": Part("environment", 0.1, together=False),
-    "equality": Part("equality", 0.27),
+    "environment": Part("environment", 0.08, together=False),
+    "equality": Part("equality", 0.3),
     "launches": Part("launches", 0.1, together=False),
     "throughput": Part("throughput", 0.22),
     "policy": Part("policy", 0.12),
-    "training": Part("training", 0.25, together=False),
-    "profile": Part("profile", 0.15),
+    "training": Part("training", 0.3, together=False),
+    "profile": Part("profile", 0.12),
 }
 
 

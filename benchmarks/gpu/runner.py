@@ -22,7 +22,7 @@ from dispatchgym.instances.files import write_text
 
 FORMAT = 1
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSES = 12  # at most: each has a compiler and a context on the device
+PROCESSES = 16  # at most: each has a compiler and a context on the device
 LOG = 1500  # characters of a failed process that are kept
 Entry = dict[str, Any]
 

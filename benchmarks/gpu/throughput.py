@@ -29,8 +29,7 @@ def measure(case: str, plan: Plan) -> Iterator[dict[str, Any]]:
     counts = TINY if plan.tiny else COPIES if case == "jobshop" else OTHERS
     for mode, play in (("bare", bare), ("candidates", steps), ("graph", steps)):
         observation = "graph" if mode == "graph" else "candidates"
-        with one(case, plan, observation) as env:
-            each = env.engine.bytes_per_copy()
+        each = bytes_a_copy(case, plan, observation)
         for copies in counts:
             row: dict[str, Any] = {"mode": mode, "copies": copies, "bytes a copy": each}
             if copies * each > room():
@@ -45,17 +44,10 @@ def measure(case: str, plan: Plan) -> Iterator[dict[str, Any]]:
             forget()
 
 
-class one:
-    """A batch of one copy, for its sizes."""
-
-    def __init__(self, case: str, plan: Plan, observation: str) -> None:
-        self.words = (case, plan.tiny, 1, "python")
-        self.observation = observation
-
-    def __enter__(self) -> Any:
-        return games.make(*self.words, observation=self.observation)
-
-    def __exit__(self, *_: object) -> None: ...
+def bytes_a_copy(case: str, plan: Plan, observation: str) -> int:
+    env = games.make(case, plan.tiny, 1, "python", observation=observation)
+    found: int = env.engine.bytes_per_copy()
+    return found
 
 
 def bare(env: Any, plan: Plan) -> dict[str, Any]:

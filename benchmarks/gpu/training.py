@@ -13,13 +13,13 @@ from dispatchgym.agents.jobshop import TRAINING
 from dispatchgym.agents.settings import TrainConfig
 from dispatchgym.agents.trainer import Trainer
 
-SECONDS = 30.0
+SECONDS = 20.0
 LARGE = {"instances": 64, "samples": 128}  # a batch that fills a GPU better than the default
 TINY: dict[str, Any] = {"steps": 1, "sizes": ("2x2",), "instances": 2, "samples": 2, "width": 8, "layers": 1, "hidden": 8}
 
 
 def cases(tiny: bool) -> list[str]:
-    return ["cuda"] if tiny else ["cuda", "cuda, large batch", "cpu"]
+    return ["cuda"] if tiny else ["cuda", "cpu", "cuda, large batch"]
 
 
 def measure(case: str, plan: Plan) -> Iterator[dict[str, Any]]:

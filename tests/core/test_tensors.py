@@ -6,16 +6,23 @@ With NUMBA_ENABLE_CUDASIM=1 in the environment of pytest they are played on the 
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
 import pytest
 
 from dispatchgym.envs.core.cuda_launch import simulated
+from dispatchgym.envs.core.placing import column_major, on_gpu
 from dispatchgym.instances.errors import InputError
 
 torch = pytest.importorskip("torch")
+
+
+class SimpleTuple(NamedTuple):
+    x: Any
+
+
 FLAT = ("illegal", "objective", "episode_return", "episode_length", "lower_bound")  # infos of one number a copy
 WORDS: dict[str, Any] = {
     "jobs": 3,
@@ -67,6 +74,15 @@ def test_episodes_equal_those_of_the_batch_of_arrays(name: str, mode: str) -> No
             final = told["final_info"]
             told |= {key: np.where(over, final[key], told[key]) for key in FLAT if key != "lower_bound"}
     assert ended > 20
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (4, 3, 2), (1, 6), (7, 0, 2)])
+def test_tensors_on_a_gpu_are_ordered_as_arrays_in_the_simulator_are(shape: tuple[int, ...]) -> None:
+    array = np.arange(int(np.prod(shape))).reshape(shape)
+    found = column_major(torch.from_numpy(array))
+    assert (found.numpy() == array).all()
+    assert found.numpy().flags.f_contiguous
+    assert on_gpu(SimpleTuple(array), by_copy=True).x.flags.f_contiguous
 
 
 def test_nothing_is_copied_unless_it_is_asked_for() -> None:
