@@ -182,7 +182,8 @@ def bounds(number: int) -> Line:
     return solved(BOUNDED[number], 60.0, 1)
 
 
-BOUNDED = tuple(name for group in ("kacem", "fattahi", "mk", "barnes") for name in catalogue.SETS[group])
+BOUNDED_SETS = ("kacem", "fattahi", "mk", "barnes")
+BOUNDED = tuple(name for group in BOUNDED_SETS for name in catalogue.SETS[group])
 CHECKS: dict[str, tuple[Callable[[int], Line], int]] = {  # part -> its check, and how many there are
     "models": (models, 2000),
     "refusals": (refusals, 200),
