@@ -18,7 +18,7 @@ def episode(b: int, inst: Instances, s: State, e: Episodes) -> None:
     t = 0
     while not finished(inst, s, b):
         count = legal(inst, s, b, choices)
-        step(inst, s, b, choices[draw(e.seed[b], t) % count])
+        step(inst, s, b, choices[draw(e.seed[b], t) % int(count)])
         t += 1
     e.final_objective[b] = objective(inst, s, b)
     e.final_length[b] = t

@@ -21,7 +21,7 @@ RESTARTS = 8  # groups of copies that begin at different times, so that the batc
 
 
 def cases(tiny: bool) -> list[str]:
-    return ["jobshop"] if tiny else list(games.GAMES)
+    return list(games.GAMES)
 
 
 def measure(case: str, plan: Plan) -> Iterator[dict[str, Any]]:

@@ -44,6 +44,8 @@ def test_every_part_runs_in_the_cuda_simulator(tmp_path: Path) -> None:
         assert row["equal"] is True
         assert row["steps"] == equality.TINY_STEPS
     assert found["launches host"]["rows"][0]["Engine.step us"] > 0
+    assert not [row for e in data["entries"] for row in e["rows"] if "reason" in row]
+    assert {e["case"] for e in data["entries"] if e["part"] == "throughput"} == set(games.GAMES)
     modes = {row["mode"]: row for row in found["throughput jobshop"]["rows"]}
     assert modes["bare"]["operations/s"] > 0
     assert all(modes[name][face] > 0 for name in ("candidates", "graph") for face in ("engine/s", "torch face/s"))
