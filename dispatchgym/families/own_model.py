@@ -29,10 +29,7 @@ def report(family: Family, training: Training, folder: Path) -> str:
     if not training.instance:
         return ""
     instance = catalogue.load(training.instance)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # waiting threads would be counted as CPU time
     rows = [*best_rules(family, instance), *learned(family, instance, folder)]
-    torch.set_num_threads(threads)
     try:
         rows.append(played(family, instance, SOLVER))
     except InputError as error:  # OR-Tools is not installed
@@ -55,7 +52,10 @@ def best_rules(family: Family, instance: CPInstance, count: int = SHOWN_RULES) -
 
 def learned(family: Family, instance: CPInstance, folder: Path) -> list[Row]:
     """The policy in `folder`, greedy and the best of some samples."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # waiting threads would be counted as CPU time
     rows = [played(family, instance, f"policy@{folder}{more}") for more in ("", f":x{SAMPLES}")]
+    torch.set_num_threads(threads)
     return [(f"policy{more}", *row[1:]) for more, row in zip((", greedy", f", best of {SAMPLES}"), rows, strict=True)]
 
 
