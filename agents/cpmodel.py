@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from dispatchgym.agents.cpmodel_own import load, own_training
 from dispatchgym.agents.records import Demonstration
-from dispatchgym.agents.training import Agent, Training, parse_pair, starts_only
+from dispatchgym.agents.training import Agent, Training, Way, parse_pair, starts_only
 from dispatchgym.envs.core.contract import Sizes
+from dispatchgym.envs.cpmodel.check import check_statement
 from dispatchgym.envs.cpmodel.env import CPModelKeywords
 from dispatchgym.envs.cpmodel.problem import CPProblem, CPSizes
 from dispatchgym.instances.cpmodel import generate
 from dispatchgym.instances.cpmodel.instance import CPInstance, CPSchedule
+from dispatchgym.instances.cpmodel.reverse import reverse, unreverse
 from dispatchgym.instances.errors import InputError
 from dispatchgym.instances.json_fields import shown
 
@@ -113,4 +115,25 @@ def of_instance(instance: CPInstance) -> Training:
     return FLEXIBLE if machines else PROJECTS
 
 
-AGENT = Agent(training=training, of_instance=of_instance, options_of_run=("preset",))
+def directions(training: Training, instance: CPInstance, options: Mapping[str, str]) -> list[Way]:
+    """Forward in time, backward, or both."""
+    direction = options["direction"]
+
+    def restore(schedule: CPSchedule) -> tuple[int, CPSchedule]:
+        forward = unreverse(instance, schedule)
+        return check_statement(instance, forward.start.tolist(), forward.mode.tolist()), forward
+
+    both = {"forward": Way(training, instance)}
+    if direction != "forward":
+        both["backward"] = Way(training, reverse(instance), restore)
+    return [way for name, way in both.items() if direction in (name, "both")]
+
+
+AGENT = Agent(
+    training=training,
+    of_instance=of_instance,
+    ways=directions,
+    method_options={"direction": ("forward", "backward", "both")},
+    noted_options=("direction",),
+    options_of_run=("preset",),
+)

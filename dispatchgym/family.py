@@ -35,6 +35,10 @@ POLICY_HELP = (
     "sample|beam|stochastic-beam|gumbel|adapt, SECONDS (1s) or xSAMPLES = best of so many episodes, beam=WIDTH, "
     "temperature=1.0]"
 )
+DIRECTION_HELP = (
+    ", direction=forward|backward|both (backward plays the time-reversed instance; both is the better of two greedy episodes, or "
+    "shares the samples)"
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -90,7 +90,7 @@ def solve(family: Family, instance: Any, method: Method, *, seed: int = 0) -> Re
     for player in players:
         _warm(player, method, search)
     began, start = time.perf_counter(), now()
-    count = method.samples or 1
+    count = method.samples or len(players)  # one greedy episode, or beam, each way
     shares = [(count + i) // len(players) for i in reversed(range(len(players)))]  # the first way has the odd one
     seconds = budget.seconds and budget.seconds / len(players)
     played: list[tuple[int, Any]] = []

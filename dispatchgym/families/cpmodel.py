@@ -1,6 +1,6 @@
 """The card of scheduling models: flexible job shops, projects, and whatever the normal form says."""
 
-from dispatchgym.family import Family, Lazy, ScheduleOf
+from dispatchgym.family import DIRECTION_HELP, POLICY_HELP, Family, Lazy, ScheduleOf
 
 FAMILY = Family(
     name="cpmodel",
@@ -43,6 +43,7 @@ FAMILY = Family(
     variants={"": {"instance": "sd1/j3/m2/s0"}},  # which both ids take
     rules=("mwkr", "lft", "mopnr"),
     agent=Lazy("dispatchgym.agents.cpmodel:AGENT"),
+    policy_help=POLICY_HELP.removesuffix("]") + DIRECTION_HELP + "]",
     train_options=Lazy("dispatchgym.families.models:ModelTraining"),
     train_examples=("--minutes 20", "--preset projects --minutes 20 --sizes 30 60", "--from my_model.pbtxt --minutes 5"),
     after_training=Lazy("dispatchgym.families.own_model:report"),

@@ -1,6 +1,6 @@
 """The card of the job shop."""
 
-from dispatchgym.family import POLICY_HELP, Family, Lazy, ScheduleOf
+from dispatchgym.family import DIRECTION_HELP, POLICY_HELP, Family, Lazy, ScheduleOf
 
 FAMILY = Family(
     name="jobshop",
@@ -40,7 +40,7 @@ FAMILY = Family(
     rules=("fdd-mwkr", "mwkr", "spt"),
     agent=Lazy("dispatchgym.agents.jobshop:AGENT"),
     policy_help=POLICY_HELP.removesuffix("]")
-    + ", direction=forward|backward|both (backward plays the time-reversed instance, both shares the samples)"
+    + DIRECTION_HELP
     + ", length=trained|100|500|1000|5000 (moves of a policy that was trained to improve)]",
     train_options=Lazy("dispatchgym.families.shops:JobShopTraining"),
     train_examples=(
