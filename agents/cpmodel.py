@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -129,6 +130,15 @@ def directions(training: Training, instance: CPInstance, options: Mapping[str, s
     return [way for name, way in both.items() if direction in (name, "both")]
 
 
+def outside(about: Mapping[str, Any], instance: CPInstance) -> bool:
+    """Policies of a preset were trained on makespans alone, without dates and breaks."""
+    if about.get("config", {}).get("from"):
+        return False
+    o = instance.objective
+    dated = any(task.release or task.deadline is not None or task.due is not None for task in instance.tasks)
+    return dated or any(x.breaks for x in instance.resources) or bool(o.cost or o.lateness or any((*o.completion, *o.tardiness)))
+
+
 AGENT = Agent(
     training=training,
     of_instance=of_instance,
@@ -136,4 +146,5 @@ AGENT = Agent(
     method_options={"direction": ("forward", "backward", "both")},
     noted_options=("direction",),
     options_of_run=("preset",),
+    outside=outside,
 )

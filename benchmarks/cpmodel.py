@@ -47,12 +47,35 @@ class Part:
 PARTS = {
     "shops": Part(
         {"mk01-10": ("mk01..mk10",), **{kind: (f"la-{kind}",) for kind in ("edata", "rdata", "vdata")}},
-        ("spt", "mopnr", "mwkr", "mwkr:builder=serial", "regret", "policy", "policy:x100", "tabu:1s"),
+        (
+            "spt",
+            "mopnr",
+            "mwkr",
+            "mwkr:builder=serial",
+            "regret",
+            "policy",
+            "policy:direction=both",
+            "policy:x100",
+            "policy:x100,direction=both",
+            "tabu:1s",
+        ),
         "the best known makespan",
     ),
     "projects": Part(
         {f"j{n}": tuple(f"j{n}{cell}_1" for cell in range(1, cells + 1)) for n, cells in ((60, 48), (120, 60))},
-        ("lft", "lft:builder=serial", "mwkr", "regret", "regret:x1000", "justify:x100", "sa:1s"),
+        (
+            "lft",
+            "lft:builder=serial",
+            "mwkr",
+            "regret",
+            "regret:x1000",
+            "justify:x100",
+            "policy",
+            "policy:direction=both",
+            "policy:x128",
+            "policy:x128,direction=both",
+            "sa:1s",
+        ),
         "the longest path",
     ),
 }

@@ -12,6 +12,7 @@ from dispatchgym.envs.cpmodel.check import check
 from dispatchgym.instances.cpmodel.instance import CPInstance, Objective, Resource
 from dispatchgym.instances.cpmodel.reverse import reverse, unreverse
 from dispatchgym.instances.errors import InputError
+from dispatchgym.policies import remarks
 from tests.cpmodel.models import random_model, random_shop
 
 FAMILY = families.load("cpmodel")
@@ -61,6 +62,16 @@ def test_a_model_with_dates_has_no_twin(spoiled: object) -> None:
         reverse(instance)
     with pytest.raises(InputError, match="direction=forward"):
         FAMILY.solve(instance, "policy:direction=both")
+
+
+def test_a_policy_on_models_that_it_was_not_trained_on_says_so() -> None:
+    pytest.importorskip("torch")
+    plain = random_shop(1)
+    late = replace(
+        plain, tasks=tuple(replace(task, due=3) for task in plain.tasks), objective=Objective(1, lateness=1), name="late"
+    )
+    (line,) = remarks(FAMILY, [plain, late], parse_method("policy"))
+    assert "1 of 2 instances are unlike that (late)" in line
 
 
 def test_a_policy_in_both_directions_is_the_better_of_two() -> None:
