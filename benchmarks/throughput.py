@@ -65,7 +65,7 @@ class Plan:
     memory_batches: tuple[int, ...] = (64, 1024)
     flexible_sizes: tuple[str, ...] = ("10x5",)
     project_sizes: tuple[int, ...] = (60,)  # activities
-    model_batches: tuple[int, ...] = (64, 1024)
+    model_batches: tuple[int, ...] = (64, 256, 1024)
     seconds: float = 0.3  # CPU time of one timing
     repeats: int = 3  # of which the best counts
     passes: int = 1  # over everything: on a shared machine a slow minute is longer than all repeats of a timing
