@@ -52,8 +52,6 @@ def chosen(family: Family, text: str | None, seed: int, ray: str | None, workers
         return
     if processes > 1 and ray == "local":
         raise InputError(f"--ray local: {processes} processes need the address of a cluster that they share")
-    if not 1 <= workers <= MOST_WORKERS:
-        raise InputError(f"--workers must be between 1 and {MOST_WORKERS}, not {workers}")
     expert = InCluster(family, method, seed, ray, workers)
     try:
         yield expert

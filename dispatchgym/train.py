@@ -147,6 +147,8 @@ def train(request: Request, arguments: Sequence[str] = ()) -> Path:
         need(name, what=f"--log {name}")
     if run.report:
         need("jinja2", "plotly", what="--report")
+    if not 1 <= run.workers <= experts.MOST_WORKERS:
+        raise InputError(f"--workers must be between 1 and {experts.MOST_WORKERS}, not {run.workers}")
     if run.ray is not None:
         need("ray", what="--ray")
     from dispatchgym.agents.ranks import check_split, joined

@@ -73,7 +73,7 @@ def test_what_exceeds_the_memory_is_named_and_not_measured():
     many = (10**9,)
     found = list(throughput.measure(replace(TINY, memory=1, policy_sizes=(), batches=many, engine_batches=many)))
     left_out = [f for f in found if f.value is None]
-    modes = (*workloads.STREAMS, *workloads.PACKINGS, *workloads.PROGRAMS)
+    modes = (*workloads.STREAMS, *workloads.PACKINGS, *workloads.PROGRAMS, *workloads.PROJECTS)
     copied = {"make_vec"} | {f"make_vec {name}" for name in (*workloads.BLOCKING, *modes)}
     engines = {"engine"} | {f"engine {name}" for name in modes}
     shared = {"make_vec copy=False"} | {f"make_vec {name} copy=False" for name in modes}

@@ -44,8 +44,8 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The arrays that kernels get are checked; tensors of the same memory are not."""
     place = engine.place
 
-    def both(arrays: Any, target: Any) -> Any:
-        _, tensors = place(arrays, target)
+    def both(arrays: Any, target: Any, *, by_copy: bool = False) -> Any:
+        _, tensors = place(arrays, target, by_copy=by_copy)
         return type(arrays)(*(x.view(Checked) if isinstance(x, np.ndarray) else x for x in arrays)), tensors
 
     monkeypatch.setattr(engine, "place", both)
