@@ -11,7 +11,7 @@ import numpy as np
 
 from dispatchgym.agents.cpmodel_own import load, own_training
 from dispatchgym.agents.records import Demonstration
-from dispatchgym.agents.training import Agent, Training, Way, parse_pair, starts_only
+from dispatchgym.agents.training import Agent, Training, Way, parse_pair, starts_only, ways_in_time
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.envs.cpmodel.check import check_statement
 from dispatchgym.envs.cpmodel.env import CPModelKeywords
@@ -124,10 +124,7 @@ def directions(training: Training, instance: CPInstance, options: Mapping[str, s
         forward = unreverse(instance, schedule)
         return check_statement(instance, forward.start.tolist(), forward.mode.tolist()), forward
 
-    both = {"forward": Way(training, instance)}
-    if direction != "forward":
-        both["backward"] = Way(training, reverse(instance), restore)
-    return [way for name, way in both.items() if direction in (name, "both")]
+    return ways_in_time(training, instance, direction, reverse, restore)
 
 
 def outside(about: Mapping[str, Any], instance: CPInstance) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dispatchgym.agents.records import Demonstration
-from dispatchgym.agents.training import Agent, Training, Way, parse_pair, starts_only
+from dispatchgym.agents.training import Agent, Training, Way, parse_pair, starts_only, ways_in_time
 from dispatchgym.envs.core.contract import Sizes
 from dispatchgym.envs.jobshop.improve.env import ImproveKeywords
 from dispatchgym.envs.jobshop.improve.problem import ImproveProblem
@@ -97,10 +97,7 @@ def directions(training: Training, instance: JobShop, options: Mapping[str, str]
         forward = unreverse(instance, schedule)
         return int((forward.start + instance.duration)[instance.machine >= 0].max()), forward
 
-    both = {"forward": Way(training, instance)}
-    if direction != "forward":
-        both["backward"] = Way(training, reverse(instance), restore)
-    return [way for name, way in both.items() if direction in (name, "both")]
+    return ways_in_time(training, instance, direction, reverse, restore)
 
 
 def reverse(instance: JobShop) -> JobShop:

@@ -71,6 +71,20 @@ def one_way(training: Training, instance: Any, options: Mapping[str, str]) -> li
     return [Way(training, instance)]
 
 
+def ways_in_time(
+    training: Training,
+    instance: Any,
+    direction: str,
+    reverse: Callable[[Any], Any],
+    restore: Callable[[Any], tuple[int, Any]],
+) -> list[Way]:
+    """The instance forward in time, backward, or both; `restore` is that of the reversed instance's schedule."""
+    both = {"forward": Way(training, instance)}
+    if direction != "forward":
+        both["backward"] = Way(training, reverse(instance), restore)
+    return [way for name, way in both.items() if direction in (name, "both")]
+
+
 def no_objection(options: Mapping[str, str], trained: bool) -> None:
     """Every combination of options of a policy method is possible."""
 
